@@ -1,0 +1,1 @@
+"""Clients that speak the words of the two APIs and know no policy."""

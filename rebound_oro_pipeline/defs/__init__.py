@@ -1,0 +1,1 @@
+"""Dagster definitions: few lines each, calling services."""

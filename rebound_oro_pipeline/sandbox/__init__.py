@@ -1,0 +1,1 @@
+"""OroCommerce and ReBound imitated over HTTP: stateful, seeded, with faults on request."""

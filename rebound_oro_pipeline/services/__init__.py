@@ -1,0 +1,1 @@
+"""Use cases: a file each, functions given clients and a connection."""
