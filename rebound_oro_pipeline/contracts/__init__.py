@@ -1,1 +1,1 @@
-"""What crosses the boundary: ReBound documents, OroCommerce documents, the policy file, as validated models."""
+"""What crosses the boundary, validated: ReBound documents, OroCommerce documents, the policy file."""

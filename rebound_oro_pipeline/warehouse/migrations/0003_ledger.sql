@@ -48,10 +48,10 @@ create table ledger.order_items (
     order_line_id text collate "C" not null,
     kit_item_line_id text collate "C",
     position integer not null,
-    sku text not null,
-    sku_key text collate "C" not null,
-    line_sku text not null,
-    line_sku_key text collate "C" not null,
+    sku text,
+    sku_key text collate "C",
+    line_sku text,
+    line_sku_key text collate "C",
     product_id text collate "C",
     is_free_form boolean not null,
     unit_code text collate "C",
@@ -81,17 +81,17 @@ create table ledger.claims (
     registered_at timestamptz not null,
     received_units numeric not null,
     credit_note_number text not null,
-    line_position integer not null,
+    is_whole_kit boolean not null,
     decision_id bigint not null,
     primary key (order_id, order_item_id, units),
     foreign key (order_id, order_item_id, ordered_quantity)
-    references ledger.order_items (order_id, order_item_id, quantity),
+    references ledger.order_items (order_id, order_item_id, quantity) deferrable initially deferred,
     check (not isempty(units) and lower_inc(units) and not upper_inc(units)),
     check (lower(units) >= 0 and upper(units) <= ordered_quantity),
     constraint no_unit_is_claimed_twice exclude using gist (order_id with =, order_item_id with =, units with &&)
 );
 create index claims_return_line on ledger.claims (return_id, return_line_key);
-create index claims_registered_at on ledger.claims (registered_at);
+create index claims_decision on ledger.claims (decision_id);
 comment on table ledger.claims is
 'Which units of which order item each return line took. received_units are the units of the return line that this claim used up (of a kit: on its first component only).';
 
@@ -130,6 +130,7 @@ create table ledger.credit_note_lines (
     return_line_key text collate "C" not null,
     order_id text collate "C" not null,
     order_line_id text collate "C" not null,
+    order_item_id text collate "C",
     sku text not null,
     quantity numeric not null check (quantity > 0),
     unit_code text collate "C",
@@ -145,7 +146,7 @@ create table ledger.credit_note_lines (
 );
 create index credit_note_lines_return_line on ledger.credit_note_lines (return_id, return_line_key);
 create index credit_note_lines_registered_at on ledger.credit_note_lines (registered_at);
-comment on table ledger.credit_note_lines is 'What came back, in its own SKU and unit; the order line may be its kit''s.';
+comment on table ledger.credit_note_lines is 'What came back, in its own SKU and unit; the order line may be its kit''s. order_item_id is null for whole kits.';
 
 create table ledger.inventory_deltas (
     credit_note_number text not null references ledger.credit_notes,

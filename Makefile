@@ -1,0 +1,61 @@
+# The verbs of this project. `make demo` and `make test` need nothing but Python 3.11 or later with pip and venv, make and git.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export REBOUND_ORO_HOME ?= $(CURDIR)/.rebound_oro
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+WORKERS ?= 2
+
+.PHONY: demo test dev lint format lock clean help
+
+help:  ## what each verb does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
+
+demo: $(VENV)/.base  ## install, then run the whole loop on a sandbox of both systems
+	$(BIN)/rebound-oro demo $(ARGS)
+
+test: $(VENV)/.dev  ## install what tests need, and pass them
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+
+dev: $(VENV)/.base  ## open Dagster's UI on the data of the demo
+	$(BIN)/rebound-oro dev $(ARGS)
+
+lint: $(VENV)/.dev  ## every linter that CI runs
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_like_sql rebound_oro_pipeline/warehouse/migrations
+
+format: $(VENV)/.dev  ## let ruff and sqlfluff mend what they can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar --processes 2 dbt_like_sql rebound_oro_pipeline/warehouse/migrations
+
+lock: $(VENV)/.dev  ## resolve the pinned ranges anew into requirements/*.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip compile pyproject.toml requirements/build.in $(LOCK_OPTIONS) --output-file requirements/base.txt
+	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra dev $(LOCK_OPTIONS) --output-file requirements/dev.txt
+
+LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
+	--no-annotate --no-emit-index-url
+
+clean:  ## remove what the others made: the environment, the embedded server and its data, caches
+	@if [ -x $(BIN)/rebound-oro ]; then $(BIN)/rebound-oro db remove --yes; fi
+	rm -rf $(VENV) $(REBOUND_ORO_HOME) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: requirements/base.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP_INSTALL) --require-hashes --requirement requirements/base.txt
+	$(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
+	$(PIP_INSTALL) --no-build-isolation --editable .
+	@touch $@ $(VENV)/.base

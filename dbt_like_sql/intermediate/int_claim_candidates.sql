@@ -1,0 +1,142 @@
+/*
+Which items of its order each return line may claim, and in which sequence (docs/rules.md, Match): tier 1 lines with the SKU,
+2 lines with its alias, 3 kit components with the SKU, 4 with its alias. A kit line stands for whole kits
+(order_item_id is null). unit_rate turns one unit of the order line into the units in which the return line counts.
+
+materialized: table
+grain: return_id, return_line_key, order_line_id, order_item_id_or_kit
+owner: ops
+indexes: (return_id, return_line_key)
+*/
+with
+
+lines as (
+    select
+        lines.return_id,
+        lines.return_line_key,
+        lines.order_id,
+        lines.sku_key,
+        lines.unit_code,
+        lines.open_quantity
+    from intermediate.int_return_lines_gated as lines
+    where lines.destination is null
+),
+
+codes as (
+    select distinct
+        lines.order_id,
+        lines.sku_key,
+        lines.sku_key as matched_key,
+        false as is_alias
+    from lines
+    union
+    select
+        lines.order_id,
+        lines.sku_key,
+        aliases.sku_key as matched_key,
+        true as is_alias
+    from lines
+    inner join reference.sku_aliases as aliases on lines.sku_key = aliases.alias_key
+),
+
+found as (
+    select
+        codes.order_id,
+        codes.sku_key,
+        case when codes.is_alias then 2 else 1 end as tier,
+        items.order_line_id,
+        case when items.kit_item_line_id is null then items.order_item_id end as order_item_id,
+        items.line_unit_code as unit_code,
+        items.line_net_amount as net_amount,
+        items.line_quantity as quantity,
+        items.kit_item_line_id is not null as is_kit,
+        case when items.kit_item_line_id is null then items.unit_precision end as unit_precision,
+        case when items.kit_item_line_id is null then items.product_id end as product_id,
+        0 as component_position
+    from codes
+    inner join intermediate.int_order_items as items
+        on codes.order_id = items.order_id and codes.matched_key = items.line_sku_key
+    union all
+    select
+        codes.order_id,
+        codes.sku_key,
+        case when codes.is_alias then 4 else 3 end as tier,
+        items.order_line_id,
+        items.order_item_id,
+        items.unit_code,
+        items.net_amount,
+        items.quantity,
+        false as is_kit,
+        items.unit_precision,
+        items.product_id,
+        items.position as component_position
+    from codes
+    inner join intermediate.int_order_items as items
+        on codes.order_id = items.order_id and codes.matched_key = items.sku_key
+    where items.kit_item_line_id is not null
+),
+
+candidates as (
+    select distinct on (found.order_id, found.sku_key, found.order_line_id, coalesce(found.order_item_id, ''))
+        found.*,
+        round(found.net_amount * 1.000000000000000000000000000000 / found.quantity, 20) as net_unit_amount
+    from found
+    order by found.order_id, found.sku_key, found.order_line_id, coalesce(found.order_item_id, ''), found.tier
+),
+
+converted as (
+    select
+        lines.return_id,
+        lines.return_line_key,
+        lines.open_quantity,
+        candidates.*,
+        case
+            when lines.unit_code is null or lines.unit_code = candidates.unit_code then 1
+            else returned_units.conversion_rate
+        end as returned_rate,
+        case
+            when lines.unit_code is null or lines.unit_code = candidates.unit_code then 1
+            else ordered_units.conversion_rate
+        end as ordered_rate
+    from lines
+    inner join candidates on lines.order_id = candidates.order_id and lines.sku_key = candidates.sku_key
+    left join staging.stg_oro__product_units as returned_units
+        on candidates.product_id = returned_units.product_id and lines.unit_code = returned_units.unit_code
+    left join staging.stg_oro__product_units as ordered_units
+        on candidates.product_id = ordered_units.product_id and candidates.unit_code = ordered_units.unit_code
+)
+
+select
+    converted.return_id,
+    converted.return_line_key,
+    converted.order_id,
+    converted.order_line_id,
+    converted.order_item_id,
+    coalesce(converted.order_item_id, 'kit') as order_item_id_or_kit,
+    converted.is_kit,
+    converted.tier,
+    row_number() over (
+        partition by converted.return_id, converted.return_line_key
+        order by
+            converted.tier,
+            case when policy.duplicate_sku = 'cheapest_first' then converted.net_unit_amount else 0 end,
+            length(converted.order_line_id),
+            converted.order_line_id,
+            converted.component_position
+    ) as preference,
+    converted.ordered_rate,
+    converted.returned_rate,
+    coalesce(
+        converted.returned_rate > 0 and converted.ordered_rate > 0
+        and (not converted.is_kit or trunc(converted.open_quantity) = converted.open_quantity)
+        and (
+            converted.unit_precision is null
+            or mod(
+                converted.open_quantity * converted.returned_rate * ('1e' || converted.unit_precision)::numeric,
+                converted.ordered_rate
+            ) = 0
+        ),
+        false
+    ) as fits_unit
+from converted
+cross join intermediate.int_policy as policy

@@ -1,0 +1,101 @@
+/*
+Return lines that claim units, in the sequence in which they claim: registration time, then return, then line key.
+Lines that compete for the same items form a group, and within it neighbours with the same candidates an island, so that an
+island can be allocated in one set-based step.
+
+materialized: table
+grain: return_id, return_line_key
+owner: ops
+previous: ledger.credit_notes
+indexes: (group_key, island)
+*/
+with
+
+candidate_lists as (
+    select
+        candidates.return_id,
+        candidates.return_line_key,
+        candidates.order_id,
+        bool_or(candidates.tier > 1 or candidates.is_kit) as crosses_skus,
+        array_agg(
+            candidates.order_line_id || ' ' || candidates.order_item_id_or_kit || ' ' || candidates.ordered_rate
+            || ' ' || candidates.returned_rate
+            order by candidates.preference
+        ) as candidate_list
+    from intermediate.int_claim_candidates as candidates
+    where candidates.fits_unit
+    group by candidates.return_id, candidates.return_line_key, candidates.order_id
+),
+
+lines as (
+    select
+        lines.return_id,
+        lines.return_line_key,
+        lines.registered_at,
+        lines.order_id,
+        lines.order_identifier,
+        lines.sku_key,
+        lines.disposition,
+        lines.reason_code,
+        lines.digits,
+        lines.open_quantity,
+        candidate_lists.candidate_list,
+        case
+            when bool_or(candidate_lists.crosses_skus) over (partition by lines.order_id) then lines.order_id
+            else lines.order_id || ' ' || lines.sku_key
+        end as group_key,
+        row_number() over (
+            order by lines.registered_at, length(lines.return_id), lines.return_id, lines.return_line_key
+        ) as claim_order
+    from intermediate.int_return_lines_gated as lines
+    inner join candidate_lists
+        on lines.return_id = candidate_lists.return_id and lines.return_line_key = candidate_lists.return_line_key
+    where lines.destination is null
+),
+
+marked as (
+    select
+        lines.*,
+        case
+            when lines.candidate_list = lag(lines.candidate_list) over (partition by lines.group_key order by lines.claim_order)
+                then 0
+            else 1
+        end as opens_island
+    from lines
+),
+
+numbered as (
+    select
+        marked.*,
+        sum(marked.opens_island) over (partition by marked.group_key order by marked.claim_order) as island
+    from marked
+),
+
+earlier_notes as (
+    select
+        notes.return_id,
+        notes.order_id,
+        max(notes.sequence) as sequence
+    from ledger.credit_notes as notes
+    inner join (select distinct lines.return_id from lines) as returns on notes.return_id = returns.return_id
+    group by notes.return_id, notes.order_id
+)
+
+select
+    numbered.return_id,
+    numbered.return_line_key,
+    numbered.registered_at,
+    numbered.order_id,
+    numbered.sku_key,
+    numbered.disposition,
+    numbered.reason_code,
+    numbered.digits,
+    numbered.open_quantity,
+    numbered.group_key,
+    numbered.island::integer as island,
+    numbered.claim_order,
+    coalesce(earlier_notes.sequence, 0) + 1 as note_sequence,
+    numbered.return_id || '-' || numbered.order_identifier
+    || case when earlier_notes.sequence is not null then '-' || (earlier_notes.sequence + 1) else '' end as credit_note_number
+from numbered
+left join earlier_notes on numbered.return_id = earlier_notes.return_id and numbered.order_id = earlier_notes.order_id

@@ -1,0 +1,326 @@
+/*
+What can come back of the orders at hand: plain lines, and components of kit lines, each with its share of the order's
+amounts and the units already claimed. Kept orders are read from the ledger, the others are cut here, from their explanation.
+
+materialized: table
+grain: order_id, order_item_id
+owner: finance
+previous: ledger.order_items, ledger.claims
+indexes: (order_id, order_item_id); (order_id, sku_key); (order_id, line_sku_key)
+*/
+with
+
+explained as (
+    select explained.* from intermediate.int_orders_explained as explained
+    where explained.verdict is null
+),
+
+lines as (
+    select
+        lines.*,
+        explained.digits,
+        explained.order_discount_amount,
+        explained.goods_tax_inside,
+        explained.tax_amount as order_tax_amount,
+        round(lines.quantity * lines.unit_price, explained.digits) as row_amount,
+        round(lines.promotion_amount, explained.digits) as line_promotion_amount,
+        lines.row_total_including_tax - lines.row_total_excluding_tax as row_tax,
+        row_number() over by_line as line_number
+    from explained
+    inner join staging.stg_oro__order_lines as lines on explained.order_id = lines.order_id
+    window by_line as (partition by lines.order_id order by length(lines.order_line_id), lines.order_line_id)
+),
+
+-- The tax that prices include, line by line: the line taxes are its weights.
+inside as (
+    select
+        lines.*,
+        case
+            when lines.goods_tax_inside = 0 or sum(lines.row_tax) over whole_order = 0 then 0
+            else
+                ledger.share(lines.goods_tax_inside, sum(lines.row_tax) over upto, sum(lines.row_tax) over whole_order, lines.digits)
+                - ledger.share(
+                    lines.goods_tax_inside,
+                    sum(lines.row_tax) over upto - lines.row_tax,
+                    sum(lines.row_tax) over whole_order,
+                    lines.digits
+                )
+        end as tax_inside
+    from lines
+    window
+        whole_order as (partition by lines.order_id),
+        upto as (partition by lines.order_id order by lines.line_number)
+),
+
+valued as (
+    select
+        inside.*,
+        greatest(inside.row_amount - inside.line_promotion_amount - inside.tax_inside, 0) as own_value,
+        sum(greatest(inside.row_amount - inside.line_promotion_amount - inside.tax_inside, 0)) over (
+            partition by inside.order_id
+        ) as order_value
+    from inside
+),
+
+weighted as (
+    select
+        valued.*,
+        case when valued.order_value = 0 then 1 else valued.own_value end as discount_weight,
+        case
+            when sum(valued.row_tax) over (partition by valued.order_id) <> 0 then valued.row_tax
+            when valued.order_value = 0 then 1
+            else valued.own_value
+        end as tax_weight
+    from valued
+),
+
+cumulated as (
+    select
+        weighted.*,
+        sum(weighted.discount_weight) over upto as discount_weight_upto,
+        sum(weighted.discount_weight) over whole_order as discount_weight_of_order,
+        sum(weighted.tax_weight) over upto as tax_weight_upto,
+        sum(weighted.tax_weight) over whole_order as tax_weight_of_order
+    from weighted
+    window
+        whole_order as (partition by weighted.order_id),
+        upto as (partition by weighted.order_id order by weighted.line_number)
+),
+
+spread as (
+    select
+        cumulated.*,
+        ledger.share(
+            cumulated.order_discount_amount,
+            cumulated.discount_weight_upto,
+            cumulated.discount_weight_of_order,
+            cumulated.digits
+        ) - ledger.share(
+            cumulated.order_discount_amount,
+            cumulated.discount_weight_upto - cumulated.discount_weight,
+            cumulated.discount_weight_of_order,
+            cumulated.digits
+        ) as order_discount_share,
+        ledger.share(
+            cumulated.order_tax_amount, cumulated.tax_weight_upto, cumulated.tax_weight_of_order, cumulated.digits
+        ) - ledger.share(
+            cumulated.order_tax_amount,
+            cumulated.tax_weight_upto - cumulated.tax_weight,
+            cumulated.tax_weight_of_order,
+            cumulated.digits
+        ) as tax_amount
+    from cumulated
+),
+
+priced_lines as (
+    select
+        spread.order_id,
+        spread.order_line_id,
+        spread.line_number,
+        spread.sku,
+        spread.sku_key,
+        spread.product_id,
+        spread.is_free_form,
+        spread.unit_code,
+        spread.quantity,
+        spread.digits,
+        spread.row_amount - spread.line_promotion_amount - spread.order_discount_share - spread.tax_inside as net_amount,
+        spread.line_promotion_amount + spread.order_discount_share as discount_amount,
+        spread.tax_amount
+    from spread
+),
+
+kit_items as (
+    select
+        priced_lines.order_id,
+        priced_lines.order_line_id,
+        priced_lines.line_number,
+        priced_lines.sku as line_sku,
+        priced_lines.sku_key as line_sku_key,
+        priced_lines.unit_code as line_unit_code,
+        priced_lines.quantity as line_quantity,
+        priced_lines.digits,
+        priced_lines.net_amount as line_net_amount,
+        priced_lines.discount_amount as line_discount_amount,
+        priced_lines.tax_amount as line_tax_amount,
+        priced_lines.is_free_form,
+        components.kit_item_line_id,
+        components.sku,
+        components.sku_key,
+        components.product_id,
+        components.unit_code,
+        components.unit_precision,
+        components.quantity_per_kit,
+        row_number() over by_component as component_number,
+        case
+            when sum(components.unit_price * components.quantity_per_kit) over whole_kit = 0 then components.quantity_per_kit
+            else components.unit_price * components.quantity_per_kit
+        end as weight
+    from priced_lines
+    inner join staging.stg_oro__order_kit_items as components
+        on priced_lines.order_id = components.order_id and priced_lines.order_line_id = components.order_line_id
+    window
+        whole_kit as (partition by components.order_id, components.order_line_id),
+        by_component as (
+            partition by components.order_id, components.order_line_id
+            order by components.sort_order, length(components.kit_item_line_id), components.kit_item_line_id
+        )
+),
+
+kit_weights as (
+    select
+        kit_items.*,
+        sum(kit_items.weight) over upto as weight_upto,
+        sum(kit_items.weight) over whole_kit as weight_of_kit
+    from kit_items
+    window
+        whole_kit as (partition by kit_items.order_id, kit_items.order_line_id),
+        upto as (partition by kit_items.order_id, kit_items.order_line_id order by kit_items.component_number)
+),
+
+new_items as (
+    select
+        priced_lines.order_id,
+        priced_lines.order_line_id as order_item_id,
+        priced_lines.order_line_id,
+        null::text collate "C" as kit_item_line_id,
+        priced_lines.line_number::integer as line_number,
+        0 as component_number,
+        priced_lines.sku,
+        priced_lines.sku_key,
+        priced_lines.sku as line_sku,
+        priced_lines.sku_key as line_sku_key,
+        priced_lines.product_id,
+        priced_lines.is_free_form,
+        priced_lines.unit_code,
+        priced_lines.unit_code as line_unit_code,
+        null::integer as unit_precision,
+        priced_lines.quantity,
+        null::numeric as quantity_per_kit,
+        priced_lines.net_amount,
+        priced_lines.discount_amount,
+        priced_lines.tax_amount,
+        priced_lines.net_amount as line_net_amount,
+        priced_lines.quantity as line_quantity
+    from priced_lines
+    where
+        priced_lines.quantity > 0
+        and not exists (
+            select 1
+            from kit_items
+            where kit_items.order_id = priced_lines.order_id and kit_items.order_line_id = priced_lines.order_line_id
+        )
+    union all
+    select
+        kit_weights.order_id,
+        kit_weights.order_line_id || '/' || kit_weights.kit_item_line_id as order_item_id,
+        kit_weights.order_line_id,
+        kit_weights.kit_item_line_id,
+        kit_weights.line_number::integer as line_number,
+        kit_weights.component_number::integer as component_number,
+        kit_weights.sku,
+        kit_weights.sku_key,
+        kit_weights.line_sku,
+        kit_weights.line_sku_key,
+        kit_weights.product_id,
+        kit_weights.is_free_form,
+        kit_weights.unit_code,
+        kit_weights.line_unit_code,
+        kit_weights.unit_precision,
+        kit_weights.line_quantity * kit_weights.quantity_per_kit as quantity,
+        kit_weights.quantity_per_kit,
+        ledger.share(kit_weights.line_net_amount, kit_weights.weight_upto, kit_weights.weight_of_kit, kit_weights.digits)
+        - ledger.share(
+            kit_weights.line_net_amount,
+            kit_weights.weight_upto - kit_weights.weight,
+            kit_weights.weight_of_kit,
+            kit_weights.digits
+        ) as net_amount,
+        ledger.share(kit_weights.line_discount_amount, kit_weights.weight_upto, kit_weights.weight_of_kit, kit_weights.digits)
+        - ledger.share(
+            kit_weights.line_discount_amount,
+            kit_weights.weight_upto - kit_weights.weight,
+            kit_weights.weight_of_kit,
+            kit_weights.digits
+        ) as discount_amount,
+        ledger.share(kit_weights.line_tax_amount, kit_weights.weight_upto, kit_weights.weight_of_kit, kit_weights.digits)
+        - ledger.share(
+            kit_weights.line_tax_amount,
+            kit_weights.weight_upto - kit_weights.weight,
+            kit_weights.weight_of_kit,
+            kit_weights.digits
+        ) as tax_amount,
+        kit_weights.line_net_amount,
+        kit_weights.line_quantity
+    from kit_weights
+    where kit_weights.line_quantity * kit_weights.quantity_per_kit > 0
+),
+
+items as (
+    select
+        new_items.order_id,
+        new_items.order_item_id,
+        new_items.order_line_id,
+        new_items.kit_item_line_id,
+        (row_number() over (
+            partition by new_items.order_id order by new_items.line_number, new_items.component_number
+        ))::integer as position,
+        new_items.sku,
+        new_items.sku_key,
+        new_items.line_sku,
+        new_items.line_sku_key,
+        new_items.product_id,
+        new_items.is_free_form,
+        new_items.unit_code,
+        new_items.line_unit_code,
+        coalesce(new_items.unit_precision, units.unit_precision) as unit_precision,
+        new_items.quantity,
+        new_items.quantity_per_kit,
+        new_items.net_amount,
+        new_items.discount_amount,
+        new_items.tax_amount,
+        new_items.line_net_amount,
+        new_items.line_quantity,
+        0::numeric as claimed_quantity
+    from new_items
+    left join staging.stg_oro__product_units as units
+        on new_items.product_id = units.product_id and new_items.unit_code = units.unit_code
+    union all
+    select
+        kept.order_id,
+        kept.order_item_id,
+        kept.order_line_id,
+        kept.kit_item_line_id,
+        kept.position,
+        kept.sku,
+        kept.sku_key,
+        kept.line_sku,
+        kept.line_sku_key,
+        kept.product_id,
+        kept.is_free_form,
+        kept.unit_code,
+        kept.line_unit_code,
+        kept.unit_precision,
+        kept.quantity,
+        kept.quantity_per_kit,
+        kept.net_amount,
+        kept.discount_amount,
+        kept.tax_amount,
+        kept.line_net_amount,
+        kept.line_quantity,
+        coalesce(
+            (
+                select upper(claims.units)
+                from ledger.claims as claims
+                where claims.order_id = kept.order_id and claims.order_item_id = kept.order_item_id
+                order by claims.units desc
+                limit 1
+            ),
+            0
+        ) as claimed_quantity
+    from intermediate.int_orders as orders
+    inner join ledger.order_items as kept on orders.order_id = kept.order_id
+    where orders.is_kept
+)
+
+select items.* from items

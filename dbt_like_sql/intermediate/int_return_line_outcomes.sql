@@ -1,0 +1,130 @@
+/*
+Where the units of each return line of the window are after this decision: one row per line and destination.
+
+materialized: table
+grain: return_id, position, destination, reason_or_none
+owner: ops
+*/
+with
+
+credited_now as (
+    select
+        claims.return_id,
+        claims.return_line_key,
+        sum(claims.received_units) as quantity
+    from ledger.claims as claims
+    where claims.decision_id = %(decision_id)s
+    group by claims.return_id, claims.return_line_key
+),
+
+candidates as (
+    select
+        candidates.return_id,
+        candidates.return_line_key,
+        bool_or(candidates.fits_unit) as fits_unit
+    from intermediate.int_claim_candidates as candidates
+    group by candidates.return_id, candidates.return_line_key
+),
+
+lines as (
+    select
+        lines.*,
+        coalesce(credited_now.quantity, 0) as credited_now_quantity,
+        candidates.fits_unit
+    from intermediate.int_return_lines_gated as lines
+    left join credited_now
+        on
+            lines.return_id = credited_now.return_id
+            and lines.return_line_key = credited_now.return_line_key
+            and lines.destination is null
+    left join candidates
+        on
+            lines.return_id = candidates.return_id
+            and lines.return_line_key = candidates.return_line_key
+            and lines.destination is null
+),
+
+credited as (
+    select
+        lines.*,
+        'credited' as placed_in,
+        null::text as reason,
+        lines.credited_before_quantity + lines.credited_now_quantity as quantity,
+        null::text as why
+    from lines
+    where lines.credited_before_quantity + lines.credited_now_quantity > 0
+),
+
+taken_whole as (
+    select
+        lines.*,
+        lines.destination as placed_in,
+        case when lines.destination in ('held', 'quarantined') then lines.verdict end as reason,
+        case
+            when lines.verdict in ('malformed_document', 'duplicate_line', 'withdrawn') then lines.received_quantity
+            else abs(lines.open_quantity)
+        end as quantity,
+        lines.detail as why
+    from lines
+    where
+        lines.destination is not null
+        and lines.destination <> 'none'
+        and (lines.destination <> 'withdrawn' or lines.received_quantity > 0)
+),
+
+left_over as (
+    select
+        lines.*,
+        'quarantined' as placed_in,
+        case
+            when lines.fits_unit is null then 'unknown_sku'
+            when not lines.fits_unit then 'unit_mismatch'
+            else 'over_return'
+        end as reason,
+        lines.open_quantity - lines.credited_now_quantity as quantity,
+        case
+            when lines.fits_unit is null and exists (
+                    select 1 from landing.oro_products as products where products.sku_key = lines.sku_key
+                )
+                then format('SKU %%s is in the catalogue, but not on order %%s', lines.sku, lines.order_identifier)
+            when lines.fits_unit is null
+                then format('SKU %%s is neither in the catalogue nor on order %%s', lines.sku, lines.order_identifier)
+            when not lines.fits_unit
+                then format(
+                    '%%s %%s of SKU %%s do not fit the unit on order %%s',
+                    trim_scale(lines.open_quantity), coalesce(lines.unit_code, 'units'), lines.sku, lines.order_identifier
+                )
+            else format(
+                '%%s of %%s units of SKU %%s exceed what was ordered on %%s and not yet credited',
+                trim_scale(lines.open_quantity - lines.credited_now_quantity), trim_scale(lines.received_quantity),
+                lines.sku, lines.order_identifier
+            )
+        end as why
+    from lines
+    where lines.destination is null and lines.open_quantity > lines.credited_now_quantity
+),
+
+placed as (
+    select * from credited
+    union all
+    select * from taken_whole
+    union all
+    select * from left_over
+)
+
+select
+    placed.return_id,
+    placed.position,
+    placed.return_line_key,
+    placed.subject,
+    placed.order_reference,
+    placed.registered_at,
+    placed.sku,
+    placed.placed_in as destination,
+    placed.reason,
+    coalesce(placed.reason, 'none') as reason_or_none,
+    trim_scale(placed.quantity) as quantity,
+    placed.received_quantity,
+    placed.why as detail,
+    placed.held_since
+from placed

@@ -1,0 +1,123 @@
+/*
+Return lines of the window with what can be said of them before any order is looked at: how many units are still
+to be decided, and the first rule that takes the whole line (verdict), if one does.
+
+materialized: table
+grain: return_id, position
+owner: data
+previous: ledger.claims
+indexes: (return_id, return_line_key)
+*/
+with
+
+lines as (
+    select
+        returns.return_id,
+        lines.position,
+        lines.return_line_key,
+        lines.subject,
+        returns.order_reference,
+        returns.order_reference_key,
+        returns.registered_at,
+        returns.status,
+        lines.sku,
+        lines.sku_key,
+        lines.unit_code,
+        lines.currency,
+        lines.disposition,
+        lines.reason_code,
+        lines.fault_path,
+        lines.fault,
+        lines.announced_quantity,
+        lines.received_quantity,
+        row_number() over (
+            partition by returns.return_id, lines.return_line_key, lines.fault is null
+            order by lines.position
+        ) as occurrence
+    from staging.stg_rebound__returns as returns
+    inner join staging.stg_rebound__return_lines as lines on returns.return_id = lines.return_id
+    where
+        returns.registered_at >= %(window_start)s
+        and returns.registered_at < %(window_end)s
+),
+
+credited_before as (
+    select
+        claims.return_id,
+        claims.return_line_key,
+        sum(claims.received_units) as credited_quantity
+    from ledger.claims as claims
+    inner join (select distinct lines.return_id from lines) as returns on claims.return_id = returns.return_id
+    group by claims.return_id, claims.return_line_key
+),
+
+counted as (
+    select
+        lines.*,
+        case when lines.fault is null and lines.occurrence = 1 then coalesce(credited_before.credited_quantity, 0) else 0 end
+            as credited_before_quantity,
+        statuses.position as status_position,
+        statuses.is_withdrawn
+    from lines
+    left join credited_before
+        on lines.return_id = credited_before.return_id and lines.return_line_key = credited_before.return_line_key
+    left join seeds.rebound_statuses as statuses on lines.status = statuses.status
+),
+
+judged as (
+    select
+        counted.*,
+        case when counted.is_withdrawn then 0 else counted.received_quantity end
+        - counted.credited_before_quantity as open_quantity,
+        dispositions.disposition is not null as is_disposition_known,
+        reasons.reason_code is not null as is_reason_known
+    from counted
+    left join seeds.return_reasons as reasons on counted.reason_code = reasons.reason_code
+    left join seeds.dispositions as dispositions on counted.disposition = dispositions.disposition
+)
+
+select
+    judged.return_id,
+    judged.position,
+    judged.return_line_key,
+    judged.subject,
+    judged.order_reference,
+    judged.order_reference_key,
+    judged.registered_at,
+    judged.sku,
+    judged.sku_key,
+    judged.unit_code,
+    judged.currency,
+    judged.disposition,
+    judged.reason_code,
+    judged.announced_quantity,
+    judged.received_quantity,
+    judged.credited_before_quantity,
+    judged.open_quantity,
+    case
+        when judged.fault is not null then 'malformed_document'
+        when judged.received_quantity = 0 and judged.credited_before_quantity = 0 then 'nothing_received'
+        when judged.occurrence > 1 then 'duplicate_line'
+        when judged.open_quantity < 0 then 'received_quantity_decreased'
+        when judged.open_quantity = 0 and judged.credited_before_quantity > 0 then 'credited_before'
+        when judged.status_position is null then 'unknown_status'
+        when judged.is_withdrawn then 'withdrawn'
+        when judged.status_position < policy.milestone_position then 'waiting'
+        when not judged.is_disposition_known then 'unknown_disposition'
+        when policy.amount_depends_on_reason and not judged.is_reason_known then 'unknown_reason'
+    end as verdict,
+    case
+        when judged.fault is not null then judged.fault_path || ': ' || judged.fault
+        when judged.occurrence > 1 then format('line %%s stands more than once in return %%s', judged.return_line_key, judged.return_id)
+        when judged.is_withdrawn and judged.open_quantity < 0
+            then format('the return was withdrawn after %%s units were credited', judged.credited_before_quantity)
+        when judged.open_quantity < 0
+            then format('%%s units are reported, %%s were credited', judged.received_quantity, judged.credited_before_quantity)
+        when judged.status_position is null then format('status %%s is not in the list', coalesce(quote_literal(judged.status), 'that is empty'))
+        when not judged.is_disposition_known
+            then format('disposition %%s is not in the list', coalesce(quote_literal(judged.disposition), 'that is empty'))
+        when policy.amount_depends_on_reason and not judged.is_reason_known
+            then format('reason %%s is not in the list', coalesce(quote_literal(judged.reason_code), 'that is empty'))
+    end as detail
+from judged
+cross join intermediate.int_policy as policy

@@ -1,0 +1,43 @@
+/*
+What cannot be trusted, of the returns of the window: lines that a rule took, units beyond what was ordered, and documents
+that could not be read. A row that no longer holds is closed as healed; nothing is deleted.
+
+materialized: state
+key: subject, reason
+window: registered_at
+opened: opened_at
+changed: changed_at
+owner: ops
+*/
+select
+    outcomes.subject,
+    outcomes.reason,
+    outcomes.return_id,
+    outcomes.return_line_key,
+    outcomes.order_reference,
+    sum(outcomes.quantity) as quantity,
+    min(outcomes.detail) as detail,
+    outcomes.registered_at
+from intermediate.int_return_line_outcomes as outcomes
+where outcomes.destination = 'quarantined'
+group by
+    outcomes.subject,
+    outcomes.reason,
+    outcomes.return_id,
+    outcomes.return_line_key,
+    outcomes.order_reference,
+    outcomes.registered_at
+union all
+select
+    documents.source_system || ' ' || documents.resource || ' ' || documents.document_key as subject,
+    'malformed_document' as reason,
+    case when documents.source_system = 'rebound' then documents.document_id end as return_id,
+    null as return_line_key,
+    null as order_reference,
+    null as quantity,
+    documents.fault_path || ': ' || documents.fault as detail,
+    documents.registered_at
+from landing.malformed_documents as documents
+where
+    documents.registered_at >= %(window_start)s
+    and documents.registered_at < %(window_end)s

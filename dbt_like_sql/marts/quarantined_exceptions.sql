@@ -1,0 +1,53 @@
+/*
+What people have to work on: every open quarantine row with its owner, what happened and the remedy in plain words, and what
+OroCommerce refused.
+
+materialized: view
+window: registered_at
+grain: subject, reason
+owner: ops
+*/
+with
+
+open_rows as (
+    select
+        quarantine.subject,
+        quarantine.reason,
+        quarantine.return_id,
+        quarantine.return_line_key,
+        quarantine.order_reference,
+        quarantine.quantity,
+        quarantine.detail,
+        quarantine.registered_at,
+        quarantine.opened_at
+    from ledger.quarantine as quarantine
+    where quarantine.resolved_at is null
+    union all
+    select
+        refusals.subject,
+        refusals.reason,
+        refusals.return_id,
+        refusals.return_line_key,
+        null as order_reference,
+        refusals.quantity,
+        refusals.detail,
+        refusals.registered_at,
+        refusals.opened_at
+    from push.refusals as refusals
+)
+
+select
+    open_rows.subject,
+    open_rows.reason,
+    open_rows.return_id,
+    open_rows.return_line_key,
+    open_rows.order_reference,
+    open_rows.quantity,
+    open_rows.detail,
+    reasons.owner,
+    reasons.what_happened,
+    reasons.remedy,
+    open_rows.registered_at,
+    open_rows.opened_at
+from open_rows
+left join seeds.quarantine_reasons as reasons on open_rows.reason = reasons.reason

@@ -1,0 +1,71 @@
+/*
+What this decision has to send to OroCommerce: every credit note with its lines, and every stock movement that restocks.
+A note of zero is recorded and never sent. Decimals are strings.
+
+materialized: append
+grain: kind, business_key
+owner: data
+*/
+select
+    'oro_credit_note' as kind,
+    notes.credit_note_number as business_key,
+    notes.order_id as ordering_key,
+    notes.registered_at,
+    jsonb_build_object(
+        'credit_note_number', notes.credit_note_number,
+        'return_id', notes.return_id,
+        'order_id', notes.order_id,
+        'order_identifier', notes.order_identifier,
+        'customer_id', notes.customer_id,
+        'currency', notes.currency,
+        'net_amount', notes.net_amount::text,
+        'discount_amount', notes.discount_amount::text,
+        'tax_amount', notes.tax_amount::text,
+        'shipping_amount', notes.shipping_amount::text,
+        'shipping_tax_amount', notes.shipping_tax_amount::text,
+        'fee_amount', notes.fee_amount::text,
+        'total_amount', notes.total_amount::text,
+        'decided_at', to_char(notes.decided_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+        'lines', (
+            select
+                jsonb_agg(
+                    jsonb_build_object(
+                        'line_key', lines.credit_note_number || ':' || lines.position,
+                        'return_line_key', lines.return_line_key,
+                        'order_line_id', lines.order_line_id,
+                        'sku', lines.sku,
+                        'quantity', lines.quantity::text,
+                        'unit_code', lines.unit_code,
+                        'net_amount', lines.net_amount::text,
+                        'discount_amount', lines.discount_amount::text,
+                        'tax_amount', lines.tax_amount::text,
+                        'total_amount', lines.total_amount::text,
+                        'reason_code', lines.reason_code
+                    )
+                    order by lines.position
+                )
+            from ledger.credit_note_lines as lines
+            where lines.credit_note_number = notes.credit_note_number
+        )
+    ) as payload,
+    case when notes.total_amount = 0 then 'skipped' else 'pending' end::outbox.message_state as state
+from ledger.credit_notes as notes
+where notes.decision_id = %(decision_id)s
+union all
+select
+    'oro_inventory_delta' as kind,
+    deltas.credit_note_number || ':' || deltas.position as business_key,
+    deltas.sku || '/' || coalesce(deltas.unit_code, '') as ordering_key,
+    deltas.registered_at,
+    jsonb_build_object(
+        'credit_note_number', deltas.credit_note_number,
+        'return_line_key', deltas.return_line_key,
+        'product_id', deltas.product_id,
+        'sku', deltas.sku,
+        'unit_code', deltas.unit_code,
+        'quantity', deltas.quantity::text
+    ) as payload,
+    'pending'::outbox.message_state as state
+from ledger.inventory_deltas as deltas
+inner join ledger.credit_notes as notes on deltas.credit_note_number = notes.credit_note_number
+where notes.decision_id = %(decision_id)s and deltas.restocks

@@ -1,0 +1,37 @@
+/*
+Fails if the units of a return line of the window, over all destinations, are not exactly those that came back. A return
+withdrawn after its credit counts as nothing.
+
+severity: error
+blocking: yes
+on: marts.return_line_destinations
+*/
+with
+
+placed as (
+    select
+        destinations.return_id,
+        destinations.position,
+        sum(
+            case when destinations.reason = 'received_quantity_decreased' then -destinations.quantity else destinations.quantity end
+        ) as placed_quantity
+    from marts.return_line_destinations as destinations
+    where destinations.registered_at >= %(window_start)s and destinations.registered_at < %(window_end)s
+    group by destinations.return_id, destinations.position
+)
+
+select
+    lines.return_id,
+    lines.return_line_key,
+    lines.received_quantity,
+    placed.placed_quantity
+from staging.stg_rebound__returns as returns
+inner join staging.stg_rebound__return_lines as lines on returns.return_id = lines.return_id
+left join seeds.rebound_statuses as statuses on returns.status = statuses.status
+left join placed on lines.return_id = placed.return_id and lines.position = placed.position
+where
+    returns.registered_at >= %(window_start)s
+    and returns.registered_at < %(window_end)s
+    and lines.fault is null
+    and coalesce(placed.placed_quantity, 0) <> lines.received_quantity
+    and not (coalesce(statuses.is_withdrawn, false) and placed.placed_quantity = 0)

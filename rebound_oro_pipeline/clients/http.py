@@ -1,0 +1,258 @@
+"""The one way to talk HTTP: pooled connections, explicit timeouts, retries with jitter, quiet logs.
+
+Only what may be repeated is repeated: reads on every retryable error, writes where nothing was sent. What
+waits and what tries again is bounded by `attempts`, `patience` and `LONGEST_WAIT`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
+
+import httpx
+import stamina
+
+from rebound_oro_pipeline.clients.errors import AnswerLost, ApiError, Call, MalformedAnswer, NotSent
+
+log = logging.getLogger(__name__)
+# httpx logs every URL with its query at INFO; ours go without.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+T = TypeVar("T")
+
+# A synchronous batch is answered after 25 s when no message consumer runs, so reading must outlast that.
+TIMEOUT: Final = httpx.Timeout(connect=5.0, read=60.0, write=30.0, pool=60.0)
+LONGEST_WAIT: Final = 60.0
+"""Seconds a `Retry-After` may ask for; who asks for more gets no second request from this call."""
+LONGEST_RETRY_AFTER: Final = 3600.0
+"""Seconds at which `retry_after` is capped, so that an absurd date does not park a message for years."""
+# Below the five seconds after which common servers drop an idle connection: a write on a dropped one is in
+# doubt.
+_KEEPALIVE_SECONDS: Final = 3.0
+_NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+class HttpOptions(TypedDict, total=False):
+    """How a client talks; every key has a default.
+
+    timeout: seconds for connect, read, write and waiting for a free connection.
+    max_connections: requests under way at once; more callers wait for a connection.
+    attempts: tries per call, the first included.     patience: seconds after which no further try begins.
+    requests_per_second: a pace that all threads keep together; None is none.
+    verify_tls, allow_plain_http: only ever changed on purpose, and warned of in the log.
+    transport: stands in for the network (tests).
+    """
+
+    timeout: httpx.Timeout
+    max_connections: int
+    attempts: int
+    patience: float
+    requests_per_second: float | None
+    verify_tls: bool
+    allow_plain_http: bool
+    transport: httpx.BaseTransport | None
+
+
+class Channel:
+    """The connections to one system; safe to use from many threads."""
+
+    def __init__(self, system: str, base_url: str, **options: Unpack[HttpOptions]) -> None:
+        self.system = system
+        self.base_url = checked_url(base_url, allow_plain_http=options.get("allow_plain_http", False))
+        self.max_connections = options.get("max_connections", 8)
+        self._attempts = options.get("attempts", 5)
+        self._patience = options.get("patience", 120.0)
+        self._pace = _Pace(options.get("requests_per_second"))
+        verify_tls = options.get("verify_tls", True)
+        if not verify_tls:
+            log.warning("%s: TLS certificates are NOT verified, as the settings ask", system)
+        self._client = httpx.Client(
+            timeout=options.get("timeout", TIMEOUT),
+            verify=verify_tls,
+            transport=options.get("transport"),
+            limits=httpx.Limits(
+                max_connections=self.max_connections,
+                max_keepalive_connections=self.max_connections,
+                keepalive_expiry=_KEEPALIVE_SECONDS,
+            ),
+            headers={"User-Agent": "rebound-oro-pipeline", "Accept": "application/json"},
+            # A proxy for the outside world cannot reach this machine's own loopback.
+            trust_env=not is_loopback(httpx.URL(self.base_url).host),
+        )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(
+        self,
+        call: Call,
+        read: Callable[[Call, httpx.Response], T],
+        *,
+        repeatable: bool,
+        **request: Any,
+    ) -> T:
+        """Send and return what `read` makes of the answer; `read` raises the ApiError that it means.
+
+        `repeatable`: whether the request changes nothing, so that it may be sent again after any retryable
+        error; else it is sent again only where nothing was sent (`NotSent`). `request`: what httpx takes
+        (params, headers, content, data, auth).
+        """
+        for attempt in stamina.retry_context(
+            on=partial(_wait_before_next, repeatable=repeatable),
+            attempts=self._attempts,
+            timeout=self._patience,
+            wait_initial=0.2,
+            wait_max=10.0,
+            wait_jitter=1.0,
+        ):
+            with attempt:
+                return read(call, self.exchange(call, **request))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def exchange(
+        self,
+        call: Call,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        data: Mapping[str, str] | None = None,
+        auth: httpx.Auth | None = None,
+        timeout: httpx.Timeout | None = None,
+    ) -> httpx.Response:
+        """Send once and return the whole answer, whatever its status.
+
+        Raises NotSent, AnswerLost, or MalformedAnswer where it cannot be decompressed.
+        """
+        self._pace.wait()
+        began = time.monotonic()
+        failure: ApiError | None = None
+        try:
+            response = self._client.request(
+                call.method,
+                self.base_url + call.path,
+                params=list(params) or None,
+                headers={**(headers or {}), "X-Request-Id": call.request_id},
+                content=content,
+                data=data,
+                auth=auth,
+                timeout=timeout or httpx.USE_CLIENT_DEFAULT,
+            )
+        except httpx.HTTPError as error:
+            failure = _failure(call, error)
+        elapsed = (time.monotonic() - began) * 1000
+        # Raised here and not above: httpx' own exception carries the request with its credentials.
+        if failure is not None:
+            log.info("%s after %d ms (request %s)", failure, elapsed, call.request_id)
+            raise failure
+        log.debug("%s -> %d in %d ms (request %s)", call, response.status_code, elapsed, call.request_id)
+        return response
+
+
+def _wait_before_next(error: Exception, *, repeatable: bool) -> bool | float:
+    """Return whether to try again: no, yes, or yes after so many seconds."""
+    if not isinstance(error, ApiError) or not error.retryable:
+        return False
+    if not (repeatable or isinstance(error, NotSent)):
+        return False
+    if error.retry_after is None:
+        return True
+    if error.retry_after > LONGEST_WAIT:
+        return False
+    # Many threads are told the same second: let them come back one by one.
+    return error.retry_after + random.uniform(0, 1)  # noqa: S311
+
+
+class _Pace:
+    """At most so many requests a second, evenly spaced."""
+
+    def __init__(self, per_second: float | None) -> None:
+        self._interval = 1 / per_second if per_second else 0.0
+        self._next = 0.0
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Sleep until this caller's turn."""
+        if not self._interval:
+            return
+        with self._lock:
+            turn = max(time.monotonic(), self._next)
+            self._next = turn + self._interval
+        time.sleep(max(0.0, turn - time.monotonic()))
+
+
+def _failure(call: Call, error: httpx.HTTPError) -> ApiError:
+    """Return our error for httpx' own."""
+    # A LocalProtocolError may quote a header.
+    words = "" if isinstance(error, httpx.LocalProtocolError) else f": {error}"
+    text = f"{type(error).__name__}{words}"
+    if isinstance(error, _NOT_SENT):
+        return NotSent(f"{call} was not sent: {text}", request_id=call.request_id)
+    if isinstance(error, httpx.DecodingError):
+        return MalformedAnswer(
+            f"{call}: the answer cannot be decompressed: {text}", request_id=call.request_id
+        )
+    return AnswerLost(f"{call}: the answer was lost: {text}", request_id=call.request_id)
+
+
+def retry_after(response: httpx.Response) -> float | None:
+    """Return the seconds that `Retry-After` asks for (number or HTTP date), or None.
+
+    Never less than 0 nor more than LONGEST_RETRY_AFTER.
+    """
+    value = response.headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdecimal():
+        seconds = float(value)
+    else:
+        try:
+            when = parsedate_to_datetime(value)
+        except (ValueError, OverflowError):
+            return None
+        seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def checked_url(url: str, *, allow_plain_http: bool = False) -> str:
+    """Return a base URL without its last slash; raise ValueError for one that secrets must not be sent to."""
+    try:
+        parsed = httpx.URL(url.strip())
+    except httpx.InvalidURL:
+        raise ValueError("the base URL cannot be read; give one like https://shop.example") from None
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise ValueError("the base URL must begin with https:// and name a host")
+    if parsed.userinfo or parsed.query or parsed.fragment:
+        raise ValueError(f"the base URL of {parsed.host} must hold no user, password, query or fragment")
+    if parsed.scheme == "http" and not is_loopback(parsed.host):
+        if not allow_plain_http:
+            raise ValueError(
+                f"the base URL of {parsed.host} must begin with https://; "
+                "plain http needs the explicit setting"
+            )
+        log.warning(
+            "%s is spoken to over plain http, as the settings ask: secrets can be read on the way",
+            parsed.host,
+        )
+    return str(parsed).rstrip("/")

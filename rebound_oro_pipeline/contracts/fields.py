@@ -1,0 +1,64 @@
+"""Types of model fields: the readers of `values` as pydantic takes them, and the faults that it found."""
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, ValidationError
+
+from rebound_oro_pipeline.contracts.values import (
+    read_code,
+    read_decimal,
+    read_key,
+    read_moment,
+    read_text,
+)
+
+T = TypeVar("T")
+
+
+def _required(read: Callable[[object], T | None]) -> Callable[[object], T]:
+    def read_required(value: object) -> T:
+        found = read(value)
+        if found is None:
+            raise ValueError("is missing")
+        return found
+
+    return read_required
+
+
+def _read_quantity(value: object) -> Decimal | None:
+    quantity = read_decimal(value)
+    if quantity is not None and quantity < 0:
+        raise ValueError(f"is negative: {quantity}")
+    return quantity
+
+
+def _read_currency(value: object) -> str | None:
+    currency = read_text(value)
+    return currency.upper() if currency else None
+
+
+Text = Annotated[str | None, BeforeValidator(read_text)]
+Code = Annotated[str | None, BeforeValidator(read_code)]
+Key = Annotated[str | None, BeforeValidator(read_key)]
+RequiredKey = Annotated[str, BeforeValidator(_required(read_key))]
+Currency = Annotated[str | None, BeforeValidator(_read_currency)]
+RequiredCurrency = Annotated[str, BeforeValidator(_required(_read_currency))]
+Number = Annotated[Decimal | None, BeforeValidator(read_decimal)]
+RequiredNumber = Annotated[Decimal, BeforeValidator(_required(read_decimal))]
+Quantity = Annotated[Decimal | None, BeforeValidator(_read_quantity)]
+RequiredQuantity = Annotated[Decimal, BeforeValidator(_required(_read_quantity))]
+Moment = Annotated[datetime | None, BeforeValidator(read_moment)]
+RequiredMoment = Annotated[datetime, BeforeValidator(_required(read_moment))]
+
+
+def faulty_fields(error: ValidationError) -> dict[str, str]:
+    """Give what is wrong with each faulty field, by the name under which the model was given it."""
+    faults: dict[str, str] = {}
+    for fault in error.errors(include_url=False):
+        context: dict[str, Any] = fault.get("ctx", {})
+        message = "is missing" if fault["type"] == "missing" else str(context.get("error", fault["msg"]))
+        faults.setdefault(str(fault["loc"][0]), message)
+    return faults

@@ -1,0 +1,51 @@
+"""The unit of work: a half-open stretch of time, by the moment at which ReBound registered a return."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Half-open `[start, end)` of aware datetimes, kept in UTC; ValueError if naive, empty or reversed."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            moment: datetime = getattr(self, name)
+            if moment.tzinfo is None:
+                raise ValueError(
+                    f"window {name} {moment.isoformat()} has no time zone; give one, UTC for instance"
+                )
+            object.__setattr__(self, name, moment.astimezone(UTC))
+        if self.start >= self.end:
+            raise ValueError(
+                f"window start {self.start.isoformat()} is not before its end {self.end.isoformat()}"
+            )
+
+    @classmethod
+    def day(cls, day: date) -> Self:
+        """Return the window of one UTC day."""
+        return cls.days(day, day)
+
+    @classmethod
+    def days(cls, first: date, last: date) -> Self:
+        """Return the window of whole UTC days, both included."""
+        midnight = datetime.combine(first, time.min, UTC)
+        return cls(midnight, datetime.combine(last, time.min, UTC) + timedelta(days=1))
+
+    def __contains__(self, moment: datetime) -> bool:
+        return self.start <= moment < self.end
+
+    def spans(self, days: int) -> list[tuple[date, date]]:
+        """List the UTC days the window touches as inclusive (first, last) spans of at most `days` days."""
+        last_day = (self.end - timedelta(microseconds=1)).date()
+        spans = []
+        first = self.start.date()
+        while first <= last_day:
+            last = min(first + timedelta(days=days - 1), last_day)
+            spans.append((first, last))
+            first = last + timedelta(days=1)
+        return spans

@@ -1,0 +1,44 @@
+"""Jobs: what is run together. All run in one process: their steps are SQL and HTTP, and a process each would only cost."""
+
+import dagster as dg
+
+RETURNS = "returns"
+PUSH = "push_credit_notes"
+PUSH_STOCK = "push_inventory_levels"
+RECONCILE = "reconcile"
+
+
+def build_jobs(partitions: dg.DailyPartitionsDefinition) -> list[dg.UnresolvedAssetJobDefinition]:
+    """Return the jobs; `returns` takes a day, or a range of days in a single run."""
+    decided = dg.AssetSelection.groups(
+        "landing", "staging", "intermediate", "ledger", "marts"
+    ) | dg.AssetSelection.assets(["outbox", "messages"])
+    return [
+        dg.define_asset_job(
+            RETURNS,
+            selection=decided,
+            partitions_def=partitions,
+            executor_def=dg.in_process_executor,
+            description="Land the returns registered in a day (or a range of days) and their orders, and decide them.",
+        ),
+        dg.define_asset_job(
+            PUSH,
+            selection=dg.AssetSelection.assets(["push", "oro_credit_notes"]),
+            executor_def=dg.in_process_executor,
+            tags={"oro/push": "credit_notes"},
+            description="Send the credit notes that wait in the outbox to OroCommerce.",
+        ),
+        dg.define_asset_job(
+            PUSH_STOCK,
+            selection=dg.AssetSelection.assets(["push", "oro_inventory_levels"]),
+            executor_def=dg.in_process_executor,
+            tags={"oro/push": "inventory_levels"},
+            description="Write the stock movements that wait in the outbox to OroCommerce's levels.",
+        ),
+        dg.define_asset_job(
+            RECONCILE,
+            selection=dg.AssetSelection.groups("reconciliation"),
+            executor_def=dg.in_process_executor,
+            description="Read back what OroCommerce holds and compare it with the ledger.",
+        ),
+    ]

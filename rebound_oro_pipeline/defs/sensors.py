@@ -1,0 +1,56 @@
+"""Sensors: whenever the outbox has something to send, the push that sends it is materialised."""
+
+import dagster as dg
+
+from rebound_oro_pipeline.defs.jobs import PUSH, PUSH_STOCK
+from rebound_oro_pipeline.defs.resources import Warehouse
+from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.warehouse import outbox
+
+_BUSY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+def build_sensors(
+    settings: Settings, jobs: dict[str, dg.UnresolvedAssetJobDefinition]
+) -> list[dg.SensorDefinition]:
+    """Return a sensor for the credit notes, and one for stock that starts by itself in near-real-time mode."""
+    near_real_time = settings.push_enabled and settings.stock_mode == "near_real_time"
+    return [
+        _outbox_sensor(
+            "credit_notes_to_send", jobs[PUSH], outbox.Kind.CREDIT_NOTE, enabled=settings.push_enabled
+        ),
+        _outbox_sensor(
+            "stock_to_send", jobs[PUSH_STOCK], outbox.Kind.INVENTORY_DELTA, enabled=near_real_time
+        ),
+    ]
+
+
+def _outbox_sensor(
+    name: str, job: dg.UnresolvedAssetJobDefinition, kind: outbox.Kind, *, enabled: bool
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=name,
+        job=job,
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING if enabled else dg.DefaultSensorStatus.STOPPED,
+        description=f"Starts `{job.name}` when messages of kind {kind.value} are due; one run sends them all.",
+    )
+    def outbox_sensor(
+        context: dg.SensorEvaluationContext, warehouse: Warehouse
+    ) -> dg.RunRequest | dg.SkipReason:
+        running = context.instance.get_runs(dg.RunsFilter(job_name=job.name, statuses=_BUSY), limit=1)
+        if running:
+            return dg.SkipReason(f"run {running[0].run_id} is still sending")
+        with warehouse.connect("sensor") as conn:
+            waiting = outbox.due(conn, kind)
+        if not waiting:
+            return dg.SkipReason("nothing is due")
+        # No run key: it would dedupe for ever. That the job is not running, and that something is due, is the whole state.
+        return dg.RunRequest(tags={"outbox/due": str(waiting)})
+
+    return outbox_sensor

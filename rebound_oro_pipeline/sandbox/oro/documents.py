@@ -1,0 +1,203 @@
+"""Renders records as JSON:API documents: sparse fields, includes, links, and what a user may not see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import NAMESPACE_URL, uuid5
+
+from rebound_oro_pipeline.sandbox.oro.catalogue import Catalogue
+from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record, Transaction, to_id
+from rebound_oro_pipeline.sandbox.oro.query import Query
+from rebound_oro_pipeline.sandbox.oro.schema import Relation, Resource
+from rebound_oro_pipeline.sandbox.oro.totals import subtotals_today
+
+SUBTOTALS = "ordersubtotals"
+
+
+@dataclass(slots=True)
+class Renderer:
+    """Renders what one request is answered with, inside that request's transaction."""
+
+    transaction: Transaction
+    catalogue: Catalogue
+    query: Query
+    viewable: Callable[[str], bool]
+    now: datetime
+    base: str | None = None
+    """Address of the API for links; None: without links (`noHateoas`)."""
+    _pricing: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def resources(self, records: Sequence[Record]) -> list[JsonObject]:
+        """Return the resource objects of records of one type."""
+        self._read_pricing(records)
+        return [self.resource(record) for record in records]
+
+    def resource(self, record: Record) -> JsonObject:
+        """Return one resource object with the fields that were asked for."""
+        resource = self.catalogue[record.type]
+        found: JsonObject = {"type": record.type, "id": str(record.id)}
+        if self.base is not None and "get" in resource.actions:
+            found["links"] = {"self": f"{self.base}/{record.type}/{record.id}"}
+        attributes = self._attributes(record, resource)
+        if attributes:
+            found["attributes"] = attributes
+        relations = self._relations(record, resource)
+        if relations:
+            found["relationships"] = relations
+        return found
+
+    def included(self, records: Sequence[Record]) -> list[JsonObject]:
+        """Return what `include` asks for; a relation that is not among the fields includes nothing."""
+        found: dict[tuple[str, str], JsonObject] = {}
+        for path in self.query.include:
+            self._include(records, path, found)
+        for record in records:
+            found.pop((record.type, str(record.id)), None)
+        return list(found.values())
+
+    def row(self, resource: Resource, row_id: str) -> JsonObject:
+        """Return the resource object of a fixed row of an enumeration."""
+        attributes = (resource.rows or {})[row_id]
+        shown = {name: value for name, value in attributes.items() if self.query.shows(resource.type, name)}
+        found: JsonObject = {"type": resource.type, "id": row_id}
+        if self.base is not None:
+            found["links"] = {"self": f"{self.base}/{resource.type}/{row_id}"}
+        return {**found, "attributes": shown} if shown else found
+
+    def subtotals(self, order_id: str) -> list[JsonObject]:
+        """Return the subtotals of an order, computed now."""
+        rows = []
+        for number, attributes in enumerate(subtotals_today(self._price(order_id), self.now)):
+            row: JsonObject = {"type": SUBTOTALS, "id": _subtotal_id(order_id, number, attributes)}
+            shown = {
+                name: attributes.get(name, attribute.default)
+                for name, attribute in self.catalogue[SUBTOTALS].attributes.items()
+                if self.query.shows(SUBTOTALS, name)
+            }
+            relations = {
+                "order": {"data": {"type": "orders", "id": order_id}},
+                "priceList": {"data": None},
+            }
+            relations = {name: data for name, data in relations.items() if self.query.shows(SUBTOTALS, name)}
+            row |= {"attributes": shown} if shown else {}
+            row |= {"relationships": relations} if relations else {}
+            rows.append(row)
+        return rows
+
+    def page_links(self, type_name: str, *, more: bool) -> JsonObject:
+        """Return the links of a page: self, and first, prev, next where there are such pages."""
+        address = f"{self.base}/{type_name}"
+        links = {"self": address}
+        number = self.query.page_number
+
+        def page(wanted: int) -> str:
+            pairs = [pair for pair in self.query.pairs if pair[0] != "page[number]"]
+            if wanted > 1:
+                pairs.append(("page[number]", str(wanted)))
+            return f"{address}?{urlencode(sorted(pairs))}" if pairs else address
+
+        if number > 1:
+            links |= {"first": page(1), "prev": page(number - 1)}
+        if more:
+            links["next"] = page(number + 1)
+        return links
+
+    def _attributes(self, record: Record, resource: Resource) -> JsonObject:
+        asked = self.query.fields.get(resource.type)
+        found: JsonObject = {}
+        for name, attribute in resource.attributes.items():
+            if asked is not None and name not in asked:
+                continue
+            if name in record.attributes:
+                found[name] = record.attributes[name]
+            elif name == "uuid":
+                found[name] = str(uuid5(NAMESPACE_URL, f"orders/{record.id}"))
+            elif not attribute.optional:
+                found[name] = attribute.default
+        return found
+
+    def _relations(self, record: Record, resource: Resource) -> JsonObject:
+        asked = self.query.fields.get(resource.type)
+        found: JsonObject = {}
+        for name, relation in resource.relations.items():
+            if asked is not None and name not in asked:
+                continue
+            if relation.optional and name not in record.relations:
+                continue
+            entry: JsonObject = {}
+            if self.base is not None and relation.linked:
+                own = f"{self.base}/{record.type}/{record.id}"
+                entry["links"] = {"self": f"{own}/relationships/{name}", "related": f"{own}/{name}"}
+            entry["data"] = self._data(record, name, relation)
+            found[name] = entry
+        return found
+
+    def _data(self, record: Record, name: str, relation: Relation) -> JsonObject | list[JsonObject] | None:
+        ids = self.targets(record, name, relation)
+        found = [{"type": relation.target, "id": target} for target in ids]
+        if relation.many:
+            return found
+        return found[0] if found else None
+
+    def targets(self, record: Record, name: str, relation: Relation) -> list[str]:
+        """Return the ids that a relation points to; none where the user may not see the target's type."""
+        if not self.viewable(relation.target):
+            return []
+        if relation.target == SUBTOTALS:
+            rows = self._price(str(record.id)).get("subtotals", ())
+            return [_subtotal_id(str(record.id), number, row) for number, row in enumerate(rows)]
+        value = record.relations.get(relation.source or name, relation.default)
+        if value is None:
+            return []
+        ids = [value] if isinstance(value, str) else list(value)
+        return ids if relation.many else ids[:1]
+
+    def _include(
+        self, records: Iterable[Record], path: Sequence[str], found: dict[tuple[str, str], JsonObject]
+    ) -> None:
+        owners = [record for record in records if self.query.shows(record.type, path[0])]
+        name = path[0]
+        wanted: dict[str, dict[str, None]] = {}
+        for record in owners:
+            relation = self.catalogue[record.type].relations.get(name)
+            if relation is not None:
+                ids = self.targets(record, name, relation)
+                wanted.setdefault(relation.target, {}).update(dict.fromkeys(ids))
+                if relation.target == SUBTOTALS:
+                    for row in self.subtotals(str(record.id)):
+                        found[SUBTOTALS, row["id"]] = row
+        for type_name, ids_wanted in wanted.items():
+            resource = self.catalogue.get(type_name)
+            if resource is None or type_name == SUBTOTALS:
+                continue
+            if resource.rows is not None:
+                known = [key for key in ids_wanted if key in resource.rows]
+                found.update({(type_name, key): self.row(resource, key) for key in known})
+                continue
+            numbers = [number for number in map(to_id, ids_wanted) if number is not None]
+            targets = list(self.transaction.fetch(type_name, numbers).values())
+            if len(path) > 1:
+                self._include(targets, path[1:], found)
+            for target, rendered in zip(targets, self.resources(targets), strict=True):
+                found.setdefault((type_name, str(target.id)), rendered)
+
+    def _read_pricing(self, records: Sequence[Record]) -> None:
+        if not records or records[0].type != "orders" or not self.query.shows("orders", "orderSubtotals"):
+            return
+        if SUBTOTALS in self.catalogue:
+            read = self.transaction.fetch("orderpricing", [record.id for record in records])
+            self._pricing.update({str(number): pricing.attributes for number, pricing in read.items()})
+
+    def _price(self, order_id: str) -> Mapping[str, Any]:
+        if order_id not in self._pricing:
+            record = self.transaction.get("orderpricing", order_id)
+            self._pricing[order_id] = record.attributes if record else {}
+        return self._pricing[order_id]
+
+
+def _subtotal_id(order_id: str, number: int, attributes: Mapping[str, Any]) -> str:
+    return f"{order_id}-{attributes['orderSubtotalType']}-{number}"

@@ -1,0 +1,138 @@
+"""Decide a window of returns: match, gate, clip, price, and enqueue what has to be sent, in one transaction.
+
+The rules are the SQL models; this module gives them their parameters, runs them in their order, and lets nothing through
+that breaks an invariant.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.sqlmodels.build import Builder, BuildResult
+from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult, checks_of, run_checks
+from rebound_oro_pipeline.sqlmodels.model import Model, Models
+from rebound_oro_pipeline.warehouse import statements
+
+_SQL = statements.load("decisions")
+
+
+class DecisionRefused(RuntimeError):  # noqa: N818 - an outcome, named like one
+    """An invariant would have been broken; the transaction was rolled back and nothing was decided.
+
+    `checks` are all results, the failing ones with a sample of rows.
+    """
+
+    def __init__(self, window: Window, checks: Sequence[CheckResult]) -> None:
+        self.checks = tuple(checks)
+        failing = ", ".join(
+            f"{check.name} ({check.failing_rows} rows)" for check in checks if _refuses(check)
+        )
+        super().__init__(f"the decision of {window} was rolled back, because it breaks: {failing}")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a decision did: rows written per relation, and the checks it passed. `decision_id` is None if nothing was added."""
+
+    window: Window
+    decision_id: int | None
+    built: Mapping[str, BuildResult]
+    rows_in_window: Mapping[str, int]
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def notes(self) -> int:
+        """Credit notes added."""
+        return self.built["ledger.credit_notes"].rows_written
+
+
+def decide(
+    conn: psycopg.Connection,
+    models: Models,
+    window: Window,
+    *,
+    policy_version: int,
+    decided_at: datetime,
+    run_id: str,
+) -> Decision:
+    """Decide the returns registered in `window` under a policy, as of `decided_at` (aware).
+
+    One decision at a time: a second one waits on a lock, because two must not claim the same units (and the database
+    would refuse the later one). Raises DecisionRefused if a blocking check fails.
+    """
+    with conn.transaction():
+        conn.execute(_SQL["lock"])
+        decision_id = _next_decision_id(conn)
+        parameters = {
+            "window_start": window.start,
+            "window_end": window.end,
+            "decided_at": decided_at,
+            "policy_version": policy_version,
+            "decision_id": decision_id,
+            "run_id": run_id,
+        }
+        builder = Builder(conn, models)
+        built = {
+            model.relation: builder.build(model, parameters)
+            for model in models.values()
+            if model.materialized != "view"
+        }
+        checks = tuple(run_checks(conn, models, parameters, relations=checked_relations(models)))
+        if any(_refuses(check) for check in checks):
+            raise DecisionRefused(window, checks)
+        added = any(
+            built[model.relation].rows_written for model in models.values() if model.materialized == "append"
+        )
+        if added:
+            conn.execute(_SQL["record"], parameters)
+        rows = {
+            model.relation: _count(conn, model, parameters)
+            for model in models.values()
+            if model.materialized == "view" and model.window
+        }
+    rows |= {
+        relation: result.rows_in_window
+        for relation, result in built.items()
+        if result.rows_in_window is not None
+    }
+    return Decision(window, decision_id if added else None, built, rows, checks)
+
+
+def checked_relations(models: Models) -> frozenset[str]:
+    """Return the relations that are checked within each decision: those with a test of their own, and the state it writes.
+
+    What else the headers promise would be read in full each time; those checks run beside (`defs.checks`).
+    """
+    return frozenset(test.relation for test in models.tests) | {
+        model.relation for model in models.values() if model.materialized in ("partition", "state")
+    }
+
+
+def checks_of_decisions(models: Models) -> tuple[Check, ...]:
+    """Return the checks that every decision must pass."""
+    return checks_of(models, relations=checked_relations(models))
+
+
+def _refuses(check: CheckResult) -> bool:
+    return not check.passed and check.blocking and check.severity == "error"
+
+
+def _count(conn: psycopg.Connection, model: Model, parameters: Mapping[str, object]) -> int:
+    statement = sql.SQL(
+        "select count(*) from {} where {window} >= %(window_start)s and {window} < %(window_end)s"
+    ).format(sql.Identifier(model.schema, model.name), window=sql.Identifier(model.window or ""))
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(statement, parameters).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _next_decision_id(conn: psycopg.Connection) -> int:
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_SQL["next_id"]).fetchone()
+    assert row is not None  # noqa: S101 - a sequence always answers
+    return int(row[0])

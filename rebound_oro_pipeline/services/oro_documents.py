@@ -1,0 +1,250 @@
+"""Credit notes as OroCommerce takes and shows them: the document sent, the note read back, the comparison.
+
+The note and its lines are one document, so OroCommerce writes both or neither. A note is found again by its
+number, a line by its key; whether what is found is what was sent is decided amount by amount.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+from rebound_oro_pipeline.clients.errors import MalformedAnswer
+from rebound_oro_pipeline.clients.jsonapi import Document, Filters, in_lists, is_listable, plain
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.jsonapi_resources import Resource, Resources, attributes, related_id
+from rebound_oro_pipeline.contracts.values import read_decimal, read_text
+from rebound_oro_pipeline.services.credit_notes import Note, NoteLine
+
+NOTE_FIELDS: Final = MappingProxyType(
+    {
+        "credit_note_number": "creditNoteNumber",
+        "return_id": "returnId",
+        "currency": "currency",
+        "net_amount": "netAmount",
+        "discount_amount": "discountAmount",
+        "tax_amount": "taxAmount",
+        "shipping_amount": "shippingAmount",
+        "shipping_tax_amount": "shippingTaxAmount",
+        "fee_amount": "feeAmount",
+        "total_amount": "totalAmount",
+        "decided_at": "decidedAt",
+    }
+)
+LINE_FIELDS: Final = MappingProxyType(
+    {
+        "line_key": "returnLineKey",
+        "sku": "sku",
+        "quantity": "quantity",
+        "unit_code": "unitCode",
+        "net_amount": "netAmount",
+        "discount_amount": "discountAmount",
+        "tax_amount": "taxAmount",
+        "total_amount": "totalAmount",
+        "reason_code": "reasonCode",
+    }
+)
+_NOTE_AMOUNTS: Final = tuple(name for name in NOTE_FIELDS if name.endswith("_amount"))
+_LINE_AMOUNTS: Final = ("quantity", *(name for name in LINE_FIELDS if name.endswith("_amount")))
+
+
+@dataclass(frozen=True, slots=True)
+class CreditNoteNames:
+    """How the shop's credit-note entity is called. Our field → its field; a field left out is not sent.
+
+    Number, key, currency, SKU, quantity and totals must be named: by them a note is found again and compared.
+    """
+
+    note_type: str = "reboundcreditnotes"
+    line_type: str = "reboundcreditnotelines"
+    order_relation: str = "order"
+    lines_relation: str = "lines"
+    order_line_relation: str | None = "orderLine"
+    note_fields: Mapping[str, str] = NOTE_FIELDS
+    line_fields: Mapping[str, str] = LINE_FIELDS
+
+    def __post_init__(self) -> None:
+        for given, known, required in (
+            (self.note_fields, NOTE_FIELDS, ("credit_note_number", "currency", "total_amount")),
+            (self.line_fields, LINE_FIELDS, ("line_key", "sku", "quantity", "total_amount")),
+        ):
+            if unknown := given.keys() - known.keys():
+                raise ValueError(f"credit-note field {min(unknown)!r} is not one of {', '.join(known)}")
+            if missing := set(required) - given.keys():
+                raise ValueError(f"credit-note field {min(missing)!r} is needed to find notes again; name it")
+
+    @property
+    def number_field(self) -> str:
+        """Oro's name of the note's number."""
+        return self.note_fields["credit_note_number"]
+
+
+def note_document(notes: Sequence[Note], names: CreditNoteNames) -> Document:
+    """Return the document of a batch of notes with their lines."""
+    return {
+        "data": [_note_resource(note, names) for note in notes],
+        "included": [_line_resource(line, names) for note in notes for line in note.lines],
+    }
+
+
+def single_document(note: Note, names: CreditNoteNames) -> Document:
+    """Return the document that creates one note with its lines."""
+    document = note_document([note], names)
+    return {**document, "data": document["data"][0]}
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """A line as OroCommerce holds it: its texts and amounts by our names, as far as its entity has them."""
+
+    texts: Mapping[str, str | None]
+    amounts: Mapping[str, Decimal | None]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredNote:
+    """A note as OroCommerce holds it, with its lines."""
+
+    remote_id: str
+    number: str
+    order_id: str | None
+    currency: str | None
+    amounts: Mapping[str, Decimal | None]
+    lines: tuple[StoredLine, ...]
+
+    def differences(self, note: Note) -> list[str]:
+        """Return where the stored note differs from the one that was decided; empty: it is the same."""
+        found = [
+            f"{words} {held!r} instead of {decided!r}"
+            for words, held, decided in (
+                ("order", self.order_id, note.order_id),
+                ("currency", self.currency, note.currency),
+            )
+            if held != decided
+        ]
+        found += _amount_differences("", self.amounts, note)
+        if len(self.lines) != len(note.lines):
+            found.append(f"{len(self.lines)} lines instead of {len(note.lines)}")
+        held_lines = {line.texts["line_key"]: line for line in self.lines}
+        for line in note.lines:
+            held = held_lines.get(line.line_key)
+            if held is None:
+                found.append(f"no line {line.line_key}")
+                continue
+            if held.texts["sku"] != line.sku:
+                found.append(f"line {line.line_key}: SKU {held.texts['sku']!r} instead of {line.sku!r}")
+            found += _amount_differences(f"line {line.line_key}: ", held.amounts, line)
+        return found
+
+
+def find_notes(oro: OroClient, names: CreditNoteNames, notes: Iterable[Note]) -> dict[str, list[StoredNote]]:
+    """Read notes back by their numbers, many at once; return what is held under each number."""
+    wanted = {note.credit_note_number: note for note in notes}
+    found: dict[str, list[StoredNote]] = {number: [] for number in wanted}
+    conditions: list[Filters] = [{names.number_field: numbers} for numbers in in_lists(wanted)]
+    # OroCommerce takes a comma for the end of a value: such a number is looked for among its order's notes.
+    others = [note.order_id for number, note in wanted.items() if not is_listable(number)]
+    conditions += [{names.order_relation: orders} for orders in in_lists(others)]
+    for condition in conditions:
+        for stored in stored_notes(oro, names, condition):
+            if stored.number in found:
+                found[stored.number].append(stored)
+    return found
+
+
+def stored_notes(
+    oro: OroClient, names: CreditNoteNames, filters: Filters | None = None
+) -> Iterator[StoredNote]:
+    """Yield the notes of a filter (or all) with their lines."""
+    fields = {
+        names.note_type: [*names.note_fields.values(), names.order_relation, names.lines_relation],
+        names.line_type: list(names.line_fields.values()),
+    }
+    for document in oro.pages(
+        names.note_type, filters=filters, include=[names.lines_relation], fields=fields
+    ):
+        try:
+            resources = Resources(document)
+            notes = [_stored_note(resources, resource, names) for resource in resources.primary]
+        except ValueError as error:
+            raise MalformedAnswer(f"oro: a record of {names.note_type} cannot be read: {error}") from error
+        yield from notes
+
+
+def _note_resource(note: Note, names: CreditNoteNames) -> dict[str, Any]:
+    lines = [{"type": names.line_type, "id": line.line_key} for line in note.lines]
+    return {
+        "type": names.note_type,
+        "attributes": _attributes(note, names.note_fields),
+        "relationships": {
+            names.order_relation: {"data": {"type": "orders", "id": note.order_id}},
+            names.lines_relation: {"data": lines},
+        },
+    }
+
+
+def _line_resource(line: NoteLine, names: CreditNoteNames) -> dict[str, Any]:
+    resource: dict[str, Any] = {
+        "type": names.line_type,
+        "id": line.line_key,
+        "attributes": _attributes(line, names.line_fields),
+    }
+    if names.order_line_relation is not None and line.order_line_id is not None:
+        target = {"type": "orderlineitems", "id": line.order_line_id}
+        resource["relationships"] = {names.order_line_relation: {"data": target}}
+    return resource
+
+
+def _attributes(part: Note | NoteLine, fields: Mapping[str, str]) -> dict[str, str]:
+    sent = {}
+    for name, field in fields.items():
+        value = getattr(part, name)
+        if name == "decided_at" and value is not None:
+            # Times are kept to the second there, in UTC, without an offset.
+            value = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        if value is not None:
+            sent[field] = plain(value) if isinstance(value, Decimal) else value
+    return sent
+
+
+def _stored_note(resources: Resources, resource: Resource, names: CreditNoteNames) -> StoredNote:
+    held = attributes(resource)
+    return StoredNote(
+        remote_id=str(resource["id"]),
+        number=str(held.get(names.number_field)),
+        order_id=related_id(resource, names.order_relation),
+        currency=read_text(held.get(names.note_fields["currency"])),
+        amounts=_amounts(held, names.note_fields, _NOTE_AMOUNTS),
+        lines=tuple(
+            StoredLine(
+                texts={
+                    name: read_text(attributes(line).get(names.line_fields[name]))
+                    for name in ("line_key", "sku")
+                },
+                amounts=_amounts(attributes(line), names.line_fields, _LINE_AMOUNTS),
+            )
+            for _, line in resources.related(resource, names.lines_relation)
+        ),
+    )
+
+
+def _amounts(
+    held: Mapping[str, Any], fields: Mapping[str, str], amounts: Iterable[str]
+) -> dict[str, Decimal | None]:
+    """Return the amounts that the entity shows; one that it does not know is not among them."""
+    return {
+        name: read_decimal(held[fields[name]]) for name in amounts if name in fields and fields[name] in held
+    }
+
+
+def _amount_differences(
+    place: str, held: Mapping[str, Decimal | None], decided: Note | NoteLine
+) -> list[str]:
+    return [
+        f"{place}{name.replace('_', ' ')} {'nothing' if amount is None else plain(amount)} "
+        f"instead of {plain(getattr(decided, name))}"
+        for name, amount in held.items()
+        if amount != getattr(decided, name)
+    ]

@@ -1,0 +1,362 @@
+"""A PostgreSQL server of our own in a folder: made, started, found again, recovered after a crash, stopped.
+
+Used where no other database is configured. Several processes share one server: all of them may call `start`,
+even at once, and nothing stops it behind their backs. It listens on 127.0.0.1 only, by password. In `home`:
+
+    pg.lock           locked while a process starts or stops the server
+    pg/data/          the data directory, the server account's alone
+    pg/password       generated, mode 0600
+    pg/port           chosen once
+    pg/server.log
+"""
+
+import fcntl
+import logging
+import random
+import secrets
+import shlex
+import shutil
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import psycopg
+from psycopg import sql
+
+from rebound_oro_pipeline.warehouse import server_place
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline.warehouse.errors import EmbeddedPostgresError
+from rebound_oro_pipeline.warehouse.postmaster import live_postmaster, lock_file, release_abandoned_lock
+from rebound_oro_pipeline.warehouse.server_account import Account, account_for
+
+DATABASES: Final = ("pipeline", "dagster")
+"""Databases of every server: ours, and the storage of Dagster's runs and events."""
+
+OWNER: Final = "pipeline"
+"""Role that owns them. It is no superuser, so nothing works here that a managed database would refuse."""
+
+INITIAL_SETTINGS: Final = {
+    # Dagster opens a connection for each query, and every step that runs holds some.
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "effective_cache_size": "1GB",
+    "work_mem": "32MB",
+    "maintenance_work_mem": "128MB",
+    "max_wal_size": "2GB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+}
+"""Written into the postgresql.conf of a new server, for a small machine; an operator tunes them there."""
+
+_START_SECONDS: Final = 120
+_RECOVERY_SECONDS: Final = 45
+_LOG_BYTES: Final = 10_000_000
+# Below the ports that systems use for outgoing connections, so that a stored one is not taken by chance.
+_PORTS: Final = range(20_000, 30_000)
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only its size is looked at
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServerStatus:
+    """What can be said of a server without touching it; `version` is PostgreSQL's major version."""
+
+    state: Literal["absent", "stopped", "crashed", "running"]
+    pid: int | None
+    port: int | None
+    version: str | None
+    data_directory: Path
+    log: Path
+
+
+class EmbeddedPostgres:
+    """The server whose files lie in `home`.
+
+    `settings` are handed to the server when this object starts it, and win over postgresql.conf.
+    `elsewhere` is where root puts what the server's account cannot reach in `home`.
+    All methods raise EmbeddedPostgresError.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        elsewhere: Path = server_place.ELSEWHERE,
+    ) -> None:
+        self.home = home.absolute()
+        self._settings = dict(settings or {})
+        self._elsewhere = elsewhere
+        self._folder = self.home / "pg"
+        self._data = self._folder / "data"
+        self._log_file = self._folder / "server.log"
+
+    def __repr__(self) -> str:
+        return f"EmbeddedPostgres({str(self.home)!r})"
+
+    def start(self) -> bool:
+        """Make sure that the server runs and answers queries; return whether this call started it.
+
+        Makes it on first use, and recovers it after a crash.
+        """
+        account = account_for(self._data)
+        with self._locked():
+            if self._is_ready():
+                return False
+            server_place.folder_for(self.home, account, self._elsewhere)
+            programs = server_place.programs_for(account, self._elsewhere)
+            if not self._data.exists():
+                self._create(account, programs)
+            self._require_version(account, programs)
+            self._start_postmaster(account, programs)
+            return True
+
+    def stop(self) -> bool:
+        """Stop the server: sessions end, what was committed stays. Return whether it was running."""
+        if not self.home.exists():
+            return False
+        with self._locked():
+            return self._stop()
+
+    def remove(self) -> None:
+        """Stop the server and delete its files, with everything in its databases."""
+        if self.home.exists():
+            with self._locked():
+                self._stop()
+                server_place.remove_folder(self.home)
+
+    def status(self) -> ServerStatus:
+        """Return the state of the server, without waiting for anybody."""
+        if not self._data.exists():
+            return ServerStatus("absent", None, None, None, self._data, self._log_file)
+        account_for(self._data)  # refuses, with a sentence, where the files are closed to us
+        pid = live_postmaster(self._data)
+        return ServerStatus(
+            state="running" if pid else "crashed" if lock_file(self._data).exists() else "stopped",
+            pid=pid,
+            port=int(self._read("port")),
+            version=self._data_version(),
+            data_directory=self._data.resolve(),
+            log=self._log_file.resolve(),
+        )
+
+    def url(self, database: str = DATABASES[0]) -> str:
+        """Return the URL of a database, the password in it. The server must have been started once."""
+        return self._url(OWNER, database)
+
+    # ---- make
+
+    def _create(self, account: Account, programs: Path) -> None:
+        """Make the data directory beside its place, then rename it: no half-made one is taken for whole."""
+        scratch = self._folder / "new"
+        server_place.remove_tree(scratch)
+        scratch.mkdir(mode=0o700)
+        if not (self._folder / "password").exists():
+            self._write("password", secrets.token_urlsafe(24))
+        if not (self._folder / "port").exists():
+            self._write("port", str(_free_port()))
+        password_file = scratch / "password"
+        password_file.touch(mode=0o600)
+        password_file.write_text(self._read("password"))
+        account.own(password_file)
+        account.own(scratch)
+        settings = dict(INITIAL_SETTINGS)
+        if _SHARED_MEMORY.exists() and shutil.disk_usage(_SHARED_MEMORY).total < 2**29:
+            settings["dynamic_shared_memory_type"] = "mmap"  # a container's 64 MB end parallel queries
+        outcome = account.run(
+            [programs / "initdb", "-D", scratch.resolve() / "data", "--username=postgres",
+             "--auth=scram-sha-256", f"--pwfile={password_file.resolve()}", "--encoding=UTF8",
+             # PostgreSQL's own tables of letters: the same on every system, whatever locales it has.
+             "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
+             *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
+             *(f"--set={name}={value}" for name, value in settings.items())],
+        )  # fmt: skip
+        if outcome.returncode:
+            raise EmbeddedPostgresError(
+                f"{account.name} could not make a data directory in {self._folder}: {outcome.stderr.strip()}"
+            )
+        (scratch / "data").rename(self._data)
+        server_place.remove_tree(scratch)
+
+    def _create_missing_databases(self) -> None:
+        with connect(self._url("postgres", "postgres"), autocommit=True) as conn:
+            missing = set(DATABASES) - {row[0] for row in conn.execute("select datname from pg_database")}
+            if missing and not conn.execute("select from pg_roles where rolname = %s", (OWNER,)).fetchone():
+                # The verifier rather than the password: the statement may be logged.
+                verifier = conn.pgconn.encrypt_password(
+                    self._read("password").encode(), OWNER.encode(), b"scram-sha-256"
+                )
+                conn.execute(
+                    sql.SQL("create role {} login createdb password {}").format(
+                        sql.Identifier(OWNER), verifier.decode()
+                    )
+                )
+            for database in sorted(missing):
+                conn.execute(
+                    sql.SQL("create database {} owner {}").format(
+                        sql.Identifier(database), sql.Identifier(OWNER)
+                    )
+                )
+
+    # ---- start and stop
+
+    def _is_ready(self) -> bool:
+        """Wait until a server that is running answers; return False where none runs, or it ends meanwhile."""
+        deadline = time.monotonic() + _START_SECONDS
+        while live_postmaster(self._data) is not None:
+            try:
+                self._create_missing_databases()
+            except psycopg.OperationalError as error:
+                if "password authentication failed" in str(error):
+                    raise EmbeddedPostgresError(
+                        f"The server in {self._data} refuses the password in {self._folder / 'password'}. "
+                        "Restore that file, or remove the server with its data."
+                    ) from None
+                if time.monotonic() > deadline:
+                    raise EmbeddedPostgresError(
+                        f"The server in {self._data} runs but does not answer yet: {error}. "
+                        f"See {self._log_file}; recovering from a crash may take a while."
+                    ) from error
+                time.sleep(0.05)
+            else:
+                return True
+        return False
+
+    def _start_postmaster(self, account: Account, programs: Path) -> None:
+        """Start the server; after a crash, try on while its remains (zombie, children, memory) disappear."""
+        give_up = time.monotonic() + _RECOVERY_SECONDS
+        pause = 0.1
+        while True:
+            crashed = lock_file(self._data).exists() and not release_abandoned_lock(self._data)
+            if not crashed:
+                self._leave_taken_port()
+            problem = self._launch(account, programs)
+            if problem is None and self._is_ready():
+                return
+            if not crashed or time.monotonic() > give_up:
+                raise EmbeddedPostgresError(
+                    f"PostgreSQL does not start in {self._data}: {problem or f'see {self._log_file}'}"
+                )
+            time.sleep(pause)
+            pause = min(pause * 1.5, 2)
+
+    def _launch(self, account: Account, programs: Path) -> str | None:
+        """Start the postmaster and wait until it accepts connections; return what went wrong, if anything."""
+        if self._log_file.exists() and self._log_file.stat().st_size > _LOG_BYTES:
+            self._log_file.replace(self._log_file.with_suffix(".log.1"))
+        self._log_file.touch(mode=0o600)
+        account.own(self._log_file)
+        settings = {
+            **self._settings,
+            "listen_addresses": "127.0.0.1",
+            "port": self._read("port"),
+            "unix_socket_directories": "",  # its path would have to be shorter than a home's may be
+        }
+        options = shlex.join(part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
+        outcome = account.run(
+            [programs / "pg_ctl", "-D", self._data.resolve(), "-l", self._log_file.resolve(),
+             "-w", "-t", str(_START_SECONDS), "-o", options, "start"],
+        )  # fmt: skip
+        if outcome.returncode == 0:
+            return None
+        log = self._log_file.read_text(errors="replace").splitlines()
+        return "\n".join([outcome.stderr.strip(), f"{self._log_file} ends with:", *log[-5:]])
+
+    def _stop(self) -> bool:
+        if not self._data.exists() or live_postmaster(self._data) is None:
+            return False
+        account = account_for(self._data)
+        programs = server_place.programs_for(account, self._elsewhere)
+        outcome = account.run(
+            [programs / "pg_ctl", "-D", self._data.resolve(), "-m", "fast", "-w", "-t", "120", "stop"]
+        )
+        if live_postmaster(self._data) is not None:
+            raise EmbeddedPostgresError(f"PostgreSQL did not stop in {self._data}: {outcome.stderr.strip()}")
+        return True
+
+    def _require_version(self, account: Account, programs: Path) -> None:
+        installed = account.run([programs / "postgres", "--version"]).stdout.split()[-1].partition(".")[0]
+        if (version := self._data_version()) != installed:
+            raise EmbeddedPostgresError(
+                f"The data in {self._data} are PostgreSQL {version}'s, the installed server is {installed}. "
+                f"With the programs of {version}: pg_ctl -D {self._data} start; pg_dumpall > all.sql; "
+                f"pg_ctl -D {self._data} stop. Then move {self._folder} away, start again, and load all.sql "
+                "with psql."
+            )
+
+    def _leave_taken_port(self) -> None:
+        if not _is_free(int(port := self._read("port"))):
+            self._write("port", str(_free_port()))
+            _log.warning("Port %s is another program's; PostgreSQL moves to %s", port, self._read("port"))
+
+    # ---- files
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        path = self.home / "pg.lock"
+        deadline = time.monotonic() + _START_SECONDS + _RECOVERY_SECONDS
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            file = path.open("a")
+        except OSError as error:
+            raise EmbeddedPostgresError(
+                f"{path} cannot be written ({error.strerror}). Choose a folder with REBOUND_ORO_HOME."
+            ) from error
+        with file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise EmbeddedPostgresError(f"Another process keeps {path} locked.") from None
+                    time.sleep(0.02)
+            yield
+
+    def _data_version(self) -> str:
+        return (self._data / "PG_VERSION").read_text().strip()
+
+    def _url(self, role: str, database: str) -> str:
+        return f"postgresql://{role}:{self._read('password')}@127.0.0.1:{self._read('port')}/{database}"
+
+    def _read(self, name: str) -> str:
+        try:
+            return (self._folder / name).read_text().strip()
+        except FileNotFoundError:
+            raise EmbeddedPostgresError(
+                f"{self._folder / name} is missing; start the server first."
+            ) from None
+        except PermissionError:
+            raise EmbeddedPostgresError(f"{self._folder / name} may be read by its owner only.") from None
+
+    def _write(self, name: str, text: str) -> None:
+        new = self._folder / f"{name}.new"
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+        new.write_text(f"{text}\n")
+        new.replace(self._folder / name)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As the server does: connections of the one before, which are still closing, are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    for port in random.sample(_PORTS, k=len(_PORTS)):
+        if _is_free(port):
+            return port
+    raise EmbeddedPostgresError(f"No port is free between {_PORTS.start} and {_PORTS.stop - 1}.")

@@ -1,0 +1,279 @@
+"""The outbox: what has to be sent to another system, once in effect, whatever breaks in between.
+
+The states and who moves them; the database refuses every other transition (`outbox.is_transition`), and
+`docs/outbox.md` draws them:
+
+    pending ──claim──▶ sending ──settle──▶ confirmed | rejected | skipped | pending (again, later) | unknown
+    sending ──the claim expires──▶ unknown ──claim_unknown, read, settle──▶ confirmed | rejected | pending
+    rejected ──retry──▶ pending        pending | unknown | rejected ──abandon──▶ abandoned
+
+Nothing here commits: a caller whose connection is in autocommit mode gets one transaction a call, others
+decide for themselves. All clocks are the database's, which the workers of several machines share.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, Literal, Self
+
+import psycopg
+from psycopg.rows import class_row
+
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.warehouse import statements
+
+Kind = Literal["oro_credit_note", "oro_inventory_delta", "rebound_order"]
+"""What is sent: a credit note to OroCommerce, a change of its stock, an order to ReBound."""
+
+RefusalReason = Literal["push_rejected", "stock_write_ambiguous"]
+"""Under which reason a rejected message stands in the quarantine."""
+
+LEASE_SECONDS: Final = 300.0
+"""How long a claim is good for while its worker's session lives: above any request (a batch: 25 s)."""
+
+_SQL = statements.load("outbox")
+
+
+class MessageState(StrEnum):
+    """Where a message stands. The comments name the states that may follow."""
+
+    PENDING = "pending"  # sending, abandoned
+    SENDING = "sending"  # confirmed, pending, rejected, unknown, skipped
+    CONFIRMED = "confirmed"  # the end: read back and found equal
+    REJECTED = "rejected"  # pending, abandoned: an operator decides
+    UNKNOWN = "unknown"  # confirmed, pending, rejected: after reading; abandoned
+    SKIPPED = "skipped"  # the end: there was nothing to send
+    ABANDONED = "abandoned"  # the end: given up by an operator
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A claimed message. `payload` holds decimals as strings; `attempts` counts this claim."""
+
+    message_id: int
+    business_key: str
+    ordering_key: str
+    payload: dict[str, Any]
+    attempts: int
+    operation_id: str | None
+    operation_index: int | None
+    remote_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a claimed message; made by the class methods, written by `settle`.
+
+    `delay` is in seconds. `was_tried` is false for a message that was claimed and given back untouched.
+    """
+
+    message_id: int
+    state: MessageState
+    delay: float = 0.0
+    error: str | None = None
+    refusal_reason: RefusalReason | None = None
+    remote_id: str | None = None
+    operation_id: str | None = None
+    operation_index: int | None = None
+    was_tried: bool = True
+    request_id: str | None = None
+
+    @classmethod
+    def confirmed(cls, message: Message, remote_id: str, request_id: str | None = None) -> Self:
+        """Read back from the other system and found equal."""
+        return cls(message.message_id, MessageState.CONFIRMED, remote_id=remote_id, request_id=request_id)
+
+    @classmethod
+    def rejected(
+        cls,
+        message: Message,
+        detail: str,
+        reason: RefusalReason = "push_rejected",
+        request_id: str | None = None,
+    ) -> Self:
+        """Refused, by the other system or by our own checks: a person has to look at it."""
+        return cls(
+            message.message_id,
+            MessageState.REJECTED,
+            error=detail,
+            refusal_reason=reason,
+            request_id=request_id,
+        )
+
+    @classmethod
+    def skipped(cls, message: Message, detail: str) -> Self:
+        """Nothing to send."""
+        return cls(message.message_id, MessageState.SKIPPED, error=detail)
+
+    @classmethod
+    def retry(cls, message: Message, error: str | None, delay: float, request_id: str | None = None) -> Self:
+        """Certainly not written; to be tried again in `delay` seconds."""
+        return cls(message.message_id, MessageState.PENDING, delay, error, request_id=request_id)
+
+    @classmethod
+    def released(cls, message: Message, delay: float = 0.0, error: str | None = None) -> Self:
+        """Claimed, and given back without having been sent."""
+        return cls(message.message_id, MessageState.PENDING, delay, error, was_tried=False)
+
+    @classmethod
+    def unknown(
+        cls,
+        message: Message,
+        error: str,
+        delay: float,
+        operation: tuple[str, int] | None = None,
+        request_id: str | None = None,
+    ) -> Self:
+        """Perhaps written: to be read in `delay` seconds. `operation`: the running batch, the place in it."""
+        operation_id, operation_index = operation or (None, None)
+        return cls(
+            message.message_id,
+            MessageState.UNKNOWN,
+            delay,
+            error,
+            operation_id=operation_id,
+            operation_index=operation_index,
+            request_id=request_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of a kind is still open, and when the next of it falls due (None: nothing open)."""
+
+    open: int
+    due: int
+    next_attempt_at: datetime | None
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """Who claims what: kind, name of the worker (unique among living ones), window, lease in seconds.
+
+    `now`, when it lies ahead of the database's clock, makes messages due that fall due by then.
+    """
+
+    kind: Kind
+    worker: str
+    window: Window | None = None
+    now: datetime | None = None
+    lease: float = LEASE_SECONDS
+
+    def claim(self, conn: psycopg.Connection, limit: int) -> list[Message]:
+        """Take up to `limit` due pending messages; what other workers hold is passed over, not waited for."""
+        return self._take(conn, "lock_pending", limit)
+
+    def claim_keys(self, conn: psycopg.Connection, limit: int) -> list[Message]:
+        """Take all due pending messages of up to `limit` ordering keys of which nothing else is under way."""
+        return self._take(conn, "lock_keys", limit)
+
+    def claim_unknown(self, conn: psycopg.Connection, limit: int | None = None) -> list[Message]:
+        """Take due messages whose fate has to be read; they stay `unknown` while claimed."""
+        return self._take(conn, "lock_unknown", limit)
+
+    def renew(self, conn: psycopg.Connection, messages: Iterable[Message]) -> None:
+        """Start the lease of claimed messages anew, before a request that may take long."""
+        conn.execute(
+            _SQL["renew"],
+            {
+                "message_ids": [message.message_id for message in messages],
+                "worker": self.worker,
+                "lease": self.lease,
+            },
+        )
+
+    def settle(self, conn: psycopg.Connection, outcomes: Iterable[Outcome]) -> Counter[MessageState]:
+        """Write outcomes and their audit rows; return how many were settled in which state.
+
+        A message whose claim was lost meanwhile is left to its new owner and not counted.
+        """
+        rows = [asdict(outcome) for outcome in outcomes]
+        if not rows:
+            return Counter()
+        settled = conn.execute(_SQL["settle"], {"outcomes": json.dumps(rows), "worker": self.worker})
+        return Counter(MessageState(state) for (state,) in settled)
+
+    def progress(self, conn: psycopg.Connection) -> Progress:
+        """How much of the kind is open in the window."""
+        with conn.cursor(row_factory=class_row(Progress)) as cursor:
+            [progress] = cursor.execute(_SQL["progress"], self._scope).fetchall()
+            return progress
+
+    @property
+    def _scope(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "now": self.now,
+            "window_start": self.window.start if self.window else "-infinity",
+            "window_end": self.window.end if self.window else "infinity",
+        }
+
+    def _take(self, conn: psycopg.Connection, lock: str, limit: int | None) -> list[Message]:
+        with conn.transaction(), conn.cursor(row_factory=class_row(Message)) as cursor:
+            locked = conn.execute(_SQL[lock], {**self._scope, "limit": limit}).fetchall()
+            if not locked:
+                return []
+            conn.execute(_SQL["keep_alive"], {"worker": self.worker})
+            return cursor.execute(
+                _SQL["take"],
+                {"message_ids": [row[0] for row in locked], "worker": self.worker, "lease": self.lease},
+            ).fetchall()
+
+
+def expire_claims(conn: psycopg.Connection, kind: Kind) -> int:
+    """Turn what dead workers left in `sending` into `unknown`; return how many."""
+    dead = [worker for (worker,) in conn.execute(_SQL["dead_workers"], {"kind": kind})]
+    [(expired,)] = conn.execute(_SQL["expire_claims"], {"kind": kind, "dead": dead}).fetchall()
+    return int(expired)
+
+
+def circuit_open_until(conn: psycopg.Connection, kind: Kind) -> datetime | None:
+    """Until when nothing of this kind is sent because the other system failed repeatedly; None: go ahead."""
+    row = conn.execute(_SQL["circuit_open_until"], {"kind": kind}).fetchone()
+    return row[0] if row else None
+
+
+def open_circuit(conn: psycopg.Connection, kind: Kind, error: str, *, least: float, longest: float) -> None:
+    """Send nothing of this kind for `least` seconds, doubling with each opening up to `longest`."""
+    conn.execute(_SQL["open_circuit"], {"kind": kind, "error": error, "least": least, "longest": longest})
+
+
+def close_circuit(conn: psycopg.Connection, kind: Kind) -> None:
+    """Forget earlier openings, after the other system has answered again."""
+    conn.execute(_SQL["close_circuit"], {"kind": kind})
+
+
+def due(conn: psycopg.Connection, kind: Kind) -> int:
+    """How many messages could be sent or read now; 0 while the circuit is open. For sensors."""
+    if circuit_open_until(conn, kind):
+        return 0
+    return Claimant(kind, "nobody").progress(conn).due
+
+
+def retry(
+    conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str], *, actor: str, reason: str
+) -> list[str]:
+    """By an operator: send rejected messages again; return the business keys of those that now wait."""
+    given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
+    return _intervene(conn, MessageState.PENDING, ["rejected"], given)
+
+
+def abandon(
+    conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str], *, actor: str, reason: str
+) -> list[str]:
+    """By an operator: never send these again; return the keys of those that were open or rejected."""
+    given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
+    return _intervene(conn, MessageState.ABANDONED, ["pending", "unknown", "rejected"], given)
+
+
+def _intervene(
+    conn: psycopg.Connection, state: MessageState, origins: list[str], given: dict[str, Any]
+) -> list[str]:
+    if not given["actor"].strip() or not given["reason"].strip():
+        raise ValueError("An intervention in the outbox needs the name of who decides and a reason.")
+    changed = conn.execute(_SQL["intervene"], {**given, "state": state, "from_states": origins})
+    return sorted(key for (key,) in changed)

@@ -1,0 +1,137 @@
+-- Statements of level_writes.py.
+
+-- name: try_lock
+select pg_try_advisory_lock(hashtextextended('rebound-oro level ' || %(key)s, 0));
+
+-- name: unlock
+select pg_advisory_unlock(hashtextextended('rebound-oro level ' || %(key)s, 0));
+
+-- name: record
+-- A level that has an open write already is left out: its write has to be read before the next one.
+with given as (
+    select *
+    from jsonb_to_recordset(%(writes)s::jsonb) as given (
+        level_id text,
+        product_id text,
+        sku text,
+        unit_code text,
+        quantity_before numeric,
+        quantity_target numeric,
+        message_ids bigint []
+    )
+),
+
+recorded as (
+    insert into outbox.level_writes (
+        level_id, product_id, sku, unit_code, quantity_before, quantity_target, message_ids, sent_as, written_by
+    )
+    select
+        level_id,
+        product_id,
+        sku,
+        unit_code,
+        quantity_before,
+        quantity_target,
+        message_ids,
+        %(sent_as)s,
+        %(worker)s
+    from given
+    order by level_id
+    on conflict (level_id) where state = 'writing' do nothing
+    returning *
+),
+
+marked as (
+    update outbox.messages
+    set remote_id = recorded.level_id
+    from recorded
+    where messages.message_id = any(recorded.message_ids)
+)
+
+select
+    level_write_id,
+    level_id,
+    product_id,
+    sku,
+    unit_code,
+    quantity_before,
+    quantity_target,
+    message_ids,
+    sent_as,
+    operation_id
+from recorded
+order by level_write_id;
+
+-- name: in_doubt
+-- Open writes none of whose messages is in somebody else's hands, or waits for its time.
+select
+    level_write_id,
+    level_id,
+    product_id,
+    sku,
+    unit_code,
+    quantity_before,
+    quantity_target,
+    message_ids,
+    sent_as,
+    operation_id
+from outbox.level_writes
+where
+    state = 'writing'
+    and not exists (
+        select from outbox.messages
+        where
+            messages.message_id = any(level_writes.message_ids)
+            and messages.state in ('sending', 'unknown')
+            and messages.claimed_by is distinct from %(worker)s
+    )
+order by level_write_id;
+
+-- name: sent_singly
+update outbox.level_writes
+set sent_as = 'single'
+where level_write_id = any(%(level_write_ids)s) and state = 'writing';
+
+-- name: queued
+update outbox.level_writes
+set operation_id = %(operation_id)s
+where level_write_id = any(%(level_write_ids)s) and state = 'writing';
+
+-- name: finish
+with verdicts as (
+    select *
+    from jsonb_to_recordset(%(verdicts)s::jsonb) as verdict (
+        level_write_id bigint,
+        state text,
+        quantity_seen numeric,
+        request_id text
+    )
+),
+
+finished as (
+    update outbox.level_writes
+    set
+        state = verdicts.state,
+        quantity_seen = verdicts.quantity_seen,
+        finished_at = statement_timestamp()
+    from verdicts
+    where level_writes.level_write_id = verdicts.level_write_id and level_writes.state = 'writing'
+    returning level_writes.*, verdicts.request_id
+)
+
+insert into outbox.audit_log (actor, action, subject, request_id, detail)
+select
+    %(worker)s,
+    'oro_inventory_level ' || state,
+    level_id,
+    request_id,
+    jsonb_strip_nulls(jsonb_build_object(
+        'level_write_id', level_write_id,
+        'sku', sku,
+        'unit_code', unit_code,
+        'quantity_before', quantity_before::text,
+        'quantity_target', quantity_target::text,
+        'quantity_seen', quantity_seen::text,
+        'operation_id', operation_id
+    ))
+from finished;

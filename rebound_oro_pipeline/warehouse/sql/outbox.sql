@@ -1,0 +1,283 @@
+-- Statements of outbox.py. Leases and waiting times are measured by the database's clock, which all workers share.
+
+-- name: lock_pending
+select message_id
+from outbox.messages
+where
+    kind = %(kind)s
+    and state = 'pending'
+    and next_attempt_at <= greatest(statement_timestamp(), %(now)s::timestamptz)
+    and registered_at >= %(window_start)s::timestamptz
+    and registered_at < %(window_end)s::timestamptz
+order by next_attempt_at, message_id
+limit %(limit)s
+for update skip locked;
+
+-- name: lock_keys
+-- The first due message of a key stands for the key: who locks it has the key, others pass on to the next one.
+with due as not materialized (
+    select
+        message_id,
+        ordering_key
+    from outbox.messages
+    where
+        kind = %(kind)s
+        and state = 'pending'
+        and next_attempt_at <= greatest(statement_timestamp(), %(now)s::timestamptz)
+        and registered_at >= %(window_start)s::timestamptz
+        and registered_at < %(window_end)s::timestamptz
+),
+
+firsts as (
+    select min(message_id) as message_id
+    from due
+    group by ordering_key
+),
+
+heads as (
+    select messages.ordering_key
+    from outbox.messages
+    inner join firsts on messages.message_id = firsts.message_id
+    where
+        messages.state = 'pending'
+        and not exists (
+            select from outbox.messages as busy
+            where
+                busy.kind = %(kind)s
+                and busy.ordering_key = messages.ordering_key
+                and busy.state in ('sending', 'unknown')
+        )
+    order by messages.message_id
+    limit %(limit)s
+    for update of messages skip locked
+)
+
+select messages.message_id
+from outbox.messages
+inner join heads on messages.ordering_key = heads.ordering_key
+inner join due on messages.message_id = due.message_id
+for update of messages skip locked;
+
+-- name: lock_unknown
+select message_id
+from outbox.messages
+where
+    kind = %(kind)s
+    and state = 'unknown'
+    and next_attempt_at <= greatest(statement_timestamp(), %(now)s::timestamptz)
+    and (claimed_by is null or claimed_until < statement_timestamp() or not outbox.is_alive(claimed_by))
+    and registered_at >= %(window_start)s::timestamptz
+    and registered_at < %(window_end)s::timestamptz
+order by operation_id, remote_id, message_id
+limit %(limit)s
+for update skip locked;
+
+-- name: take
+with taken as (
+    update outbox.messages
+    set
+        state = case when state = 'pending' then 'sending' else state end,
+        attempts = attempts + 1,
+        claimed_by = %(worker)s,
+        claimed_until = statement_timestamp() + make_interval(secs => %(lease)s)
+    where message_id = any(%(message_ids)s)
+    returning *
+)
+
+select
+    message_id,
+    business_key,
+    ordering_key,
+    payload,
+    attempts,
+    operation_id,
+    operation_index,
+    remote_id
+from taken
+order by message_id;
+
+-- name: keep_alive
+-- Taken again with every claim, which costs nothing; only the end of the session gives it back.
+select pg_try_advisory_lock(outbox.worker_lock(%(worker)s));
+
+-- name: dead_workers
+select worker
+from (
+    select distinct claimed_by as worker
+    from outbox.messages
+    where kind = %(kind)s and state in ('sending', 'unknown') and claimed_by is not null
+) as workers
+where not outbox.is_alive(worker);
+
+-- name: expire_claims
+with expired as (
+    update outbox.messages
+    set
+        state = 'unknown',
+        next_attempt_at = statement_timestamp(),
+        last_error = 'The worker that had claimed it did not finish.',
+        claimed_by = null,
+        claimed_until = null
+    from (
+        select
+            message_id,
+            claimed_by as worker
+        from outbox.messages
+        where
+            kind = %(kind)s
+            and state = 'sending'
+            and (claimed_until < statement_timestamp() or claimed_by = any(%(dead)s))
+        for update skip locked
+    ) as dead
+    where messages.message_id = dead.message_id
+    returning messages.kind, messages.business_key, dead.worker
+),
+
+logged as (
+    insert into outbox.audit_log (actor, action, subject, reason)
+    select
+        worker,
+        kind || ' unknown',
+        business_key,
+        'claim expired'
+    from expired
+)
+
+select count(*) from expired;
+
+-- name: renew
+update outbox.messages
+set claimed_until = statement_timestamp() + make_interval(secs => %(lease)s)
+where message_id = any(%(message_ids)s) and claimed_by = %(worker)s and state in ('sending', 'unknown');
+
+-- name: settle
+with outcomes as (
+    select *
+    from jsonb_to_recordset(%(outcomes)s::jsonb) as outcome (
+        message_id bigint,
+        state text,
+        delay double precision,
+        error text,
+        refusal_reason text,
+        remote_id text,
+        operation_id text,
+        operation_index integer,
+        was_tried boolean,
+        request_id text
+    )
+),
+
+changed as (
+    update outbox.messages
+    set
+        state = outcomes.state::outbox.message_state,
+        next_attempt_at = statement_timestamp() + make_interval(secs => outcomes.delay),
+        attempts = messages.attempts - case when outcomes.was_tried then 0 else 1 end,
+        claimed_by = null,
+        claimed_until = null,
+        operation_id = outcomes.operation_id,
+        operation_index = outcomes.operation_index,
+        remote_id = coalesce(outcomes.remote_id, messages.remote_id),
+        refusal_reason = outcomes.refusal_reason,
+        last_error = outcomes.error,
+        confirmed_at = case when outcomes.state = 'confirmed' then statement_timestamp() end
+    from outcomes
+    where
+        messages.message_id = outcomes.message_id
+        and messages.claimed_by = %(worker)s
+        and messages.state in ('sending', 'unknown')
+    returning
+        messages.kind,
+        messages.business_key,
+        messages.ordering_key,
+        messages.state,
+        messages.remote_id,
+        messages.operation_id,
+        messages.attempts,
+        messages.last_error,
+        outcomes.was_tried,
+        outcomes.request_id
+),
+
+logged as (
+    insert into outbox.audit_log (actor, action, subject, reason, request_id, detail)
+    select
+        %(worker)s,
+        kind || ' ' || state::text,
+        business_key,
+        last_error,
+        request_id,
+        jsonb_strip_nulls(jsonb_build_object(
+            'ordering_key', ordering_key,
+            'remote_id', remote_id,
+            'operation_id', operation_id,
+            'attempts', attempts
+        ))
+    from changed
+    where was_tried or state in ('rejected', 'skipped')
+)
+
+select state::text from changed;
+
+-- name: intervene
+with changed as (
+    update outbox.messages
+    set
+        state = %(state)s::outbox.message_state,
+        refusal_reason = null,
+        next_attempt_at = statement_timestamp(),
+        attempts = 0,
+        claimed_by = null,
+        claimed_until = null
+    where
+        kind = %(kind)s
+        and business_key = any(%(business_keys)s)
+        and state::text = any(%(from_states)s)
+        and (claimed_by is null or claimed_until < statement_timestamp() or not outbox.is_alive(claimed_by))
+    returning kind, business_key
+),
+
+logged as (
+    insert into outbox.audit_log (actor, action, subject, reason)
+    select
+        %(actor)s,
+        kind || ' ' || %(state)s,
+        business_key,
+        %(reason)s
+    from changed
+)
+
+select business_key from changed;
+
+-- name: progress
+select
+    count(*) as open,
+    count(*) filter (where state <> 'sending' and next_attempt_at <= statement_timestamp()) as due,
+    min(coalesce(claimed_until, next_attempt_at)) as next_attempt_at,
+    statement_timestamp() as read_at
+from outbox.messages
+where
+    kind = %(kind)s
+    and state in ('pending', 'sending', 'unknown')
+    and registered_at >= %(window_start)s::timestamptz
+    and registered_at < %(window_end)s::timestamptz;
+
+-- name: circuit_open_until
+select open_until
+from outbox.circuits
+where kind = %(kind)s and open_until > statement_timestamp();
+
+-- name: open_circuit
+insert into outbox.circuits (kind, openings, open_until, last_error)
+values (%(kind)s, 1, statement_timestamp() + make_interval(secs => %(least)s), %(error)s)
+on conflict (kind) do update set
+    openings = circuits.openings + 1,
+    open_until = statement_timestamp() + make_interval(
+        secs => greatest(%(least)s, least(%(longest)s, %(least)s * power(2, least(circuits.openings, 20))))
+    ),
+    last_error = excluded.last_error
+where circuits.open_until <= statement_timestamp()
+returning open_until;
+
+-- name: close_circuit
+delete from outbox.circuits where kind = %(kind)s and open_until <= statement_timestamp();

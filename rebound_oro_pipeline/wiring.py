@@ -1,0 +1,96 @@
+"""From settings to connections and clients: the one place where the parts are put together.
+
+Building any of them opens nothing that needs the network, but `connect_database`.
+"""
+
+import psycopg
+
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.policy import Policy, load_policy
+from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping, load_mapping
+from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.sqlmodels.build import create_views, ensure_schemas
+from rebound_oro_pipeline.sqlmodels.model import Models
+from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+from rebound_oro_pipeline.warehouse import reference
+from rebound_oro_pipeline.warehouse.connection import connect, dagster_url, normalise_url
+from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres
+from rebound_oro_pipeline.warehouse.migrate import migrate
+
+
+def embedded_server(settings: Settings) -> EmbeddedPostgres | None:
+    """Return the supervisor of the embedded server, or None where another PostgreSQL is set."""
+    return EmbeddedPostgres(settings.home) if settings.secret("database_url") is None else None
+
+
+def database_url(settings: Settings) -> str:
+    """Return the URL of the pipeline's database, password included. Raises where the embedded server was never started."""
+    given = settings.secret("database_url")
+    return normalise_url(given) if given is not None else EmbeddedPostgres(settings.home).url("pipeline")
+
+
+def dagster_storage_url(settings: Settings) -> str:
+    """Return the URL of Dagster's own storage: a second database of the embedded server, else a schema beside ours."""
+    given = settings.secret("dagster_database_url")
+    if given is not None:
+        return dagster_url(given)
+    own = settings.secret("database_url")
+    if own is None:
+        return dagster_url(EmbeddedPostgres(settings.home).url("dagster"))
+    separator = "&" if "?" in own else "?"
+    return f"{dagster_url(own)}{separator}options=-csearch_path%3Ddagster"
+
+
+def connect_database(
+    settings: Settings, *, application_name: str = "rebound-oro", autocommit: bool = False
+) -> psycopg.Connection:
+    """Connect to the pipeline's database."""
+    return connect(database_url(settings), application_name=application_name, autocommit=autocommit)
+
+
+def prepare_database(settings: Settings, models: Models) -> list[str]:
+    """Bring the database up to this version: migrations, schemas, seeds, views; returns the migrations that were run."""
+    applied = migrate(database_url(settings))
+    with connect_database(settings, application_name="rebound-oro migrate") as conn, conn.transaction():
+        conn.execute("create schema if not exists dagster")
+        ensure_schemas(conn)
+        load_seeds(conn, models)
+        create_views(conn, models)
+    return applied
+
+
+def policy(settings: Settings) -> Policy:
+    """Return the policy in force: the defaults, and what policy.yaml says otherwise."""
+    return load_policy(settings.policy_file)
+
+
+def save_policy(settings: Settings, conn: psycopg.Connection) -> int:
+    """Store the policy in force, if it is new, and return its version."""
+    return reference.save_policy(conn, policy(settings).document())
+
+
+def rebound_mapping(settings: Settings) -> ReboundMapping:
+    """Return the mapping of ReBound's documents."""
+    return load_mapping(settings.rebound_mapping_file)
+
+
+def oro_client(settings: Settings) -> OroClient:
+    """Return a client of OroCommerce; use it as a context manager."""
+    return OroClient(
+        settings.required("oro_url"),
+        settings.required("oro_client_id"),
+        settings.required("oro_client_secret"),
+        api_prefix=settings.oro_api_prefix,
+        max_connections=settings.oro_connections,
+    )
+
+
+def rebound_client(settings: Settings) -> ReboundClient:
+    """Return a client of ReBound; use it as a context manager."""
+    return ReboundClient(
+        settings.required("rebound_url"),
+        settings.required("rebound_login"),
+        settings.required("rebound_api_key"),
+        max_connections=settings.rebound_connections,
+    )

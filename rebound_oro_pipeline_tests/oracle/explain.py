@@ -1,0 +1,305 @@
+"""How an order's total comes about: rows, discounts, shipping and the tax that was charged on top.
+
+Written from the prose of the rules (explain, then cut), one order at a time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from fractions import Fraction
+
+from rebound_oro_pipeline_tests.oracle.documents import Line, Order
+from rebound_oro_pipeline_tests.oracle.numbers import by_id, places, rounded, spread
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Item:
+    """What can come back of an order: a plain line, or a component of a kit line, with all of its amounts."""
+
+    id: str
+    line_id: str
+    line_sku: str | None
+    component_id: str | None
+    sort_order: int
+    sku: str | None
+    product_id: str | None
+    free_form: bool
+    unit: str | None
+    precision: int | None
+    quantity: Decimal
+    per_kit: Decimal | None
+    net: Decimal
+    discount: Decimal
+    tax: Decimal
+
+
+@dataclass(frozen=True)
+class KeptLine:
+    """A line as it was explained; its items are itself or its components."""
+
+    id: str
+    sku: str | None
+    product_id: str | None
+    unit: str | None
+    quantity: Decimal
+    net: Decimal
+    discount: Decimal
+    tax: Decimal
+    items: tuple[Item, ...]
+    is_kit: bool
+
+
+@dataclass(frozen=True)
+class Explained:
+    """An order whose amounts hang together: net + tax + shipping + shipping tax = total."""
+
+    order: Order
+    digits: int
+    reading: int
+    includes_tax: bool
+    lines: tuple[KeptLine, ...]
+    shipping: Decimal
+    shipping_tax: Decimal
+
+    @property
+    def net(self) -> Decimal:
+        """The goods after all discounts, without tax."""
+        return sum((line.net for line in self.lines), ZERO)
+
+    @property
+    def tax(self) -> Decimal:
+        """The goods' tax."""
+        return sum((line.tax for line in self.lines), ZERO)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One reading of the order at one number of digits, before it is judged."""
+
+    order: Order
+    digits: int
+    reading: int
+    lines: tuple[Line, ...]
+    rows: tuple[Decimal, ...]
+    line_promotions: tuple[Decimal, ...]
+    promotions: Decimal
+    shipping_price: Decimal
+    shipping_discount: Decimal
+    charged: Decimal
+    includes_tax: bool
+    line_taxes: tuple[Decimal, ...]
+
+    @property
+    def tolerance(self) -> Decimal:
+        """Half a unit of the last digit per line and two more."""
+        return Decimal("0.5").scaleb(-self.digits) * (len(self.lines) + 2)
+
+    @property
+    def order_level(self) -> Decimal:
+        """Discounts of the order as a whole: manual ones, and promotions that are not on a line."""
+        manual = rounded(self.order.manual or ZERO, self.digits)
+        return manual + self.promotions - sum(self.line_promotions, ZERO)
+
+    @property
+    def discount_weights(self) -> list[Decimal]:
+        """The value over which order-level amounts are spread."""
+        return [
+            row - promotion - (tax if self.includes_tax else ZERO)
+            for row, promotion, tax in zip(self.rows, self.line_promotions, self.line_taxes, strict=True)
+        ]
+
+
+def attempts(order: Order, currency_digits: int | None) -> Iterator[Attempt]:
+    """Yield every attempt whose rows add up to the subtotal: by digits, then by reading of the promotions."""
+    lines = tuple(sorted(order.lines, key=lambda line: by_id(line.id)))
+    own = (
+        [currency_digits] if currency_digits is not None and _stored_places(order) <= currency_digits else []
+    )
+    tried: list[int] = []
+    for digits in [*own, 2, 3, 4]:
+        if digits in tried:
+            continue
+        tried.append(digits)
+        rows = tuple(rounded(Fraction(line.quantity) * Fraction(line.value), digits) for line in lines)
+        if not lines or sum(rows, ZERO) != order.subtotal or places(order.total) > digits:
+            continue
+        first = rounded(order.discount or ZERO, digits)
+        yield _attempt(order, digits, 1, lines, rows, first)
+        if order.with_discounts is not None:
+            second = rounded(order.subtotal - order.with_discounts - order.discount_amounts, digits)
+            yield _attempt(order, digits, 2, lines, rows, second)
+
+
+def _stored_places(order: Order) -> int:
+    """Digits that the stored amounts use; unit prices and the raw promotions may have more."""
+    shipping = (
+        order.overridden_shipping if order.overridden_shipping is not None else order.estimated_shipping
+    )
+    amounts = [order.subtotal, order.total, order.manual, shipping]
+    for line in order.lines:
+        amounts += [line.promotion, line.including_tax, line.excluding_tax]
+    return max(places(amount) for amount in amounts)
+
+
+def _attempt(
+    order: Order,
+    digits: int,
+    reading: int,
+    lines: tuple[Line, ...],
+    rows: tuple[Decimal, ...],
+    promotions: Decimal,
+) -> Attempt:
+    line_promotions = tuple(rounded(line.promotion or ZERO, digits) for line in lines)
+    shipping_price = order.overridden_shipping
+    if shipping_price is None:
+        shipping_price = order.estimated_shipping or ZERO
+    shipping_price = rounded(shipping_price, digits)
+    shipping_discount = rounded(order.shipping_discount or ZERO, digits)
+    manual = rounded(order.manual or ZERO, digits)
+    charged = order.total - (order.subtotal - manual - promotions + shipping_price - shipping_discount)
+    including = sum((line.including_tax or ZERO for line in lines), ZERO)
+    excluding = sum((line.excluding_tax or ZERO for line in lines), ZERO)
+    on_lines = sum(line_promotions, ZERO)
+    goods = [order.subtotal - on_lines, order.subtotal - promotions, order.subtotal - promotions - on_lines]
+    includes_tax = min(abs(including - value) for value in goods) < min(
+        abs(excluding - value) for value in goods
+    )
+    line_taxes = tuple((line.including_tax or ZERO) - (line.excluding_tax or ZERO) for line in lines)
+    return Attempt(
+        order,
+        digits,
+        reading,
+        lines,
+        rows,
+        line_promotions,
+        promotions,
+        shipping_price,
+        shipping_discount,
+        charged,
+        includes_tax,
+        line_taxes,
+    )
+
+
+def shipping_tax_of(attempt: Attempt, max_rate: Decimal) -> tuple[Decimal, Decimal, bool] | None:
+    """Split what was charged beyond the goods' tax: (odd cents, shipping's tax, is it inside), or None."""
+    on_top = ZERO if attempt.includes_tax else rounded(sum(attempt.line_taxes, ZERO), attempt.digits)
+    rest = attempt.charged - on_top
+    if attempt.order.shipping_tax is not None:
+        tax = rounded(attempt.order.shipping_tax, attempt.digits)
+        if abs(rest - tax) <= abs(rest):
+            return (rest - tax, tax, False) if abs(rest - tax) <= attempt.tolerance else None
+        return (rest, tax, True) if abs(rest) <= attempt.tolerance else None
+    if abs(rest) <= attempt.tolerance:
+        return rest, ZERO, False
+    if 0 < rest <= max_rate * attempt.shipping_price + attempt.tolerance:
+        return ZERO, rest, False
+    return None
+
+
+def rows_tell_no_tax(attempt: Attempt) -> bool:
+    """Tell whether every row of worth lacks its totals while more tax was charged than shipping's own."""
+    of_worth = [
+        line
+        for line, weight in zip(attempt.lines, _values_after_discounts(attempt), strict=True)
+        if weight > 0
+    ]
+    if any(line.including_tax or line.excluding_tax for line in of_worth):
+        return False
+    return attempt.charged - _own_shipping_tax(attempt) > attempt.tolerance
+
+
+def _values_after_discounts(attempt: Attempt) -> list[Decimal]:
+    shares = spread(attempt.order_level, attempt.discount_weights, attempt.digits)
+    return [
+        row - promotion - share
+        for row, promotion, share in zip(attempt.rows, attempt.line_promotions, shares, strict=True)
+    ]
+
+
+def _own_shipping_tax(attempt: Attempt) -> Decimal:
+    tax = rounded(attempt.order.shipping_tax or ZERO, attempt.digits)
+    return tax if abs(attempt.charged - tax) <= abs(attempt.charged) else ZERO
+
+
+def explain(
+    order: Order, currency_digits: int | None, max_rate: Decimal, without_rows: str
+) -> Explained | str:
+    """Explain an order, or return the reason why it cannot be: tax_unresolvable or order_does_not_add_up."""
+    tried = list(attempts(order, currency_digits))
+    for attempt in tried:
+        found = shipping_tax_of(attempt, max_rate)
+        if found is not None:
+            odd, shipping_tax, inside = found
+            return _explained(attempt, odd, shipping_tax, inside=inside)
+    for attempt in tried:
+        if rows_tell_no_tax(attempt):
+            if without_rows != "by_value":
+                return "tax_unresolvable"
+            shipping_tax = _own_shipping_tax(attempt)
+            return _explained(attempt, attempt.charged - shipping_tax, shipping_tax, inside=False)
+    return "order_does_not_add_up"
+
+
+def _explained(attempt: Attempt, odd: Decimal, shipping_tax: Decimal, *, inside: bool) -> Explained:
+    digits = attempt.digits
+    included_tax = rounded(sum(attempt.line_taxes, ZERO), digits)
+    tax_weights = attempt.line_taxes if any(attempt.line_taxes) else tuple(attempt.discount_weights)
+    taxes = spread(included_tax + odd, tax_weights, digits)
+    inside_rows = spread(included_tax, tax_weights, digits) if attempt.includes_tax else [ZERO] * len(taxes)
+    shares = spread(attempt.order_level, attempt.discount_weights, digits)
+    lines = []
+    for number, line in enumerate(attempt.lines):
+        discount = attempt.line_promotions[number] + shares[number]
+        net = attempt.rows[number] - discount - inside_rows[number]
+        lines.append(_kept_line(line, net, discount, taxes[number], digits))
+    shipping = attempt.shipping_price - attempt.shipping_discount - (shipping_tax if inside else ZERO)
+    explained = Explained(
+        attempt.order, digits, attempt.reading, attempt.includes_tax, tuple(lines), shipping, shipping_tax
+    )
+    parts = explained.net + explained.tax + explained.shipping + explained.shipping_tax
+    if parts != attempt.order.total:
+        raise AssertionError(
+            f"order {attempt.order.id}: parts {parts} are not the total {attempt.order.total}"
+        )
+    return explained
+
+
+def _kept_line(line: Line, net: Decimal, discount: Decimal, tax: Decimal, digits: int) -> KeptLine:
+    whole = Item(
+        line.id, line.id, line.sku, None, 0, line.sku, line.product_id, line.free_form, line.unit, None,
+        line.quantity, None, net, discount, tax,
+    )  # fmt: skip
+    components = sorted(line.components, key=lambda part: (part.sort_order, by_id(part.id)))
+    if not components:
+        items: list[Item] = [whole]
+    else:
+        weights = [part.value * part.quantity for part in components]
+        if not any(weights):
+            weights = [part.quantity for part in components]
+        nets, discounts, taxes = (spread(amount, weights, digits) for amount in (net, discount, tax))
+        items = [
+            replace(
+                whole,
+                id=f"{line.id}/{part.id}",
+                component_id=part.id,
+                sort_order=part.sort_order,
+                sku=part.sku,
+                product_id=part.product_id,
+                free_form=False,
+                unit=part.unit,
+                precision=part.precision,
+                quantity=line.quantity * part.quantity,
+                per_kit=part.quantity,
+                net=nets[number],
+                discount=discounts[number],
+                tax=taxes[number],
+            )
+            for number, part in enumerate(components)
+        ]
+    return KeptLine(
+        line.id, line.sku, line.product_id, line.unit, line.quantity, net, discount, tax, tuple(items),
+        bool(components),
+    )  # fmt: skip

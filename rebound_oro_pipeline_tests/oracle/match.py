@@ -1,0 +1,145 @@
+"""Finding the order and the order lines of a return line."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+from rebound_oro_pipeline_tests.oracle.documents import Order, Product, key
+from rebound_oro_pipeline_tests.oracle.explain import Explained, Item, KeptLine
+from rebound_oro_pipeline_tests.oracle.numbers import by_id
+
+REFERENCES = {"identifier": "identifier", "poNumber": "po_number", "externalId": "external_id"}
+
+
+References = Mapping[tuple[str, str], Sequence[Order]]
+
+
+def references(orders: Iterable[Order]) -> References:
+    """Return the orders by each of their references: (field, value) to orders."""
+    known: dict[tuple[str, str], list[Order]] = {}
+    for order in orders:
+        for name, attribute in REFERENCES.items():
+            value = key(getattr(order, attribute))
+            if value is not None:
+                known.setdefault((name, value), []).append(order)
+    return known
+
+
+def find_order(known: References, reference: str | None, fields: Sequence[str]) -> Order | str:
+    """Find the one order of a reference, or "missing" or "ambiguous"; the first field that has it decides."""
+    wanted = key(reference)
+    for name in fields:
+        found = known.get((name, wanted or ""), ())
+        if len(found) > 1:
+            return "ambiguous"
+        if found:
+            return found[0]
+    return "missing"
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """The products that are known."""
+
+    by_id: Mapping[str, Product]
+    by_sku: Mapping[str | None, Product]
+
+    @classmethod
+    def of(cls, products: Sequence[Product]) -> "Catalogue":
+        """Index products by id and SKU."""
+        return cls({each.id: each for each in products}, {key(each.sku): each for each in products})
+
+    def product(self, thing: "KeptLine | Item") -> Product | None:
+        """Return the product of an order line or component: by its id, else by its SKU."""
+        found = self.by_id.get(thing.product_id or "")
+        return found if found is not None else self.by_sku.get(key(thing.sku))
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Where units of a return line may go: an item, or a whole kit line (item is None)."""
+
+    line: KeptLine
+    item: Item | None
+    rate: Fraction
+
+    @property
+    def quantity(self) -> Decimal:
+        """Ordered units, in the candidate's own unit."""
+        return self.line.quantity if self.item is None else self.item.quantity
+
+
+def candidates(
+    order: Explained, sku: str, unit: str | None, aliases: Mapping[str, Iterable[str]], products: Catalogue,
+    duplicate_sku: str,
+) -> list[Candidate]:  # fmt: skip
+    """Return every candidate in the sequence in which they are tried; rate 0 where the units do not meet."""
+    code = key(sku)
+    meant = [{code}, {key(each) for each in aliases.get(code or "", ())} - {code}]
+    found: list[Candidate] = []
+    for skus in meant:
+        lines = [line for line in order.lines if key(line.sku) in skus]
+        lines.sort(key=lambda line: (_price(line.net, line.quantity, duplicate_sku), by_id(line.id)))
+        found += [_line_candidate(line, unit, products) for line in lines]
+    for skus in meant:
+        parts = [
+            (line, item)
+            for line in order.lines
+            if line.is_kit
+            for item in line.items
+            if key(item.sku) in skus
+        ]
+        parts.sort(
+            key=lambda part: (
+                _price(part[1].net, part[1].quantity, duplicate_sku),
+                by_id(part[0].id),
+                part[1].sort_order,
+                by_id(part[1].component_id or ""),
+            )
+        )
+        found += [Candidate(line, item, _rate(item, unit, products)) for line, item in parts]
+    return found
+
+
+def _price(net: Decimal, quantity: Decimal, duplicate_sku: str) -> Fraction:
+    return Fraction(net) / Fraction(quantity) if duplicate_sku == "cheapest_first" else Fraction(0)
+
+
+def _line_candidate(line: KeptLine, unit: str | None, products: Catalogue) -> Candidate:
+    item = None if line.is_kit else line.items[0]
+    return Candidate(line, item, _rate(line, unit, products))
+
+
+def _rate(thing: KeptLine | Item, unit: str | None, products: Catalogue) -> Fraction:
+    """Return how many units of the order line one unit of the return is; 0 where that is not known."""
+    if unit is None or key(unit) == key(thing.unit):
+        return Fraction(1)
+    product = products.product(thing)
+    if product is None:
+        return Fraction(0)
+    rates = {key(code): rate for code, (_, rate) in product.units.items()}
+    theirs, ours = rates.get(key(unit)), rates.get(key(thing.unit))
+    return Fraction(theirs) / Fraction(ours) if theirs and ours else Fraction(0)
+
+
+def fits(candidate: Candidate, units: Decimal, products: Catalogue) -> bool:
+    """Tell whether so many units can be counted in the candidate's unit: its precision, whole kits."""
+    if not candidate.rate:
+        return False
+    wanted = Fraction(units) * candidate.rate
+    if candidate.item is None and wanted.denominator != 1:
+        return False
+    precision = _precision(candidate, products)
+    return precision is None or (wanted * 10**precision).denominator == 1
+
+
+def _precision(candidate: Candidate, products: Catalogue) -> int | None:
+    thing = candidate.item if candidate.item is not None else candidate.line
+    if candidate.item is not None and candidate.item.component_id is not None:
+        return candidate.item.precision
+    product = products.product(thing)
+    if product is None:
+        return None
+    precisions = {key(code): precision for code, (precision, _) in product.units.items()}
+    return precisions.get(key(thing.unit))

@@ -1,0 +1,154 @@
+"""Credit notes, their lines and the stock they move, cut from the explained order."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from rebound_oro_pipeline_tests.oracle.books import Books, Claim
+from rebound_oro_pipeline_tests.oracle.documents import Return, ReturnLine
+from rebound_oro_pipeline_tests.oracle.explain import ZERO, Explained, Item
+from rebound_oro_pipeline_tests.oracle.match import Candidate
+from rebound_oro_pipeline_tests.oracle.numbers import worth
+from rebound_oro_pipeline_tests.oracle.rules import Rules, Seeds
+
+
+@dataclass(frozen=True)
+class Take:
+    """What one return line took from one candidate, in the candidate's unit, and the claims behind it."""
+
+    line: ReturnLine
+    candidate: Candidate
+    quantity: Decimal
+    claims: tuple[Claim, ...]
+
+
+def write_note(
+    books: Books, order: Explained, document: Return, takes: Sequence[Take], rules: Rules, seeds: Seeds
+) -> None:
+    """Add the note of one return on one order, its lines and its stock movements to the books."""
+    earlier = books.notes_of.setdefault(order.order.id, [])
+    sequence = 1 + sum(note["return_id"] == document.id for note in earlier)
+    number = f"{document.id}-{order.order.identifier}" + (f"-{sequence}" if sequence > 1 else "")
+    lines = [_note_line(order, take, number) for take in takes]
+    sums = {
+        name: sum((line[name] for line in lines), ZERO)
+        for name in ("net_amount", "discount_amount", "tax_amount", "total_amount")
+    }
+    base = _shipping_base(takes, lines, rules, seeds)
+    before = sum((note["_shipping_base"] for note in earlier), ZERO)
+    shipping, shipping_tax = _shipping(books, order, takes, base, before, rules, seeds)
+    gross = sums["total_amount"] + shipping + shipping_tax
+    fee = sum(
+        (rules.fee(line["reason_code"], line["total_amount"], order.digits) for line in lines),
+        ZERO,
+    )
+    fee = min(fee, gross)
+    note = {
+        "credit_note_number": number,
+        "return_id": document.id,
+        "order_id": order.order.id,
+        "order_identifier": order.order.identifier,
+        "customer_id": order.order.customer_id,
+        "currency": order.order.currency,
+        "net_amount": sums["net_amount"],
+        "discount_amount": sums["discount_amount"],
+        "tax_amount": sums["tax_amount"],
+        "shipping_amount": shipping,
+        "shipping_tax_amount": shipping_tax,
+        "fee_amount": fee,
+        "total_amount": gross - fee,
+        "_shipping_base": base,
+    }
+    books.credit_notes.append(note)
+    earlier.append(note)
+    books.credit_note_lines += lines
+    books.inventory_deltas += _deltas(takes, number, rules)
+
+
+def _item_of(order: Explained, claim: Claim) -> Item:
+    return next(item for line in order.lines for item in line.items if item.id == claim.item_id)
+
+
+def _note_line(order: Explained, take: Take, number: str) -> dict[str, Any]:
+    amounts = dict.fromkeys(("net", "discount", "tax"), ZERO)
+    for claim in take.claims:
+        item = _item_of(order, claim)
+        for name in amounts:
+            amounts[name] += worth(getattr(item, name), claim.start, claim.end, item.quantity, order.digits)
+    thing = take.candidate.item or take.candidate.line
+    return {
+        "credit_note_number": number,
+        "return_line_key": take.line.key,
+        "order_line_id": take.candidate.line.id,
+        "sku": thing.sku,
+        "quantity": take.quantity,
+        "unit_code": thing.unit,
+        "net_amount": amounts["net"],
+        "discount_amount": amounts["discount"],
+        "tax_amount": amounts["tax"],
+        "total_amount": amounts["net"] + amounts["tax"],
+        "reason_code": take.line.reason,
+    }
+
+
+def _shipping_base(
+    takes: Sequence[Take], lines: Sequence[dict[str, Any]], rules: Rules, seeds: Seeds
+) -> Decimal:
+    """Return the net along which shipping is cut: all of it, or that of the reasons which credit shipping."""
+    counted = [
+        line["net_amount"]
+        for take, line in zip(takes, lines, strict=True)
+        if rules.shipping != "by_reason" or (take.line.reason or "").lower() in seeds.credits_shipping
+    ]
+    return sum(counted, ZERO)
+
+
+def _shipping(
+    books: Books,
+    order: Explained,
+    takes: Sequence[Take],
+    base: Decimal,
+    before: Decimal,
+    rules: Rules,
+    seeds: Seeds,
+) -> tuple[Decimal, Decimal]:
+    nothing, everything = (ZERO, ZERO), (order.shipping, order.shipping_tax)
+    if rules.shipping == "never":
+        return nothing
+    if rules.shipping == "on_complete_return" or order.net == 0:
+        by_reason = rules.shipping == "by_reason"
+        if by_reason and not any(
+            (take.line.reason or "").lower() in seeds.credits_shipping for take in takes
+        ):
+            return nothing
+        return everything if books.is_complete(order) else nothing
+    return (
+        worth(order.shipping, before, before + base, order.net, order.digits),
+        worth(order.shipping_tax, before, before + base, order.net, order.digits),
+    )
+
+
+def _deltas(takes: Sequence[Take], number: str, rules: Rules) -> list[dict[str, Any]]:
+    """One row per return line, SKU and unit (free-form units apart); whole kits as their components."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for take in takes:
+        items = [take.candidate.item] if take.candidate.item is not None else list(take.candidate.line.items)
+        for item, claim in zip(items, take.claims, strict=True):
+            disposition = (take.line.disposition or "").lower()
+            restocks = disposition in rules.saleable and not item.free_form
+            group = (take.line.key, item.sku, item.unit, item.free_form)
+            row = rows.setdefault(
+                group,
+                {
+                    "credit_note_number": number,
+                    "return_line_key": take.line.key,
+                    "sku": item.sku,
+                    "unit_code": item.unit,
+                    "quantity": ZERO,
+                    "disposition": disposition,
+                    "restocks": restocks,
+                },
+            )
+            row["quantity"] += claim.end - claim.start
+    return list(rows.values())
