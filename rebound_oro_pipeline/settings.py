@@ -1,7 +1,7 @@
 """Every setting, read from the environment; nothing else in the package reads it.
 
-Each setting is a variable `REBOUND_ORO_<NAME>`. A secret may stand in a file instead: `REBOUND_ORO_<NAME>_FILE` names it
-(container secrets). docs/settings.md lists them; a test compares it with this module.
+Each setting is a variable `REBOUND_ORO_<NAME>`. A secret may stand in a file instead (container secrets):
+`REBOUND_ORO_<NAME>_FILE` names it. docs/settings.md lists them; a test compares it with this module.
 """
 
 from datetime import date

@@ -3,6 +3,9 @@
 Building any of them opens nothing that needs the network, but `connect_database`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 
 from rebound_oro_pipeline.clients.oro import OroClient
@@ -10,8 +13,8 @@ from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.policy import Policy, load_policy
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping, load_mapping
 from rebound_oro_pipeline.settings import Settings
-from rebound_oro_pipeline.sqlmodels.build import create_views, ensure_schemas
 from rebound_oro_pipeline.sqlmodels.model import Models
+from rebound_oro_pipeline.sqlmodels.relations import create_views, ensure_schema
 from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
 from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline.warehouse.connection import connect, dagster_url, normalise_url
@@ -24,14 +27,26 @@ def embedded_server(settings: Settings) -> EmbeddedPostgres | None:
     return EmbeddedPostgres(settings.home) if settings.secret("database_url") is None else None
 
 
+@contextmanager
+def running_database(settings: Settings) -> Iterator[str]:
+    """Give the URL of the pipeline's database; an embedded server that was not running is stopped again at the end."""
+    server = embedded_server(settings)
+    started = server.start() if server else False
+    try:
+        yield database_url(settings)
+    finally:
+        if server and started:
+            server.stop()
+
+
 def database_url(settings: Settings) -> str:
-    """Return the URL of the pipeline's database, password included. Raises where the embedded server was never started."""
+    """Return the URL of the pipeline's database, password included. Raises where no server was ever made."""
     given = settings.secret("database_url")
     return normalise_url(given) if given is not None else EmbeddedPostgres(settings.home).url("pipeline")
 
 
 def dagster_storage_url(settings: Settings) -> str:
-    """Return the URL of Dagster's own storage: a second database of the embedded server, else a schema beside ours."""
+    """Return the URL of Dagster's storage: a second database of the embedded server, else a schema."""
     given = settings.secret("dagster_database_url")
     if given is not None:
         return dagster_url(given)
@@ -50,11 +65,10 @@ def connect_database(
 
 
 def prepare_database(settings: Settings, models: Models) -> list[str]:
-    """Bring the database up to this version: migrations, schemas, seeds, views; returns the migrations that were run."""
+    """Bring the database up to this version: migrations, seeds, views; returns the migrations run."""
     applied = migrate(database_url(settings))
     with connect_database(settings, application_name="rebound-oro migrate") as conn, conn.transaction():
-        conn.execute("create schema if not exists dagster")
-        ensure_schemas(conn)
+        ensure_schema(conn, "dagster")
         load_seeds(conn, models)
         create_views(conn, models)
     return applied

@@ -28,10 +28,10 @@ SERVER_SETTINGS = {
 }
 # A clone is some 300 new files, made ten times as fast in memory; a container's /dev/shm may be too small.
 MEMORY = Path("/dev/shm")
-HOMES = (
+FOLDERS = (
     MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 2 * 2**30 else Path(tempfile.gettempdir())
 )
-HOME_PREFIX = "rebound-oro-tests-"
+PREFIX = "rebound-oro-tests-"
 HOME = pytest.StashKey[Path]()
 
 CloneDatabase: TypeAlias = Callable[[str], AbstractContextManager[str]]
@@ -40,8 +40,7 @@ CloneDatabase: TypeAlias = Callable[[str], AbstractContextManager[str]]
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the folder of this run's server; a worker of pytest-xdist is told it."""
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
-    name = given["server_home"] if given else f"{HOME_PREFIX}{os.getpid()}-{uuid4().hex[:8]}"
-    config.stash[HOME] = HOMES / name
+    config.stash[HOME] = Path(given["server_home"]) if given else _new_path()
     if not given:
         _remove_what_killed_runs_left()
 
@@ -49,42 +48,71 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of pytest-xdist the folder of the server that all of them share."""
-    node.workerinput["server_home"] = node.config.stash[HOME].name
+    node.workerinput["server_home"] = str(node.config.stash[HOME])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the server, once, after the last worker."""
     if not hasattr(config, "workerinput"):
-        _remove_server(config.stash[HOME])
+        _remove(config.stash[HOME])
 
 
-def _remove_server(home: Path) -> None:
-    if home.exists():
-        EmbeddedPostgres(home).remove()
-        shutil.rmtree(home)
+def _new_path() -> Path:
+    return FOLDERS / f"{PREFIX}{os.getpid()}-{uuid4().hex[:8]}"
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder, after stopping the servers in it: one without its files lives on for a minute."""
+    for lock in folder.rglob("pg.lock"):
+        EmbeddedPostgres(lock.parent).remove()
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _remove_what_killed_runs_left() -> None:
-    for home in HOMES.glob(f"{HOME_PREFIX}*-*"):
-        starter = home.name.removeprefix(HOME_PREFIX).partition("-")[0]
-        if home.stat().st_uid == os.geteuid() and not Path("/proc", starter).exists():
-            _remove_server(home)
+    for folder in FOLDERS.glob(f"{PREFIX}*-*"):
+        maker = int(folder.name.removeprefix(PREFIX).partition("-")[0])
+        try:
+            os.kill(maker, 0)
+        except ProcessLookupError:
+            if folder.stat().st_uid == os.geteuid():
+                _remove(folder)
+        except PermissionError:
+            continue
+
+
+@contextmanager
+def _open_folder() -> Iterator[Path]:
+    folder = _new_path()
+    folder.mkdir()
+    folder.chmod(0o755)
+    yield folder
+    _remove(folder)
 
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """Yield a folder that every account may enter; `tmp_path` is closed to the one that root's server gets."""
-    folder = Path(tempfile.mkdtemp(prefix=HOME_PREFIX.removesuffix("-") + "_", dir=HOMES))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
+    """Yield a folder that every account may enter; `tmp_path` is closed to a server that root starts.
+
+    Embedded servers that a test leaves in it are removed.
+    """
+    with _open_folder() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def open_folder_for_run() -> Iterator[Path]:
+    """Yield such a folder for the whole run."""
+    with _open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
 def postgres_url(pytestconfig: pytest.Config) -> str:
     """Return the URL of the server's maintenance database, for a role that may create databases."""
     home = pytestconfig.stash[HOME]
-    home.mkdir(mode=0o755, exist_ok=True)
+    home.mkdir(exist_ok=True)
+    home.chmod(0o755)
     server = EmbeddedPostgres(home, settings=SERVER_SETTINGS)
     server.start()
     return server.url("postgres")

@@ -51,7 +51,7 @@ found as (
         items.line_quantity as quantity,
         items.kit_item_line_id is not null as is_kit,
         case when items.kit_item_line_id is null then items.unit_precision end as unit_precision,
-        case when items.kit_item_line_id is null then items.product_id end as product_id,
+        items.line_product_id as product_id,
         0 as component_position
     from codes
     inner join intermediate.int_order_items as items
@@ -128,7 +128,10 @@ select
     converted.returned_rate,
     coalesce(
         converted.returned_rate > 0 and converted.ordered_rate > 0
-        and (not converted.is_kit or trunc(converted.open_quantity) = converted.open_quantity)
+        and (
+            not converted.is_kit
+            or mod(converted.open_quantity * converted.returned_rate, converted.ordered_rate) = 0
+        )
         and (
             converted.unit_precision is null
             or mod(

@@ -71,13 +71,17 @@ numbered as (
     from marked
 ),
 
+returns as (
+    select distinct lines.return_id from lines
+),
+
 earlier_notes as (
     select
         notes.return_id,
         notes.order_id,
         max(notes.sequence) as sequence
     from ledger.credit_notes as notes
-    inner join (select distinct lines.return_id from lines) as returns on notes.return_id = returns.return_id
+    inner join returns on notes.return_id = returns.return_id
     group by notes.return_id, notes.order_id
 )
 

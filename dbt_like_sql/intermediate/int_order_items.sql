@@ -15,9 +15,25 @@ explained as (
     where explained.verdict is null
 ),
 
+-- A line's product may be null for want of a permission alone; then its SKU tells which product it is.
+products as (
+    select
+        products.sku_key,
+        min(products.product_id) as product_id
+    from landing.oro_products as products
+    group by products.sku_key
+),
+
 lines as (
     select
-        lines.*,
+        lines.order_id,
+        lines.order_line_id,
+        coalesce(lines.product_id, case when not lines.is_free_form then products.product_id end) as product_id,
+        lines.sku,
+        lines.sku_key,
+        lines.is_free_form,
+        lines.quantity,
+        lines.unit_code,
         explained.digits,
         explained.order_discount_amount,
         explained.goods_tax_inside,
@@ -28,6 +44,7 @@ lines as (
         row_number() over by_line as line_number
     from explained
     inner join staging.stg_oro__order_lines as lines on explained.order_id = lines.order_id
+    left join products on lines.sku_key = products.sku_key
     window by_line as (partition by lines.order_id order by length(lines.order_line_id), lines.order_line_id)
 ),
 
@@ -137,6 +154,7 @@ kit_items as (
         priced_lines.line_number,
         priced_lines.sku as line_sku,
         priced_lines.sku_key as line_sku_key,
+        priced_lines.product_id as line_product_id,
         priced_lines.unit_code as line_unit_code,
         priced_lines.quantity as line_quantity,
         priced_lines.digits,
@@ -147,7 +165,7 @@ kit_items as (
         components.kit_item_line_id,
         components.sku,
         components.sku_key,
-        components.product_id,
+        coalesce(components.product_id, products.product_id) as product_id,
         components.unit_code,
         components.unit_precision,
         components.quantity_per_kit,
@@ -159,6 +177,7 @@ kit_items as (
     from priced_lines
     inner join staging.stg_oro__order_kit_items as components
         on priced_lines.order_id = components.order_id and priced_lines.order_line_id = components.order_line_id
+    left join products on components.sku_key = products.sku_key
     window
         whole_kit as (partition by components.order_id, components.order_line_id),
         by_component as (
@@ -191,6 +210,7 @@ new_items as (
         priced_lines.sku as line_sku,
         priced_lines.sku_key as line_sku_key,
         priced_lines.product_id,
+        priced_lines.product_id as line_product_id,
         priced_lines.is_free_form,
         priced_lines.unit_code,
         priced_lines.unit_code as line_unit_code,
@@ -223,6 +243,7 @@ new_items as (
         kit_weights.line_sku,
         kit_weights.line_sku_key,
         kit_weights.product_id,
+        kit_weights.line_product_id,
         kit_weights.is_free_form,
         kit_weights.unit_code,
         kit_weights.line_unit_code,
@@ -254,73 +275,71 @@ new_items as (
         kit_weights.line_quantity
     from kit_weights
     where kit_weights.line_quantity * kit_weights.quantity_per_kit > 0
-),
-
-items as (
-    select
-        new_items.order_id,
-        new_items.order_item_id,
-        new_items.order_line_id,
-        new_items.kit_item_line_id,
-        (row_number() over (
-            partition by new_items.order_id order by new_items.line_number, new_items.component_number
-        ))::integer as position,
-        new_items.sku,
-        new_items.sku_key,
-        new_items.line_sku,
-        new_items.line_sku_key,
-        new_items.product_id,
-        new_items.is_free_form,
-        new_items.unit_code,
-        new_items.line_unit_code,
-        coalesce(new_items.unit_precision, units.unit_precision) as unit_precision,
-        new_items.quantity,
-        new_items.quantity_per_kit,
-        new_items.net_amount,
-        new_items.discount_amount,
-        new_items.tax_amount,
-        new_items.line_net_amount,
-        new_items.line_quantity,
-        0::numeric as claimed_quantity
-    from new_items
-    left join staging.stg_oro__product_units as units
-        on new_items.product_id = units.product_id and new_items.unit_code = units.unit_code
-    union all
-    select
-        kept.order_id,
-        kept.order_item_id,
-        kept.order_line_id,
-        kept.kit_item_line_id,
-        kept.position,
-        kept.sku,
-        kept.sku_key,
-        kept.line_sku,
-        kept.line_sku_key,
-        kept.product_id,
-        kept.is_free_form,
-        kept.unit_code,
-        kept.line_unit_code,
-        kept.unit_precision,
-        kept.quantity,
-        kept.quantity_per_kit,
-        kept.net_amount,
-        kept.discount_amount,
-        kept.tax_amount,
-        kept.line_net_amount,
-        kept.line_quantity,
-        coalesce(
-            (
-                select upper(claims.units)
-                from ledger.claims as claims
-                where claims.order_id = kept.order_id and claims.order_item_id = kept.order_item_id
-                order by claims.units desc
-                limit 1
-            ),
-            0
-        ) as claimed_quantity
-    from intermediate.int_orders as orders
-    inner join ledger.order_items as kept on orders.order_id = kept.order_id
-    where orders.is_kept
 )
 
-select items.* from items
+select
+    new_items.order_id,
+    new_items.order_item_id,
+    new_items.order_line_id,
+    new_items.kit_item_line_id,
+    (row_number() over (
+        partition by new_items.order_id order by new_items.line_number, new_items.component_number
+    ))::integer as position,
+    new_items.sku,
+    new_items.sku_key,
+    new_items.line_sku,
+    new_items.line_sku_key,
+    new_items.product_id,
+    new_items.line_product_id,
+    new_items.is_free_form,
+    new_items.unit_code,
+    new_items.line_unit_code,
+    coalesce(new_items.unit_precision, units.unit_precision) as unit_precision,
+    new_items.quantity,
+    new_items.quantity_per_kit,
+    new_items.net_amount,
+    new_items.discount_amount,
+    new_items.tax_amount,
+    new_items.line_net_amount,
+    new_items.line_quantity,
+    0::numeric as claimed_quantity
+from new_items
+left join staging.stg_oro__product_units as units
+    on new_items.product_id = units.product_id and new_items.unit_code = units.unit_code
+union all
+select
+    kept.order_id,
+    kept.order_item_id,
+    kept.order_line_id,
+    kept.kit_item_line_id,
+    kept.position,
+    kept.sku,
+    kept.sku_key,
+    kept.line_sku,
+    kept.line_sku_key,
+    kept.product_id,
+    kept.line_product_id,
+    kept.is_free_form,
+    kept.unit_code,
+    kept.line_unit_code,
+    kept.unit_precision,
+    kept.quantity,
+    kept.quantity_per_kit,
+    kept.net_amount,
+    kept.discount_amount,
+    kept.tax_amount,
+    kept.line_net_amount,
+    kept.line_quantity,
+    coalesce(
+        (
+            select upper(claims.units)
+            from ledger.claims as claims
+            where claims.order_id = kept.order_id and claims.order_item_id = kept.order_item_id
+            order by claims.units desc
+            limit 1
+        ),
+        0
+    ) as claimed_quantity
+from intermediate.int_orders as orders
+inner join ledger.order_items as kept on orders.order_id = kept.order_id
+where orders.is_kept

@@ -31,7 +31,8 @@ gated as (
             when not orders.has_internal_status then true
             when orders.internal_status is null then false
             when orders.internal_status = any(policy.not_confirmed_statuses || policy.cancelled_statuses) then false
-            else (policy.confirmed_statuses -> orders.oro_version) @> '"*"'
+            else
+                (policy.confirmed_statuses -> orders.oro_version) @> '"*"'
                 or (policy.confirmed_statuses -> orders.oro_version) @> to_jsonb(orders.internal_status)
         end as is_confirmed,
         case

@@ -82,13 +82,14 @@ attempts as (
         ) as promotions
     from orders
     inner join line_sums on orders.order_id = line_sums.order_id
-    cross join lateral (
-        values
-        (1, orders.currency_digits, case orders.currency_digits when 0 then 1 else orders.currency_digits end),
-        (2, 2, 2),
-        (3, 3, 3),
-        (4, 4, 4)
-    ) as tries (attempt, digits, place)
+    cross join
+        lateral (
+            values
+            (1, orders.currency_digits, case orders.currency_digits when 0 then 1 else orders.currency_digits end),
+            (2, 2, 2),
+            (3, 3, 3),
+            (4, 4, 4)
+        ) as tries (attempt, digits, place)
     cross join (values (1), (2)) as readings (reading)
     where
         (tries.attempt > 1 or (orders.is_in_currency_digits and line_sums.row_digits <= orders.currency_digits))

@@ -83,8 +83,12 @@ left_over as (
         end as reason,
         lines.open_quantity - lines.credited_now_quantity as quantity,
         case
-            when lines.fits_unit is null and exists (
-                    select 1 from landing.oro_products as products where products.sku_key = lines.sku_key
+            when
+                lines.fits_unit is null
+                and exists (
+                    select 1
+                    from landing.oro_products as products
+                    where products.sku_key = lines.sku_key
                 )
                 then format('SKU %%s is in the catalogue, but not on order %%s', lines.sku, lines.order_identifier)
             when lines.fits_unit is null

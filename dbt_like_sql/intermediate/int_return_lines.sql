@@ -41,13 +41,17 @@ lines as (
         and returns.registered_at < %(window_end)s
 ),
 
+returns_at_hand as (
+    select distinct lines.return_id from lines
+),
+
 credited_before as (
     select
         claims.return_id,
         claims.return_line_key,
         sum(claims.received_units) as credited_quantity
     from ledger.claims as claims
-    inner join (select distinct lines.return_id from lines) as returns on claims.return_id = returns.return_id
+    inner join returns_at_hand on claims.return_id = returns_at_hand.return_id
     group by claims.return_id, claims.return_line_key
 ),
 
@@ -108,12 +112,14 @@ select
     end as verdict,
     case
         when judged.fault is not null then judged.fault_path || ': ' || judged.fault
-        when judged.occurrence > 1 then format('line %%s stands more than once in return %%s', judged.return_line_key, judged.return_id)
+        when judged.occurrence > 1
+            then format('line %%s stands more than once in return %%s', judged.return_line_key, judged.return_id)
         when judged.is_withdrawn and judged.open_quantity < 0
             then format('the return was withdrawn after %%s units were credited', judged.credited_before_quantity)
         when judged.open_quantity < 0
             then format('%%s units are reported, %%s were credited', judged.received_quantity, judged.credited_before_quantity)
-        when judged.status_position is null then format('status %%s is not in the list', coalesce(quote_literal(judged.status), 'that is empty'))
+        when judged.status_position is null
+            then format('status %%s is not in the list', coalesce(quote_literal(judged.status), 'that is empty'))
         when not judged.is_disposition_known
             then format('disposition %%s is not in the list', coalesce(quote_literal(judged.disposition), 'that is empty'))
         when policy.amount_depends_on_reason and not judged.is_reason_known

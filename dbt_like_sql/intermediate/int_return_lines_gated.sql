@@ -40,12 +40,16 @@ gated as (
         case
             when lines.verdict is not null then lines.detail
             when lines.orders_found > 1
-                then format('ambiguous: %%s orders have the %%s %%s', lines.orders_found, lines.reference_kind, lines.order_reference)
+                then format(
+                    'ambiguous: %%s orders have the %%s %%s', lines.orders_found, lines.reference_kind, lines.order_reference
+                )
             when lines.order_id is null
                 then format('no order is found by reference %%s', coalesce(quote_literal(lines.order_reference), 'that is empty'))
             when orders.is_cancelled then format('order %%s is cancelled', orders.order_identifier)
             when not orders.is_confirmed
-                then format('order %%s is %%s', orders.order_identifier, coalesce(orders.internal_status, 'without an internal status'))
+                then format(
+                    'order %%s is %%s', orders.order_identifier, coalesce(orders.internal_status, 'without an internal status')
+                )
             when not orders.is_dispatched
                 then format(
                     'order %%s is %%s', orders.order_identifier,

@@ -69,6 +69,16 @@ candidates as (
             and candidates.fits_unit
 ),
 
+whole_kits as (
+    select
+        items.order_id,
+        items.order_line_id,
+        greatest(min(trunc((items.quantity - items.claimed_quantity) / items.quantity_per_kit)), 0) as available_ordered
+    from items
+    where items.quantity_per_kit is not null
+    group by items.order_id, items.order_line_id
+),
+
 -- Available in the units in which the return lines count.
 supplies as (
     select
@@ -80,17 +90,10 @@ supplies as (
     union all
     select
         candidates.*,
-        kits.available_ordered
+        whole_kits.available_ordered
     from candidates
-    inner join (
-        select
-            items.order_id,
-            items.order_line_id,
-            greatest(min(trunc((items.quantity - items.claimed_quantity) / items.quantity_per_kit)), 0) as available_ordered
-        from items
-        where items.quantity_per_kit is not null
-        group by items.order_id, items.order_line_id
-    ) as kits on candidates.order_id = kits.order_id and candidates.order_line_id = kits.order_line_id
+    inner join whole_kits
+        on candidates.order_id = whole_kits.order_id and candidates.order_line_id = whole_kits.order_line_id
     where candidates.is_kit
 ),
 
@@ -121,7 +124,10 @@ demands as (
     inner join intermediate.int_claim_lines as lines on steps.group_key = lines.group_key and steps.island = lines.island
     left join claimed_by_lines
         on lines.return_id = claimed_by_lines.return_id and lines.return_line_key = claimed_by_lines.return_line_key
-    cross join lateral (select lines.open_quantity - coalesce(claimed_by_lines.received_units, 0) as quantity) as wanted
+    cross join
+        lateral (  -- noqa: ST05
+            select lines.open_quantity - coalesce(claimed_by_lines.received_units, 0) as quantity
+        ) as wanted
 ),
 
 demand_intervals as (
@@ -151,7 +157,7 @@ allocated as (
         on
             demand_intervals.group_key = supply_intervals.group_key
             and demand_intervals.demand_from < supply_intervals.supply_to
-            and supply_intervals.supply_from < demand_intervals.demand_to
+            and demand_intervals.demand_to > supply_intervals.supply_from
     where demand_intervals.demanded > 0 and supply_intervals.available > 0
 ),
 
@@ -193,7 +199,9 @@ select
     taken.return_line_key,
     taken.registered_at,
     case
-        when items.position = min(items.position) over (
+        when
+            items.position
+            = min(items.position) over (
                 partition by items.order_id, items.order_line_id, taken.return_id, taken.return_line_key
             )
             then taken.received_units

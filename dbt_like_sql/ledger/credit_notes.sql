@@ -100,44 +100,50 @@ stepped as (
     left join credited_before on based.order_id = credited_before.order_id
 ),
 
-shipped as (
+-- Lines may be worth less than nothing (a discount larger than what it is spread over); shipping is never cut beyond its ends.
+bounded as (
     select
         stepped.*,
         case
+            when stepped.order_net_amount > 0 then least(greatest(stepped.base_upto, 0), stepped.order_net_amount)
+            else greatest(least(stepped.base_upto, 0), stepped.order_net_amount)
+        end as base_after,
+        case
+            when stepped.order_net_amount > 0
+                then least(greatest(stepped.base_upto - stepped.shipping_base_amount, 0), stepped.order_net_amount)
+            else greatest(least(stepped.base_upto - stepped.shipping_base_amount, 0), stepped.order_net_amount)
+        end as base_before
+    from stepped
+),
+
+shipped as (
+    select
+        bounded.*,
+        case
             when
-                stepped.shipping_policy = 'never'
-                or (stepped.shipping_policy = 'by_reason' and not stepped.credits_shipping)
+                bounded.shipping_policy = 'never'
+                or (bounded.shipping_policy = 'by_reason' and not bounded.credits_shipping)
                 then 0
-            when stepped.shipping_policy = 'on_complete_return' or stepped.order_net_amount = 0
-                then case when stepped.completes_order then stepped.shipping_left else 0 end
+            when bounded.shipping_policy = 'on_complete_return' or bounded.order_net_amount = 0
+                then case when bounded.completes_order then bounded.shipping_left else 0 end
             else
-                ledger.share(
-                    stepped.order_shipping_amount, stepped.base_upto, stepped.order_net_amount, stepped.digits
-                ) - ledger.share(
-                    stepped.order_shipping_amount,
-                    stepped.base_upto - stepped.shipping_base_amount,
-                    stepped.order_net_amount,
-                    stepped.digits
-                )
+                ledger.share(bounded.order_shipping_amount, bounded.base_after, bounded.order_net_amount, bounded.digits)
+                - ledger.share(bounded.order_shipping_amount, bounded.base_before, bounded.order_net_amount, bounded.digits)
         end as shipping_amount,
         case
             when
-                stepped.shipping_policy = 'never'
-                or (stepped.shipping_policy = 'by_reason' and not stepped.credits_shipping)
+                bounded.shipping_policy = 'never'
+                or (bounded.shipping_policy = 'by_reason' and not bounded.credits_shipping)
                 then 0
-            when stepped.shipping_policy = 'on_complete_return' or stepped.order_net_amount = 0
-                then case when stepped.completes_order then stepped.shipping_tax_left else 0 end
+            when bounded.shipping_policy = 'on_complete_return' or bounded.order_net_amount = 0
+                then case when bounded.completes_order then bounded.shipping_tax_left else 0 end
             else
-                ledger.share(
-                    stepped.order_shipping_tax_amount, stepped.base_upto, stepped.order_net_amount, stepped.digits
-                ) - ledger.share(
-                    stepped.order_shipping_tax_amount,
-                    stepped.base_upto - stepped.shipping_base_amount,
-                    stepped.order_net_amount,
-                    stepped.digits
+                ledger.share(bounded.order_shipping_tax_amount, bounded.base_after, bounded.order_net_amount, bounded.digits)
+                - ledger.share(
+                    bounded.order_shipping_tax_amount, bounded.base_before, bounded.order_net_amount, bounded.digits
                 )
         end as shipping_tax_amount
-    from stepped
+    from bounded
 ),
 
 -- A fee never turns a credit into a claim on the customer.

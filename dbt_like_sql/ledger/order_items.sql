@@ -16,6 +16,7 @@ select
     items.line_sku,
     items.line_sku_key,
     items.product_id,
+    items.line_product_id,
     items.is_free_form,
     items.unit_code,
     items.line_unit_code,

@@ -13,7 +13,10 @@ placed as (
         destinations.return_id,
         destinations.position,
         sum(
-            case when destinations.reason = 'received_quantity_decreased' then -destinations.quantity else destinations.quantity end
+            case
+                when destinations.reason = 'received_quantity_decreased' then -destinations.quantity
+                else destinations.quantity
+            end
         ) as placed_quantity
     from marts.return_line_destinations as destinations
     where destinations.registered_at >= %(window_start)s and destinations.registered_at < %(window_end)s

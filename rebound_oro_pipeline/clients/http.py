@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
 
 import httpx
@@ -84,6 +85,8 @@ class Channel:
                 keepalive_expiry=_KEEPALIVE_SECONDS,
             ),
             headers={"User-Agent": "rebound-oro-pipeline", "Accept": "application/json"},
+            # A session cookie would take the token's place; all threads would share it.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             # A proxy for the outside world cannot reach this machine's own loopback.
             trust_env=not is_loopback(httpx.URL(self.base_url).host),
         )
@@ -176,6 +179,14 @@ def _wait_before_next(error: Exception, *, repeatable: bool) -> bool | float:
         return False
     # Many threads are told the same second: let them come back one by one.
     return error.retry_after + random.uniform(0, 1)  # noqa: S311
+
+
+def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
+    log.warning("%s; trying again in %.1f s", details.caused_by, details.wait_for)
+
+
+# By default stamina prints through structlog where that is installed, into the output of our commands.
+stamina.instrumentation.set_on_retry_hooks([_log_retry])
 
 
 class _Pace:

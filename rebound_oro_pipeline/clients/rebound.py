@@ -145,12 +145,15 @@ class ReboundClient:
         words = " ".join(str(each) for each in (message if isinstance(message, list) else [message or ""]))
         for secret in filter(None, self._credentials.values()):
             words = words.replace(secret, "***")
+        hint = ""
         if code in _WHO_ARE_YOU:
             kind: type[ApiError] = AuthenticationError
-            words += " (check the login and the API key; nothing more is sent, lest the address be blocked)"
+            hint = "; check the login and the API key (nothing more is sent, lest the address be blocked)"
         elif code == "empty":
             kind = _Empty
         else:
             kind = ServerError if code == "internal" else Refused
         reason = Reason(title=code, detail=words or None)
-        return kind(f"{call} was refused: {reason}", status=200, request_id=call.request_id, reasons=[reason])
+        return kind(
+            f"{call} was refused: {reason}{hint}", status=200, request_id=call.request_id, reasons=[reason]
+        )

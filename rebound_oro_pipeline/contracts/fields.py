@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 
 from rebound_oro_pipeline.contracts.values import (
     read_code,
@@ -50,6 +50,7 @@ Number = Annotated[Decimal | None, BeforeValidator(read_decimal)]
 RequiredNumber = Annotated[Decimal, BeforeValidator(_required(read_decimal))]
 Quantity = Annotated[Decimal | None, BeforeValidator(_read_quantity)]
 RequiredQuantity = Annotated[Decimal, BeforeValidator(_required(_read_quantity))]
+SmallInt = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Moment = Annotated[datetime | None, BeforeValidator(read_moment)]
 RequiredMoment = Annotated[datetime, BeforeValidator(_required(read_moment))]
 

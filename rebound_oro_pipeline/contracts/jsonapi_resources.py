@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rebound_oro_pipeline.contracts.values import kind
+from rebound_oro_pipeline.contracts.values import kind, storable
 
 Resource = Mapping[str, Any]
 Identity = tuple[str, str]
@@ -37,11 +37,12 @@ class Resources:
         return self._included.get(identity)
 
     def related(self, resource: Resource, relation: str, place: str = "") -> list[tuple[str, Resource]]:
-        """Give what a relation leads to, each with its place; ResourceError where one is not included.
+        """Give what a relation leads to, each with its place; ResourceError for one not included, or twice.
 
         A relation that is not in the resource leads nowhere.
         """
-        found = []
+        found: list[tuple[str, Resource]] = []
+        seen: set[Identity] = set()
         for index, identity in enumerate(related_identities(resource, relation, place)):
             target = self.find(identity)
             if target is None:
@@ -49,6 +50,11 @@ class Resources:
                     f"{place}{relation}[{index}]",
                     f"{identity[0]} {identity[1]} is not included; ask with include={relation}",
                 )
+            if identity in seen:
+                raise ResourceError(
+                    f"{place}{relation}[{index}]", f"{identity[0]} {identity[1]} is listed twice"
+                )
+            seen.add(identity)
             found.append((f"{place}{relation}[{index}].", target))
         return found
 
@@ -75,7 +81,7 @@ def identity_of(resource: object) -> Identity | None:
     resource_type, identifier = resource.get("type"), resource.get("id")
     if not isinstance(resource_type, str) or not isinstance(identifier, str | int) or identifier == "":
         return None
-    return resource_type, str(identifier)
+    return storable(resource_type), storable(str(identifier))
 
 
 def attributes(resource: Resource, place: str = "") -> Mapping[str, Any]:

@@ -30,7 +30,7 @@ from rebound_oro_pipeline.contracts.oro_models import (
     ProductUnit,
     Subtotal,
 )
-from rebound_oro_pipeline.contracts.values import read_decimal
+from rebound_oro_pipeline.contracts.values import MAX_KEY_BYTES, read_decimal
 
 __all__ = [
     "KitItem",
@@ -90,7 +90,9 @@ def _read(
 
 
 def _fault(error: ResourceError, resource_type: str, document_id: str | None, text: str) -> Fault:
-    key = document_id or digest(text).hex()
+    # An id that is too long for an index is no key either.
+    is_key = document_id is not None and len(document_id.encode()) <= MAX_KEY_BYTES
+    key = document_id if document_id and is_key else digest(text).hex()
     return Fault("oro", resource_type, document_id, key, error.path, error.message, text)
 
 
@@ -188,15 +190,19 @@ def _sum_of_discounts(resources: Resources, order: Resource) -> Decimal:
 
 def _read_product(resources: Resources, product: Resource) -> ProductDocument:
     text = _joined(_text(product), [_text(one) for one in resources.own(product, except_type="products")])
+    units: dict[str, ProductUnit] = {}
+    for place, precision in resources.related(product, "unitPrecisions"):
+        code = related_id(precision, "unit", place)
+        unit = _model(ProductUnit, attributes(precision, place), place, unit_code=code)
+        if unit.unit_code in units:
+            raise ResourceError(f"{place}relationships.unit", f"unit {unit.unit_code} is listed twice")
+        units[unit.unit_code] = unit
     return _model(
         ProductDocument,
         attributes(product),
         product_id=product["id"],
         inventory_status=related_id(product, "inventory_status"),
-        units=tuple(
-            _model(ProductUnit, attributes(unit, place), place, unit_code=related_id(unit, "unit", place))
-            for place, unit in resources.related(product, "unitPrecisions")
-        ),
+        units=tuple(units.values()),
         document=text,
         document_hash=digest(text),
     )

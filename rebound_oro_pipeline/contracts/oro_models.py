@@ -18,6 +18,7 @@ from rebound_oro_pipeline.contracts.fields import (
     RequiredKey,
     RequiredNumber,
     RequiredQuantity,
+    SmallInt,
     Text,
 )
 
@@ -35,9 +36,9 @@ class KitItem(_FromOro):
     product_name: Text = None
     quantity: RequiredQuantity
     product_unit_code: Key = None
-    product_unit_precision: int | None = None
+    product_unit_precision: SmallInt | None = None
     value: RequiredNumber
-    sort_order: int = 0
+    sort_order: SmallInt = 0
 
 
 class OrderLine(_FromOro):
@@ -110,7 +111,7 @@ class ProductUnit(_FromOro):
     """A unit of a product: digits after the point, and how many primary units one of it is."""
 
     unit_code: RequiredKey
-    unit_precision: int | None = Field(None, alias="precision")
+    unit_precision: SmallInt | None = Field(None, alias="precision")
     conversion_rate: Number = None
 
 

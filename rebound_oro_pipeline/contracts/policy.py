@@ -117,7 +117,8 @@ class Hold(_Part):
     def _longest_is_not_shorter(self) -> Self:
         if self.longest_retry_minutes < self.first_retry_minutes:
             raise ValueError(
-                f"longest_retry_minutes must be at least first_retry_minutes ({self.first_retry_minutes})"
+                f"longest_retry_minutes {self.longest_retry_minutes} is less than first_retry_minutes "
+                f"{self.first_retry_minutes}; allowed: at least that"
             )
         return self
 

@@ -142,7 +142,7 @@ class _Lines:
             faults[place] = f"is not an object but {kind(item)}"
         self._pick_reason(picked, faults)
         values = picked.values
-        fixed = {"position": index + 1, "return_line_key": self._key(values.pop("line_id"), values["sku"])}
+        fixed = {"position": index + 1, "return_line_key": self._key(picked, faults)}
         try:
             line = ReturnLine(**fixed, **values)
         except ValidationError as error:
@@ -157,10 +157,15 @@ class _Lines:
         path, message = next(iter(faults.items()))
         return line.model_copy(update={"fault_path": path, "fault": message})
 
-    def _key(self, line_id: Any, sku: Any) -> str:
-        sku = _readable(read_key, sku) or ""
+    def _key(self, picked: _Picked, faults: dict[str, str]) -> str:
+        sku = _readable(read_key, picked.values["sku"]) or ""
         self._seen[sku] += 1
-        return _readable(read_key, line_id) or f"{self._return_id}:{sku}:{self._seen[sku]}"
+        by_sku = f"{self._return_id}:{sku}:{self._seen[sku]}"
+        try:
+            return read_key(picked.values.pop("line_id")) or by_sku
+        except ValueError as error:
+            faults[picked.place("line_id")] = str(error)
+            return by_sku
 
     def _pick_reason(self, picked: _Picked, faults: dict[str, str]) -> None:
         reasons = picked.values.pop("reasons")

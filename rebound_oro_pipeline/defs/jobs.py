@@ -1,6 +1,11 @@
-"""Jobs: what is run together. All run in one process: their steps are SQL and HTTP, and a process each would only cost."""
+"""Jobs: what is run together, in one process: the steps are SQL and HTTP, and a process each would only cost."""
+
+from typing import TYPE_CHECKING
 
 import dagster as dg
+
+if TYPE_CHECKING:  # Dagster gives these no public name
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 RETURNS = "returns"
 PUSH = "push_credit_notes"
@@ -8,7 +13,7 @@ PUSH_STOCK = "push_inventory_levels"
 RECONCILE = "reconcile"
 
 
-def build_jobs(partitions: dg.DailyPartitionsDefinition) -> list[dg.UnresolvedAssetJobDefinition]:
+def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
     """Return the jobs; `returns` takes a day, or a range of days in a single run."""
     decided = dg.AssetSelection.groups(
         "landing", "staging", "intermediate", "ledger", "marts"
@@ -17,7 +22,6 @@ def build_jobs(partitions: dg.DailyPartitionsDefinition) -> list[dg.UnresolvedAs
         dg.define_asset_job(
             RETURNS,
             selection=decided,
-            partitions_def=partitions,
             executor_def=dg.in_process_executor,
             description="Land the returns registered in a day (or a range of days) and their orders, and decide them.",
         ),

@@ -1,11 +1,16 @@
 """Sensors: whenever the outbox has something to send, the push that sends it is materialised."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from rebound_oro_pipeline.defs.jobs import PUSH, PUSH_STOCK
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.warehouse import outbox
+
+if TYPE_CHECKING:  # Dagster gives these no public name
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 _BUSY = [
     dg.DagsterRunStatus.QUEUED,
@@ -16,29 +21,25 @@ _BUSY = [
 
 
 def build_sensors(
-    settings: Settings, jobs: dict[str, dg.UnresolvedAssetJobDefinition]
+    settings: Settings, jobs: "dict[str, UnresolvedAssetJobDefinition]"
 ) -> list[dg.SensorDefinition]:
     """Return a sensor for the credit notes, and one for stock that starts by itself in near-real-time mode."""
     near_real_time = settings.push_enabled and settings.stock_mode == "near_real_time"
     return [
-        _outbox_sensor(
-            "credit_notes_to_send", jobs[PUSH], outbox.Kind.CREDIT_NOTE, enabled=settings.push_enabled
-        ),
-        _outbox_sensor(
-            "stock_to_send", jobs[PUSH_STOCK], outbox.Kind.INVENTORY_DELTA, enabled=near_real_time
-        ),
+        _outbox_sensor("credit_notes_to_send", jobs[PUSH], "oro_credit_note", enabled=settings.push_enabled),
+        _outbox_sensor("stock_to_send", jobs[PUSH_STOCK], "oro_inventory_delta", enabled=near_real_time),
     ]
 
 
 def _outbox_sensor(
-    name: str, job: dg.UnresolvedAssetJobDefinition, kind: outbox.Kind, *, enabled: bool
+    name: str, job: "UnresolvedAssetJobDefinition", kind: outbox.Kind, *, enabled: bool
 ) -> dg.SensorDefinition:
     @dg.sensor(
         name=name,
         job=job,
         minimum_interval_seconds=30,
         default_status=dg.DefaultSensorStatus.RUNNING if enabled else dg.DefaultSensorStatus.STOPPED,
-        description=f"Starts `{job.name}` when messages of kind {kind.value} are due; one run sends them all.",
+        description=f"Starts `{job.name}` when messages of kind {kind} are due; one run sends them all.",
     )
     def outbox_sensor(
         context: dg.SensorEvaluationContext, warehouse: Warehouse
@@ -50,7 +51,7 @@ def _outbox_sensor(
             waiting = outbox.due(conn, kind)
         if not waiting:
             return dg.SkipReason("nothing is due")
-        # No run key: it would dedupe for ever. That the job is not running, and that something is due, is the whole state.
+        # No run key: it would dedupe for ever. That nothing runs and something is due is the whole state.
         return dg.RunRequest(tags={"outbox/due": str(waiting)})
 
     return outbox_sensor

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from rebound_oro_pipeline.clients.jsonapi import plain
 from rebound_oro_pipeline.contracts.fields import Moment, RequiredKey, RequiredNumber, Text
+from rebound_oro_pipeline.services.amounts import fraction_digits
 
 _SUMMED: Final = ("net_amount", "discount_amount", "tax_amount")
 _MONEY_DIGITS: Final = 4
@@ -79,15 +80,9 @@ class Note(_Part):
                 faults.append(f"line {line.line_key}: net and tax do not sum to the total")
             if line.quantity <= 0:
                 faults.append(f"line {line.line_key}: the quantity {plain(line.quantity)} is not positive")
-        finest = max(_digits(amount) for part in (self, *self.lines) for amount in part.amounts())
+        finest = max(fraction_digits(amount) for part in (self, *self.lines) for amount in part.amounts())
         if finest > _MONEY_DIGITS:
             faults.append(f"an amount has {finest} digits after the point, OroCommerce keeps {_MONEY_DIGITS}")
         if len({line.line_key for line in self.lines}) != len(self.lines):
             faults.append("two lines have the same key")
         return faults
-
-
-def _digits(amount: Decimal) -> int:
-    """Return how many digits after the point are needed."""
-    exponent = amount.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0

@@ -1,7 +1,7 @@
 """Decide a window of returns: match, gate, clip, price, and enqueue what has to be sent, in one transaction.
 
-The rules are the SQL models; this module gives them their parameters, runs them in their order, and lets nothing through
-that breaks an invariant.
+The rules are the SQL models; this module gives them their parameters, runs them in their order, and lets
+nothing through that breaks an invariant.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,10 @@ class DecisionRefused(RuntimeError):  # noqa: N818 - an outcome, named like one
 
 @dataclass(frozen=True)
 class Decision:
-    """What a decision did: rows written per relation, and the checks it passed. `decision_id` is None if nothing was added."""
+    """What a decision did: rows written per relation, and the checks it passed.
+
+    `decision_id` is None if nothing was added.
+    """
 
     window: Window
     decision_id: int | None
@@ -104,9 +107,9 @@ def decide(
 
 
 def checked_relations(models: Models) -> frozenset[str]:
-    """Return the relations that are checked within each decision: those with a test of their own, and the state it writes.
+    """Return what is checked within each decision: relations with a test of their own, and the state it writes.
 
-    What else the headers promise would be read in full each time; those checks run beside (`defs.checks`).
+    What else the headers promise would be read in full each time; those checks run beside.
     """
     return frozenset(test.relation for test in models.tests) | {
         model.relation for model in models.values() if model.materialized in ("partition", "state")

@@ -5,7 +5,7 @@ number, a line by its key; whether what is found is what was sent is decided amo
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
 from types import MappingProxyType
@@ -62,8 +62,8 @@ class CreditNoteNames:
     order_relation: str = "order"
     lines_relation: str = "lines"
     order_line_relation: str | None = "orderLine"
-    note_fields: Mapping[str, str] = NOTE_FIELDS
-    line_fields: Mapping[str, str] = LINE_FIELDS
+    note_fields: Mapping[str, str] = field(default_factory=lambda: NOTE_FIELDS)
+    line_fields: Mapping[str, str] = field(default_factory=lambda: LINE_FIELDS)
 
     def __post_init__(self) -> None:
         for given, known, required in (
@@ -139,13 +139,17 @@ class StoredNote:
         return found
 
 
-def find_notes(oro: OroClient, names: CreditNoteNames, notes: Iterable[Note]) -> dict[str, list[StoredNote]]:
-    """Read notes back by their numbers, many at once; return what is held under each number."""
-    wanted = {note.credit_note_number: note for note in notes}
+def find_notes(
+    oro: OroClient, names: CreditNoteNames, wanted: Mapping[str, str]
+) -> dict[str, list[StoredNote]]:
+    """Read notes back by their numbers, many at once; return what is held under each number.
+
+    `wanted` names the order of each number: OroCommerce takes a comma for the end of a value, so a number
+    with one is looked for among the notes of its order.
+    """
     found: dict[str, list[StoredNote]] = {number: [] for number in wanted}
     conditions: list[Filters] = [{names.number_field: numbers} for numbers in in_lists(wanted)]
-    # OroCommerce takes a comma for the end of a value: such a number is looked for among its order's notes.
-    others = [note.order_id for number, note in wanted.items() if not is_listable(number)]
+    others = [order_id for number, order_id in wanted.items() if not is_listable(number)]
     conditions += [{names.order_relation: orders} for orders in in_lists(others)]
     for condition in conditions:
         for stored in stored_notes(oro, names, condition):

@@ -172,6 +172,16 @@ class Worker:
         return Outcome.retry(message, str(error), delay, error.request_id)
 
 
+def words_of(error: ApiError) -> str:
+    """Return the other side's own words: title, detail and pointer of each error it named."""
+    return "; ".join(str(reason) for reason in error.reasons) or str(error)
+
+
+def still_to_run(operation_id: str) -> str:
+    """Return what to tell people of a batch that OroCommerce has queued."""
+    return f"OroCommerce has yet to carry out operation {operation_id}: does a message consumer run?"
+
+
 Step = Callable[[Worker], bool]
 """Takes some due messages and settles them; False: nothing was due. Called over and over by every worker."""
 

@@ -14,7 +14,7 @@ _SQL = statements.load("summaries")
 
 @dataclass(frozen=True)
 class Destination:
-    """How much of what came back is in one place. `reason` tells why for holds and the quarantine; units may be None."""
+    """How much of what came back is in one place; `reason` tells why, for holds and the quarantine."""
 
     destination: str
     reason: str | None

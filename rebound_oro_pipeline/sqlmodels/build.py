@@ -37,7 +37,7 @@ class BuildResult:
 
 
 class Builder:
-    """Builds models on one connection, inside the transaction that the caller opened and will end."""
+    """Builds models inside the transaction that the caller opened and will end; one builder per transaction."""
 
     def __init__(self, conn: psycopg.Connection[Any], models: Models) -> None:
         self._conn = conn

@@ -51,7 +51,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Made:
-    """A relation that exists. `mark`: hashes of definition and wording; None where neither model nor seed made it."""
+    """A relation that exists. `mark`: hashes of its definition and wording; None where it is not ours."""
 
     is_view: bool
     is_unlogged: bool

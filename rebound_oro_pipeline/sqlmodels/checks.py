@@ -77,7 +77,7 @@ def run_checks(
 ) -> list[CheckResult]:
     """Run all checks, or those on some relations, in the caller's transaction; nothing is written.
 
-    Relations whose header names a window, and tests that use one, are looked at in the window given, or whole.
+    Relations whose header names a window, and tests that use one, are looked at in the window given, if any.
     Raises BuildError where a test needs another parameter.
     """
     given = {**ALWAYS, **(parameters or {})}

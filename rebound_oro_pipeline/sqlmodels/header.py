@@ -15,6 +15,7 @@ A value may go on in indented lines. Further paragraphs of prose before the keys
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from inspect import cleandoc
 from types import MappingProxyType
 
 from rebound_oro_pipeline.sqlmodels.errors import ModelError
@@ -99,31 +100,41 @@ def parse_header(text: str, allowed: Collection[str]) -> tuple[Header, str]:
     comment = _COMMENT.match(text)
     if comment is None:
         raise ModelError("the file does not open with a /* … */ header")
-    prose: list[str] = []
-    values: dict[str, list[str]] = {}
-    for raw in comment["header"].strip("\n").splitlines():
-        line = raw.rstrip()
+    lines = [line.rstrip() for line in cleandoc(comment["header"]).splitlines()]
+    start = _first_key(lines, allowed)
+    paragraphs = "\n".join(lines[:start]).strip().split("\n\n")
+    description = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+    if not description:
+        raise ModelError("the header has no description")
+    return Header(description, _values(lines[start:], allowed)), text[comment.end() :].strip()
+
+
+def _first_key(lines: list[str], allowed: Collection[str]) -> int:
+    """Return the number of the line at which the keys begin."""
+    for number, line in enumerate(lines):
         matched = _KEY.fullmatch(line)
         # A sentence may hold a colon; after a blank line `word:` can only be a key, perhaps a misspelt one.
-        is_key = matched is not None and bool(
-            values or matched["key"] in allowed or (prose and not prose[-1])
-        )
-        if matched and is_key:
+        if matched and (matched["key"] in allowed or (number > 0 and not lines[number - 1])):
+            return number
+        if line.startswith(" "):
+            raise ModelError(f"an indented line before any header key: {line.strip()!r}")
+    return len(lines)
+
+
+def _values(lines: list[str], allowed: Collection[str]) -> Mapping[str, str]:
+    """Return the text of each key, its indented lines included."""
+    values: dict[str, list[str]] = {}
+    for line in lines:
+        matched = _KEY.fullmatch(line)
+        if matched:
             key = matched["key"]
             if key not in allowed:
                 raise ModelError(f"unknown header key {key!r}; known here: {', '.join(sorted(allowed))}")
             if key in values:
                 raise ModelError(f"header key {key!r} stands twice")
             values[key] = [matched["value"] or ""]
-        elif not values:
-            prose.append(line.strip())
         elif line.startswith(" "):
             values[next(reversed(values))].append(line)
         elif line:
             raise ModelError(f"expected 'key: value' in the header, found {line!r}")
-    paragraphs = "\n".join(prose).strip().split("\n\n")
-    description = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    if not description:
-        raise ModelError("the header has no description")
-    merged = {key: "\n".join(lines).strip("\n") for key, lines in values.items()}
-    return Header(description, MappingProxyType(merged)), text[comment.end() :].strip()
+    return MappingProxyType({key: "\n".join(text).strip("\n") for key, text in values.items()})

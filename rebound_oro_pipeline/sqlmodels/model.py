@@ -98,9 +98,9 @@ class Seed:
     columns: Mapping[str, SeedColumn] = field(hash=False)
 
     @property
-    def name(self) -> str:
-        """The name within the schema `seeds`."""
-        return self.relation.partition(".")[2]
+    def shape(self) -> tuple[tuple[str, str], ...]:
+        """Name and SQL type of each column, in the order of the file."""
+        return tuple((name, column.type) for name, column in self.columns.items())
 
 
 @dataclass(frozen=True)

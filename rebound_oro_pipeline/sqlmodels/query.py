@@ -34,7 +34,7 @@ class Query:
     """What is known of a query without a database.
 
     `relations`: every `schema.name` read. `parameters`: names of `%(name)s`. `output_columns`: () where a
-    star over a relation hides them. `code_hash`: equal for texts that differ in layout, comments or case only.
+    star over a relation hides them. `code_hash`: equal for texts that differ in layout and comments only.
     """
 
     sql: str

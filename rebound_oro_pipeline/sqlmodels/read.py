@@ -50,8 +50,8 @@ def find_models_directory() -> Path:
 def read_models(directory: Path | None = None, *, external: Iterable[str] | None = None) -> Models:
     """Read all models, seeds and tests below `directory` (by default the folder that came with the package).
 
-    `external` are the relations that others make, by default those of the migrations. Raises ModelError with a
-    line for every file that breaks a rule.
+    `external` are the relations that others make, by default those of the migrations. Raises ModelError with
+    a line for every file that breaks a rule.
     """
     root = directory or find_models_directory()
     others = relations_of_migrations() if external is None else frozenset(external)

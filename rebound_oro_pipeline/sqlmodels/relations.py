@@ -47,8 +47,14 @@ def create_views(conn: psycopg.Connection[Any], models: Models) -> list[str]:
         return []
     statements.run(_LOCK)
     there = relations_in(statements, LAYERS)
-    _drop_abandoned(statements, models, there)
-    changed = _changed(relations_in(statements, LAYERS), marks)
+    changed = _changed(there, marks)
+    abandoned = {name: made for name, made in there.items() if made.mark is not None and name not in models}
+    try:
+        with conn.transaction():
+            _drop_abandoned(statements, abandoned)
+        abandoned = {}
+    except errors.DependentObjectsStillExist:
+        pass  # most likely read by a view that is made anew below
     for relation in changed:
         model = models[relation]
         with blamed_on(relation, model.path):
@@ -63,6 +69,7 @@ def create_views(conn: psycopg.Connection[Any], models: Models) -> list[str]:
                 marked(model.description, marks[relation]),
                 model.columns,
             )
+    _drop_abandoned(statements, abandoned)
     return changed
 
 
@@ -72,7 +79,7 @@ def marks_of(models: Models) -> dict[str, tuple[str, str]]:
     The definition includes those of the relations read: a `select *` upstream changes what is downstream.
     """
     marks: dict[str, tuple[str, str]] = {}
-    seeds = {relation: repr(seed.columns) for relation, seed in models.seeds.items()}
+    seeds = {name: repr(seed.shape) for name, seed in models.seeds.items()}
     for relation, model in models.items():
         if model.materialized in OWNED:
             upstream = [marks[read][0] if read in marks else seeds.get(read, "") for read in model.depends_on]
@@ -110,14 +117,12 @@ def _changed(there: Mapping[str, Made], marks: Mapping[str, tuple[str, str]]) ->
     ]
 
 
-def _drop_abandoned(statements: Statements, models: Models, there: Mapping[str, Made]) -> None:
+def _drop_abandoned(statements: Statements, abandoned: Mapping[str, Made]) -> None:
     """Drop views and working sets whose file is gone; tables that keep rows are left to people."""
-    for relation, made in there.items():
-        if made.mark is not None and relation not in models:
-            if made.is_view:
-                statements.run(f"drop view if exists {quoted(relation)} cascade")
-            elif made.is_unlogged:
-                statements.run(f"drop table if exists {quoted(relation)} cascade")
+    for kind in ("view", "table"):
+        names = [quoted(name) for name, made in abandoned.items() if _kind(made) == kind]
+        if names:
+            statements.run(f"drop {kind} {', '.join(names)}")
 
 
 def _make(conn: psycopg.Connection[Any], models: Models, model: Model, before: Made | None) -> None:

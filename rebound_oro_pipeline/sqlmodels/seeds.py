@@ -42,16 +42,15 @@ def load_seeds(conn: psycopg.Connection[Any], models: Models) -> dict[str, int]:
 
 
 def _mark(seed: Seed) -> tuple[str, str]:
-    types = [(name, column.type) for name, column in seed.columns.items()]
     words = [seed.description, *(column.description for column in seed.columns.values())]
     return (
-        sha256(repr((types, seed.primary_key)).encode()).hexdigest()[:16],
+        sha256(repr((seed.shape, seed.primary_key)).encode()).hexdigest()[:16],
         sha256(repr(words).encode()).hexdigest()[:8],
     )
 
 
 def _columns(seed: Seed) -> str:
-    return ", ".join(f"{quoted(name)} {column.type}" for name, column in seed.columns.items())
+    return ", ".join(f"{quoted(name)} {kind}" for name, kind in seed.shape)
 
 
 def _load(statements: Statements, seed: Seed) -> int:

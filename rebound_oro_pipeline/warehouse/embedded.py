@@ -15,7 +15,6 @@ import logging
 import random
 import secrets
 import shlex
-import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -25,42 +24,30 @@ from pathlib import Path
 from typing import Final, Literal
 
 import psycopg
-from psycopg import sql
 
 from rebound_oro_pipeline.warehouse import server_place
+from rebound_oro_pipeline.warehouse.cluster import (
+    ADMINISTRATOR,
+    DATABASES,
+    OWNER,
+    make_data_directory,
+    make_missing_databases,
+)
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.errors import EmbeddedPostgresError
-from rebound_oro_pipeline.warehouse.postmaster import live_postmaster, lock_file, release_abandoned_lock
+from rebound_oro_pipeline.warehouse.postmaster import (
+    end_orphans,
+    live_postmaster,
+    lock_file,
+    release_abandoned_lock,
+)
 from rebound_oro_pipeline.warehouse.server_account import Account, account_for
-
-DATABASES: Final = ("pipeline", "dagster")
-"""Databases of every server: ours, and the storage of Dagster's runs and events."""
-
-OWNER: Final = "pipeline"
-"""Role that owns them. It is no superuser, so nothing works here that a managed database would refuse."""
-
-INITIAL_SETTINGS: Final = {
-    # Dagster opens a connection for each query, and every step that runs holds some.
-    "max_connections": "200",
-    "shared_buffers": "256MB",
-    "effective_cache_size": "1GB",
-    "work_mem": "32MB",
-    "maintenance_work_mem": "128MB",
-    "max_wal_size": "2GB",
-    "random_page_cost": "1.1",
-    "jit": "off",
-    "synchronous_commit": "on",
-    "timezone": "UTC",
-    "log_timezone": "UTC",
-}
-"""Written into the postgresql.conf of a new server, for a small machine; an operator tunes them there."""
 
 _START_SECONDS: Final = 120
 _RECOVERY_SECONDS: Final = 45
 _LOG_BYTES: Final = 10_000_000
 # Below the ports that systems use for outgoing connections, so that a stored one is not taken by chance.
 _PORTS: Final = range(20_000, 30_000)
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - only its size is looked at
 _log = logging.getLogger(__name__)
 
 
@@ -108,12 +95,12 @@ class EmbeddedPostgres:
         """
         account = account_for(self._data)
         with self._locked():
+            server_place.folder_for(self.home, account, self._elsewhere)
             if self._is_ready():
                 return False
-            server_place.folder_for(self.home, account, self._elsewhere)
             programs = server_place.programs_for(account, self._elsewhere)
             if not self._data.exists():
-                self._create(account, programs)
+                self._make(account, programs)
             self._require_version(account, programs)
             self._start_postmaster(account, programs)
             return True
@@ -151,68 +138,21 @@ class EmbeddedPostgres:
         """Return the URL of a database, the password in it. The server must have been started once."""
         return self._url(OWNER, database)
 
-    # ---- make
-
-    def _create(self, account: Account, programs: Path) -> None:
-        """Make the data directory beside its place, then rename it: no half-made one is taken for whole."""
-        scratch = self._folder / "new"
-        server_place.remove_tree(scratch)
-        scratch.mkdir(mode=0o700)
+    def _make(self, account: Account, programs: Path) -> None:
         if not (self._folder / "password").exists():
             self._write("password", secrets.token_urlsafe(24))
         if not (self._folder / "port").exists():
             self._write("port", str(_free_port()))
-        password_file = scratch / "password"
-        password_file.touch(mode=0o600)
-        password_file.write_text(self._read("password"))
-        account.own(password_file)
-        account.own(scratch)
-        settings = dict(INITIAL_SETTINGS)
-        if _SHARED_MEMORY.exists() and shutil.disk_usage(_SHARED_MEMORY).total < 2**29:
-            settings["dynamic_shared_memory_type"] = "mmap"  # a container's 64 MB end parallel queries
-        outcome = account.run(
-            [programs / "initdb", "-D", scratch.resolve() / "data", "--username=postgres",
-             "--auth=scram-sha-256", f"--pwfile={password_file.resolve()}", "--encoding=UTF8",
-             # PostgreSQL's own tables of letters: the same on every system, whatever locales it has.
-             "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions",
-             *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
-             *(f"--set={name}={value}" for name, value in settings.items())],
-        )  # fmt: skip
-        if outcome.returncode:
-            raise EmbeddedPostgresError(
-                f"{account.name} could not make a data directory in {self._folder}: {outcome.stderr.strip()}"
-            )
-        (scratch / "data").rename(self._data)
-        server_place.remove_tree(scratch)
-
-    def _create_missing_databases(self) -> None:
-        with connect(self._url("postgres", "postgres"), autocommit=True) as conn:
-            missing = set(DATABASES) - {row[0] for row in conn.execute("select datname from pg_database")}
-            if missing and not conn.execute("select from pg_roles where rolname = %s", (OWNER,)).fetchone():
-                # The verifier rather than the password: the statement may be logged.
-                verifier = conn.pgconn.encrypt_password(
-                    self._read("password").encode(), OWNER.encode(), b"scram-sha-256"
-                )
-                conn.execute(
-                    sql.SQL("create role {} login createdb password {}").format(
-                        sql.Identifier(OWNER), verifier.decode()
-                    )
-                )
-            for database in sorted(missing):
-                conn.execute(
-                    sql.SQL("create database {} owner {}").format(
-                        sql.Identifier(database), sql.Identifier(OWNER)
-                    )
-                )
-
-    # ---- start and stop
+        durable = self._settings.get("fsync") != "off"
+        make_data_directory(self._folder, account, programs, password=self._read("password"), durable=durable)
 
     def _is_ready(self) -> bool:
         """Wait until a server that is running answers; return False where none runs, or it ends meanwhile."""
         deadline = time.monotonic() + _START_SECONDS
         while live_postmaster(self._data) is not None:
             try:
-                self._create_missing_databases()
+                with connect(self._url(ADMINISTRATOR, "postgres"), autocommit=True) as conn:
+                    make_missing_databases(conn, self._read("password"))
             except psycopg.OperationalError as error:
                 if "password authentication failed" in str(error):
                     raise EmbeddedPostgresError(
@@ -231,16 +171,18 @@ class EmbeddedPostgres:
 
     def _start_postmaster(self, account: Account, programs: Path) -> None:
         """Start the server; after a crash, try on while its remains (zombie, children, memory) disappear."""
+        recovering = lock_file(self._data).exists()
         give_up = time.monotonic() + _RECOVERY_SECONDS
         pause = 0.1
         while True:
-            crashed = lock_file(self._data).exists() and not release_abandoned_lock(self._data)
-            if not crashed:
+            end_orphans(self._data)
+            release_abandoned_lock(self._data)
+            if not lock_file(self._data).exists():
                 self._leave_taken_port()
             problem = self._launch(account, programs)
-            if problem is None and self._is_ready():
+            if self._is_ready():  # even where we failed: a starter that was killed may have gone before us
                 return
-            if not crashed or time.monotonic() > give_up:
+            if not recovering or time.monotonic() > give_up:
                 raise EmbeddedPostgresError(
                     f"PostgreSQL does not start in {self._data}: {problem or f'see {self._log_file}'}"
                 )
@@ -270,7 +212,7 @@ class EmbeddedPostgres:
         return "\n".join([outcome.stderr.strip(), f"{self._log_file} ends with:", *log[-5:]])
 
     def _stop(self) -> bool:
-        if not self._data.exists() or live_postmaster(self._data) is None:
+        if live_postmaster(self._data) is None:
             return False
         account = account_for(self._data)
         programs = server_place.programs_for(account, self._elsewhere)
@@ -295,8 +237,6 @@ class EmbeddedPostgres:
         if not _is_free(int(port := self._read("port"))):
             self._write("port", str(_free_port()))
             _log.warning("Port %s is another program's; PostgreSQL moves to %s", port, self._read("port"))
-
-    # ---- files
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -49,11 +49,12 @@ class PlannedWrite:
 
 @dataclass(frozen=True, slots=True)
 class LevelWrite(PlannedWrite):
-    """A recorded write that is still open."""
+    """A recorded write that is still open; `is_ours`: nobody else has to do with any message of it."""
 
     level_write_id: int
     sent_as: SentAs
     operation_id: str | None
+    is_ours: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +85,29 @@ def locked(conn: psycopg.Connection, keys: Iterable[str]) -> Iterator[frozenset[
 
 
 def record(
-    conn: psycopg.Connection, worker: str, writes: Sequence[PlannedWrite], sent_as: SentAs
+    conn: psycopg.Connection, worker: str, writes: Sequence[PlannedWrite], sent_as: SentAs, lease: float
 ) -> list[LevelWrite]:
     """Record writes and name the level on their messages; to be committed before anything is sent.
 
-    Returns those recorded: a level that has an open write gets no second one.
+    Returns those recorded: a level that has an open write gets no second one, and a message that the worker
+    has lost meanwhile is not sent. The lease of the others, in seconds, starts anew.
     """
-    return _writes(conn, "record", {"writes": _json(writes), "sent_as": sent_as, "worker": worker})
+    return _writes(
+        conn, "record", {"writes": _json(writes), "sent_as": sent_as, "worker": worker, "lease": lease}
+    )
 
 
-def in_doubt(conn: psycopg.Connection, worker: str) -> list[LevelWrite]:
-    """Return the open writes whose messages are all either claimed by this worker or closed."""
-    return _writes(conn, "in_doubt", {"worker": worker})
+def open_writes(conn: psycopg.Connection, worker: str) -> list[LevelWrite]:
+    """Return the open writes; those whose messages are all claimed by this worker, or closed, are its own."""
+    return _writes(conn, "open_writes", {"worker": worker})
+
+
+def last_verdicts(
+    conn: psycopg.Connection, message_ids: Sequence[int]
+) -> dict[int, tuple[str, VerdictState]]:
+    """Return level and verdict of the last closed write of each message that has one."""
+    rows = conn.execute(_SQL["last_verdicts"], {"message_ids": list(message_ids)})
+    return {message_id: (level_id, state) for message_id, level_id, state in rows}
 
 
 def mark_sent_singly(conn: psycopg.Connection, writes: Iterable[LevelWrite]) -> None:
@@ -122,7 +134,7 @@ def _try_lock(conn: psycopg.Connection, key: str) -> bool:
     return bool(locked_now)
 
 
-def _writes(conn: psycopg.Connection, statement: str, parameters: dict[str, str]) -> list[LevelWrite]:
+def _writes(conn: psycopg.Connection, statement: str, parameters: dict[str, str | float]) -> list[LevelWrite]:
     with conn.cursor(row_factory=class_row(LevelWrite)) as cursor:
         return cursor.execute(_SQL[statement], parameters).fetchall()
 

@@ -24,14 +24,14 @@ _SQL = statements.load("migrate")
 
 @dataclass(frozen=True)
 class Migration:
-    """One file: its name without suffix, its text, and the SHA-256 of that text with Unix line ends."""
+    """One file: its name without suffix, and its text with Unix line ends."""
 
     name: str
     text: str
 
     @property
-    def checksum(self) -> str:
-        """SHA-256, hexadecimal."""
+    def sha256(self) -> str:
+        """Return the SHA-256 of the text, hexadecimal."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
@@ -100,7 +100,7 @@ def _run_next(conn: psycopg.Connection, migrations: list[Migration]) -> str | No
             conn.execute(migration.text)
         except psycopg.Error as error:
             raise MigrationError(f"{migration.name}.sql was rolled back: {error}") from error
-        conn.execute(_SQL["record"], {"name": migration.name, "checksum": migration.checksum})
+        conn.execute(_SQL["record"], {"migration": migration.name, "sha256": migration.sha256})
         return migration.name
 
 
@@ -116,7 +116,7 @@ def _not_applied(migrations: list[Migration], applied: dict[str, str]) -> list[M
             "install the version that wrote them, or a later one"
         )
     for migration in migrations:
-        if applied.get(migration.name, migration.checksum) != migration.checksum:
+        if applied.get(migration.name, migration.sha256) != migration.sha256:
             raise MigrationError(
                 f"{migration.name}.sql was changed after it had been run on this database; "
                 "restore the file and put the change into a new migration"

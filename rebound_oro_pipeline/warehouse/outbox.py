@@ -51,13 +51,17 @@ class MessageState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A claimed message. `payload` holds decimals as strings; `attempts` counts this claim."""
+    """A claimed message. `payload` holds decimals as strings.
+
+    `attempts` counts sendings and `checks` readings since its fate is unknown, this claim included.
+    """
 
     message_id: int
     business_key: str
     ordering_key: str
     payload: dict[str, Any]
     attempts: int
+    checks: int
     operation_id: str | None
     operation_index: int | None
     remote_id: str | None

@@ -4,8 +4,10 @@ The file alone proves nothing: after SIGKILL it stays; its process may be a zomb
 a reboot, or in a restarted container, its number may belong to another program.
 """
 
+import contextlib
 import logging
 import os
+import signal
 from itertools import pairwise
 from pathlib import Path
 
@@ -37,11 +39,26 @@ def release_abandoned_lock(data: Path) -> bool:
     no process at all works in `data`, as a killed postmaster's children may, for a moment.
     """
     pid = _recorded_pid(data)
-    if pid is None or _state(pid) is None or _is_postmaster_of(pid, data) or _somebody_works_in(data):
+    if pid is None or _state(pid) is None or _is_postmaster_of(pid, data) or _processes_in(data):
         return False
     _log.warning("%s names process %d, which is no server of it; the file is removed", lock_file(data), pid)
     lock_file(data).unlink(missing_ok=True)
     return True
+
+
+def end_orphans(data: Path) -> None:
+    """End the children of a killed postmaster, which keep its memory, and a new server from starting.
+
+    They notice its death only when they next wait for something, which a long query may not do for hours.
+    """
+    workers = _processes_in(data)
+    if any(_is_postmaster_of(pid, data) for pid in workers):
+        return
+    for pid in workers:
+        if _arguments(pid)[0].startswith("postgres: "):
+            _log.warning("Process %d, left at work in %s by a server that was killed, is ended", pid, data)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGQUIT)
 
 
 def _recorded_pid(data: Path) -> int | None:
@@ -65,23 +82,29 @@ def _state(pid: int) -> str | None:
 def _is_postmaster_of(pid: int, data: Path) -> bool:
     if _state(pid) in (None, "Z", "X"):
         return False
-    try:
-        program, *arguments = (_PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+    program, *arguments = _arguments(pid)
     return Path(program).name == "postgres" and any(
         option == "-D" and Path(value).resolve() == data.resolve() for option, value in pairwise(arguments)
     )
 
 
-def _somebody_works_in(data: Path) -> bool:
+def _arguments(pid: int) -> list[str]:
+    """Return the command line of a process, an empty program where it has ended."""
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes().decode(errors="replace").split("\0")
+    except (FileNotFoundError, ProcessLookupError):
+        return [""]
+
+
+def _processes_in(data: Path) -> list[int]:
+    found = []
     for process in _PROC.glob("[0-9]*"):
         try:
             if (process / "cwd").readlink() == data.resolve():
-                return True
+                found.append(int(process.name))
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue  # it ended meanwhile, or belongs to a user who may not enter the directory
-    return False
+    return found
 
 
 def _answers_signals(pid: int) -> bool:

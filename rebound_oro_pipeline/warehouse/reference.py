@@ -108,10 +108,10 @@ def import_aliases(conn: psycopg.Connection, path: Path, added_by: str) -> Alias
         else:
             faults.append(row)
     rejected = {
-        position: AliasFault(path.name, pairs[position].line, field, message)
-        for position, field, message in conn.execute(_SQL["alias_faults"], _arrays(pairs))
+        index: AliasFault(path.name, pairs[index].line, field, message)
+        for index, field, message in conn.execute(_SQL["alias_faults"], _arrays(pairs))
     }
-    good = [pair for position, pair in enumerate(pairs) if position not in rejected]
+    good = [pair for index, pair in enumerate(pairs) if index not in rejected]
     added = _insert(conn, good, added_by, note=None)
     faults += rejected.values()
     return AliasImport(
@@ -151,7 +151,7 @@ def _insert(conn: psycopg.Connection, pairs: list[_Pair], added_by: str, note: s
 
 def _arrays(pairs: list[_Pair]) -> dict[str, list[int] | list[str]]:
     return {
-        "positions": list(range(len(pairs))),
+        "row_indexes": list(range(len(pairs))),
         "aliases": [pair.alias for pair in pairs],
         "skus": [pair.sku for pair in pairs],
     }

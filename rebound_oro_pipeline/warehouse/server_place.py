@@ -5,6 +5,7 @@ of them (root's own home directory is closed to others), that one lies under /va
 to it, and a warning says so.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import logging
@@ -66,7 +67,8 @@ def programs_for(account: Account, elsewhere: Path = ELSEWHERE) -> Path:
         _make(elsewhere, account, f"{account.name}, as whom root runs PostgreSQL, may not enter {barrier}")
         with tempfile.TemporaryDirectory(dir=elsewhere) as scratch:
             _copy_programs(package, Path(scratch, "copy"))
-            Path(scratch, "copy").rename(copy)
+            with contextlib.suppress(FileExistsError):  # the server of another home was faster
+                Path(scratch, "copy").rename(copy)
         _log.warning(
             "Root runs PostgreSQL as %s, who may not enter %s. So its programs are copied to %s.",
             account.name, barrier, copy,
@@ -77,14 +79,9 @@ def programs_for(account: Account, elsewhere: Path = ELSEWHERE) -> Path:
 def remove_folder(home: Path) -> None:
     """Delete the server's folder, and what a link in its place leads to. The server must have stopped."""
     folder = home / "pg"
-    remove_tree(folder.resolve())
+    if folder.exists():
+        shutil.rmtree(folder.resolve())
     folder.unlink(missing_ok=True)
-
-
-def remove_tree(path: Path) -> None:
-    """Delete a directory of ours, if it is there."""
-    if path.exists():
-        shutil.rmtree(path)
 
 
 def _copy_programs(package: Path, target: Path) -> None:
@@ -105,9 +102,8 @@ def _make(elsewhere: Path, account: Account, why: str) -> None:
         "with the program installed in another such place; or work as an ordinary user."
     )
     try:
-        if not elsewhere.exists():
-            elsewhere.mkdir(parents=True)
-            elsewhere.chmod(0o755)
+        elsewhere.mkdir(parents=True, exist_ok=True)
+        elsewhere.chmod(0o755)
     except OSError as error:
         raise EmbeddedPostgresError(f"{why}; {elsewhere} cannot be made ({error}). {remedy}") from error
     if barrier := account.first_barrier(elsewhere.resolve()):

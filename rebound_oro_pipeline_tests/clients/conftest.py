@@ -22,13 +22,13 @@ Answering = Callable[[httpx.Request], Answer]
 
 @pytest.fixture(autouse=True)
 def _no_waiting() -> Iterator[None]:
-    """Tries are counted as configured, the pauses between them left out."""
+    """Count the tries as configured, leave out the pauses between them."""
     with stamina.set_testing(True, attempts=100, cap=True):
         yield
 
 
 class Network:
-    """Stands for the other side: hands out tokens, answers everything else by `answer`, keeps the requests."""
+    """Stands for the other side: hands out tokens, answers the rest by `answer`, keeps the requests."""
 
     def __init__(self) -> None:
         self.requests: list[httpx.Request] = []

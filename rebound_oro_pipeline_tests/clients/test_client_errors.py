@@ -90,7 +90,10 @@ def test_an_answer_without_reasons_has_none(body):
 
 def test_an_error_without_members_is_an_error_all_the_same():
     """A database's refusal has a null detail; the errors of an operation have an int as status."""
-    body = b'[{}, {"status": 500, "title": "driver exception", "detail": null, "source": {"propertyPath": "a.b"}}]'
+    refusal = (
+        b'{"status": 500, "title": "driver exception", "detail": null, "source": {"propertyPath": "a.b"}}'
+    )
+    body = b"[{}, " + refusal + b"]"
     assert answered(500, body).reasons == (
         errors.Reason("error"),
         errors.Reason("driver exception", None, None, "a.b", 500),

@@ -50,6 +50,13 @@ def test_a_refused_read_is_not_tried_again(status, network, answer, oro):
         oro.get("t", "1")
 
 
+def test_trying_again_is_logged_and_never_printed(network, answer, oro, caplog, capsys):
+    network.script(answer(503, None), answer(200, RECORD))
+    oro.get("t", "1")
+    assert "GET /admin/api/t/1 was answered 503 Service Unavailable; trying again in 0.0 s" in caplog.text
+    assert capsys.readouterr() == ("", "")
+
+
 def test_trying_again_ends(network, oro):
     network.answer = lambda _: httpx.ReadTimeout("slow")
     with pytest.raises(errors.AnswerLost, match="ReadTimeout: slow"):
@@ -229,8 +236,7 @@ def test_tls_is_verified_unless_a_setting_says_otherwise(caplog):
     assert "TLS certificates are NOT verified" in caplog.text
 
 
-def test_a_certificate_of_nobody_is_refused(monkeypatch):
-    """The default context asks for a certificate and for the right name."""
+def test_the_choice_about_tls_reaches_the_connections(monkeypatch):
     contexts = []
     original = httpx.HTTPTransport.__init__
     monkeypatch.setattr(
@@ -275,7 +281,7 @@ def test_nobody_is_left_with_a_connection_that_the_server_closes(network):
 
 @contextmanager
 def server(behave: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server on the loopback that treats every connection as told."""
+    """Serve on the loopback, every connection being treated as told."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def serve() -> None:
@@ -323,6 +329,13 @@ def test_on_a_real_connection_nothing_sent_is_told_as_such():
         port = listening.getsockname()[1]
     with pytest.raises(errors.NotSent):
         post(f"http://127.0.0.1:{port}")
+
+
+def test_cookies_are_not_kept(network, answer, oro):
+    network.answer = lambda _: answer(200, RECORD, {"Set-Cookie": "BAPID=session; path=/"})
+    oro.get("t", "1")
+    oro.get("t", "1")
+    assert "Cookie" not in network.requests[1].headers
 
 
 def test_httpx_logs_no_urls():

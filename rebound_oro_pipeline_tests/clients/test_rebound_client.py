@@ -97,7 +97,7 @@ def test_where_orders_are_pushed_to_is_a_setting(network, answer):
 def test_after_a_refused_login_nothing_more_is_sent(code, network, answer, rebound):
     """`ip_blocked` follows many wrong log-ins."""
     network.script(answer(200, error(code, "Access denied")))
-    with pytest.raises(errors.AuthenticationError, match=f"{code}: Access denied .check the login"):
+    with pytest.raises(errors.AuthenticationError, match=f"{code}: Access denied; check the login"):
         rebound.search_returns(DAY, DAY)
     for _ in range(3):
         with pytest.raises(errors.AuthenticationError, match=code):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -29,7 +28,7 @@ NEVER_SENT = {
     "orders_page_with_links": "a page from the middle of a list",
     "patch_shipping_status_relationship": "orders are never written",
     "patch_closed_order_relationship": "orders are never written",
-    "async_errors_unpaged_500": "the errors of an operation are read in pages; replayed as a server error below",
+    "async_errors_unpaged_500": "the errors of an operation are read in pages; replayed by hand below",
     "err_no_token": "a request always carries a token",
 }
 KINDS = {
@@ -115,7 +114,7 @@ def assert_means(recorded: dict[str, Any], result: Any) -> None:
 
 
 def assert_sent_as_recorded(recorded: dict[str, Any], sent: Any) -> None:
-    """Same method, path, body and headers; of reads only the path, their queries have tests of their own."""
+    """Compare method, path, body and headers; the queries of reads have tests of their own."""
     assert sent.method == recorded["method"]
     assert sent.url.path == urlsplit(recorded["path"]).path
     for header in ("Content-Type", "Accept", "X-Mode"):
@@ -227,19 +226,14 @@ def test_an_operation_tells_whether_it_is_still_to_run(name, finished, exchange,
     assert operation.is_finished is finished
 
 
-def test_only_an_entity_that_exists_is_told_as_existing(exchange, network, answer, oro):
+@pytest.mark.parametrize(("name", "exists"), [("note_create_duplicate", True), ("err_wrong_type", False)])
+def test_not_every_conflict_says_that_a_record_exists(name, exists, exchange, network, answer, oro):
     """409 is also answered where the type does not match the path."""
-    told: Callable[[str], bool] = lambda name: conflict(name, exchange, network, answer, oro).already_exists
-    assert told("note_create_duplicate")
-    assert not told("err_wrong_type")
-
-
-def conflict(name, exchange, network, answer, oro) -> errors.Conflict:
     record = exchange(name)
     network.script(answer(409, record["response"]["body"]))
     with pytest.raises(errors.Conflict) as caught:
         send(oro, record["request"])
-    return caught.value
+    assert caught.value.already_exists is exists
 
 
 def test_a_list_that_is_no_jsonapi_document_is_understood(exchange, network, answer, oro):

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, no credential, token or body is in a log, a message, a repr or an exception's chain."""
+"""Whatever goes wrong, no credential, token or body is in a log, a message, a repr or a chained exception."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ TROUBLES = [
 
 
 def everything_told(error: BaseException, logs: str) -> str:
-    """What a person or a tool would see: the traceback of the whole chain, reprs, attributes, logs."""
+    """Return what a person or a tool would see: the traceback of the chain, reprs, attributes, logs."""
     chain, seen = [], error
     while seen is not None:
         chain += [str(seen), repr(seen), repr(vars(seen))]
@@ -72,7 +72,9 @@ def test_nothing_secret_is_told(system, where, trouble, network, oro, rebound, c
 
 
 def test_a_client_does_not_show_its_secrets():
-    with OroClient("https://oro.example", *SECRETS[:2]) as oro:
-        with ReboundClient("https://rebound.example", *SECRETS[2:4]) as rebound:
-            for each in (oro, rebound, oro._auth, oro._channel, rebound._channel):
-                assert not any(secret in repr(each) for secret in SECRETS)
+    with (
+        OroClient("https://oro.example", *SECRETS[:2]) as oro,
+        ReboundClient("https://rebound.example", *SECRETS[2:4]) as rebound,
+    ):
+        for each in (oro, rebound, oro._auth, oro._channel, rebound._channel):
+            assert not any(secret in repr(each) for secret in SECRETS)

@@ -28,6 +28,7 @@ from rebound_oro_pipeline_tests.oracle.match import (
     candidates,
     find_order,
     fits,
+    floored,
     references,
 )
 from rebound_oro_pipeline_tests.oracle.notes import Take, write_note
@@ -147,14 +148,13 @@ def _decide_return(seen: World, books: Books, document: Return, decided_at: date
             if verdict.place == "held":
                 held.append(_held(document, line, verdict.reason, rest, decided_at))
             elif verdict.place == "quarantine":
-                quantity = rest if verdict.quantity is None else verdict.quantity
-                is_readable = verdict.reason != "malformed_document"
-                quarantine.append(
-                    _row(document, line, verdict.reason, quantity if is_readable else None, verdict.detail)
-                )
+                quantity: Decimal | None = rest if verdict.quantity is None else verdict.quantity
+                if verdict.reason == "malformed_document" and line.received is line.announced is None:
+                    quantity = None
+                quarantine.append(_row(document, line, verdict.reason, quantity, verdict.detail))
         elif matched is not None:
             order = matched
-            taken, rest = _claim(books, matched, document, line, chosen, rest)
+            taken, rest = _claim(books, matched, document, line, chosen, rest, seen.products)
             takes += taken
             if rest > 0:
                 quarantine.append(_row(document, line, "over_return", rest, "more than is left on the order"))
@@ -274,6 +274,7 @@ def _claim(
     line: ReturnLine,
     chosen: Sequence[Candidate],
     units: Decimal,
+    products: Catalogue,
 ) -> tuple[list[Take], Decimal]:
     """Take units from the candidates until one or the other is exhausted; return the takes and the rest."""
     takes = []
@@ -284,11 +285,12 @@ def _claim(
         wanted = rest * candidate.rate
         if candidate.item is None:
             free = books.free_kits(order.order.id, candidate.line)
-            taken = Decimal(min(wanted, Fraction(free)).__floor__())
-            parts = [(item, taken * (item.per_kit or 1)) for item in candidate.line.items]
         else:
             free = books.free(order.order.id, candidate.item)
-            taken = _decimal(min(wanted, Fraction(free)))
+        taken = _decimal(min(floored(candidate, wanted, products), Fraction(free)))
+        if candidate.item is None:
+            parts = [(item, taken * (item.per_kit or 1)) for item in candidate.line.items]
+        else:
             parts = [(candidate.item, taken)]
         if taken <= 0:
             continue

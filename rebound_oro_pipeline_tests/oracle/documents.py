@@ -239,14 +239,16 @@ def _text(value: object) -> str | None:
     return text or None
 
 
-def _quantity(value: object) -> Decimal | None:
+UNREADABLE = "unreadable"
+
+
+def _readable(value: object) -> Decimal | str | None:
     text = _text(value)
-    if text is None:
-        return None
-    quantity = Decimal(text)
-    if not quantity.is_finite() or quantity < 0:
-        raise InvalidOperation
-    return quantity
+    try:
+        quantity = None if text is None else Decimal(text)
+    except InvalidOperation:
+        return UNREADABLE
+    return UNREADABLE if quantity is not None and (not quantity.is_finite() or quantity < 0) else quantity
 
 
 def read_return(document: Mapping[str, Any]) -> Return:
@@ -282,20 +284,18 @@ def _return_line(return_id: str | None, item: Mapping[str, Any], seen: dict[str,
     sku, explicit = _text(item.get("sku_code")), _text(item.get("id"))
     seen[sku or ""] = seen.get(sku or "", 0) + 1
     fault = None if sku else "sku_code is missing"
-    announced = received = None
-    try:
-        announced, received = _quantity(item.get("quantity")), _quantity(item.get("quantity_received"))
-        if announced is None:
-            fault = fault or "quantity is missing"
-    except InvalidOperation:
+    announced, received = _readable(item.get("quantity")), _readable(item.get("quantity_received"))
+    if UNREADABLE in (announced, received):
         fault = fault or "quantity is not a number"
+    elif announced is None:
+        fault = fault or "quantity is missing"
     reasons = item.get("reason") or []
     return ReturnLine(
         key=explicit or f"{return_id}:{sku or ''}:{seen[sku or '']}",
         explicit_key=explicit is not None,
         sku=sku,
-        announced=announced,
-        received=received,
+        announced=announced if isinstance(announced, Decimal) else None,
+        received=received if isinstance(received, Decimal) else None,
         unit=_text(item.get("unit_code")),
         currency=_text(item.get("currency")),
         disposition=_text(item.get("final_disposition")),

@@ -42,6 +42,7 @@ class KeptLine:
     id: str
     sku: str | None
     product_id: str | None
+    free_form: bool
     unit: str | None
     quantity: Decimal
     net: Decimal
@@ -123,7 +124,9 @@ def attempts(order: Order, currency_digits: int | None) -> Iterator[Attempt]:
             continue
         tried.append(digits)
         rows = tuple(rounded(Fraction(line.quantity) * Fraction(line.value), digits) for line in lines)
-        if not lines or sum(rows, ZERO) != order.subtotal or places(order.total) > digits:
+        if not lines or sum(rows, ZERO) != order.subtotal:
+            continue
+        if max(places(order.total), places(order.manual)) > digits:
             continue
         first = rounded(order.discount or ZERO, digits)
         yield _attempt(order, digits, 1, lines, rows, first)
@@ -200,13 +203,13 @@ def shipping_tax_of(attempt: Attempt, max_rate: Decimal) -> tuple[Decimal, Decim
 
 
 def rows_tell_no_tax(attempt: Attempt) -> bool:
-    """Tell whether every row of worth lacks its totals while more tax was charged than shipping's own."""
+    """Tell whether there are rows of worth and all lack their totals while more than shipping's tax was charged."""
     of_worth = [
         line
         for line, weight in zip(attempt.lines, _values_after_discounts(attempt), strict=True)
         if weight > 0
     ]
-    if any(line.including_tax or line.excluding_tax for line in of_worth):
+    if not of_worth or any(line.including_tax or line.excluding_tax for line in of_worth):
         return False
     return attempt.charged - _own_shipping_tax(attempt) > attempt.tolerance
 
@@ -300,6 +303,6 @@ def _kept_line(line: Line, net: Decimal, discount: Decimal, tax: Decimal, digits
             for number, part in enumerate(components)
         ]
     return KeptLine(
-        line.id, line.sku, line.product_id, line.unit, line.quantity, net, discount, tax, tuple(items),
-        bool(components),
+        line.id, line.sku, line.product_id, line.free_form, line.unit, line.quantity, net, discount, tax,
+        tuple(items), bool(components),
     )  # fmt: skip

@@ -51,9 +51,10 @@ class Catalogue:
         return cls({each.id: each for each in products}, {key(each.sku): each for each in products})
 
     def product(self, thing: "KeptLine | Item") -> Product | None:
-        """Return the product of an order line or component: by its id, else by its SKU."""
-        found = self.by_id.get(thing.product_id or "")
-        return found if found is not None else self.by_sku.get(key(thing.sku))
+        """Return the product of an order line or component: by its id; by its SKU where Oro shows no id."""
+        if thing.product_id is not None:
+            return self.by_id.get(thing.product_id)
+        return None if thing.free_form else self.by_sku.get(key(thing.sku))
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,18 @@ def fits(candidate: Candidate, units: Decimal, products: Catalogue) -> bool:
     wanted = Fraction(units) * candidate.rate
     if candidate.item is None and wanted.denominator != 1:
         return False
-    precision = _precision(candidate, products)
+    precision = precision_of(candidate, products)
     return precision is None or (wanted * 10**precision).denominator == 1
 
 
-def _precision(candidate: Candidate, products: Catalogue) -> int | None:
+def floored(candidate: Candidate, units: Fraction, products: Catalogue) -> Fraction:
+    """Return how many of so many units can be counted in the candidate's unit: whole kits, its precision."""
+    precision = 0 if candidate.item is None else precision_of(candidate, products)
+    return units if precision is None else Fraction((units * 10**precision).__floor__(), 10**precision)
+
+
+def precision_of(candidate: Candidate, products: Catalogue) -> int | None:
+    """Return the digits after the point that the candidate's unit allows, None where that is not known."""
     thing = candidate.item if candidate.item is not None else candidate.line
     if candidate.item is not None and candidate.item.component_id is not None:
         return candidate.item.precision

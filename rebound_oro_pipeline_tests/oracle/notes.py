@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from rebound_oro_pipeline_tests.oracle.books import Books, Claim
@@ -123,9 +124,14 @@ def _shipping(
         ):
             return nothing
         return everything if books.is_complete(order) else nothing
+    # A line may be worth less than nothing before tax; shipping still never leaves what was paid for it.
+    start, end = (
+        min(max(Fraction(net) / Fraction(order.net), Fraction(0)), Fraction(1))
+        for net in (before, before + base)
+    )
     return (
-        worth(order.shipping, before, before + base, order.net, order.digits),
-        worth(order.shipping_tax, before, before + base, order.net, order.digits),
+        worth(order.shipping, start, end, 1, order.digits),
+        worth(order.shipping_tax, start, end, 1, order.digits),
     )
 
 

@@ -87,7 +87,7 @@ class Rules:
             status, statuses = None, ()
         if status is None:
             if self.when_status_missing == "closed_is_dispatched":
-                return order.internal_status == "closed"
+                return order.internal_status in {"closed", "shipped", "archived"}
             return self.when_status_missing == "tracking_is_dispatched" and order.has_trackings
         if status == "partially_shipped" and self.partially_shipped == "hold":
             return False

@@ -91,7 +91,9 @@ def catalogue() -> tuple[dict[str, Any], ...]:
                     "id": str(number),
                     "attributes": {"sku": sku(number), "status": "enabled", "productType": "simple"},
                     "relationships": {
-                        "unitPrecisions": {"data": [{"type": each["type"], "id": each["id"]} for each in entries]}
+                        "unitPrecisions": {
+                            "data": [{"type": each["type"], "id": each["id"]} for each in entries]
+                        }
                     },
                 },
                 "included": entries,
@@ -175,8 +177,12 @@ def _part(random: Random, digits: int, place: int) -> Part:
 
 
 def _sale(random: Random, order_id: str, habits: Habits, identifier: str | None = None) -> Sale:
-    currency, digits = random.choice((("USD", 2), ("USD", 2), ("EUR", 2), ("JPY", 2), ("JPY", 0), ("KWD", 3), ("KWD", 2), ("USD", 4)))
-    rows = [_row(random, digits, habits) for _ in range(random.choice((1, 1, 2, 3, 4, 6, random.randint(1, 14))))]
+    currency, digits = random.choice(
+        (("USD", 2), ("USD", 2), ("EUR", 2), ("JPY", 2), ("JPY", 0), ("KWD", 3), ("KWD", 2), ("USD", 4))
+    )
+    rows = [
+        _row(random, digits, habits) for _ in range(random.choice((1, 1, 2, 3, 4, 6, random.randint(1, 14))))
+    ]
     if len(rows) > 1 and random.random() < 0.3:
         rows[-1] = Row(**(vars(rows[-1]) | {"sku": rows[0].sku, "product_id": rows[0].product_id}))
     if habits.rarely(random, 0.01):
@@ -188,6 +194,11 @@ def _sale(random: Random, order_id: str, habits: Habits, identifier: str | None 
     internal, shipping_status, trackings = _statuses(random, version, habits)
     shipping = random.choice((None, ZERO, _price(random, digits), _price(random, digits)))
     has_row_totals = not habits.rarely(random, 0.04)
+    order_promotion = (
+        _order_promotion(random, subtotal - sum((row.promotion for row in rows), ZERO))
+        if has_row_totals
+        else ZERO
+    )
     if not has_row_totals:
         rows = [Row(**(vars(row) | {"promotion": ZERO})) for row in rows]
     return Sale(
@@ -202,8 +213,8 @@ def _sale(random: Random, order_id: str, habits: Habits, identifier: str | None 
         after_promotions=random.random() < 0.3,
         from_unit=random.random() < 0.5,
         round_items=random.random() < 0.4,
-        order_promotion=_order_promotion(random, subtotal) if has_row_totals else ZERO,
-        manual=_manual(random, subtotal),
+        order_promotion=order_promotion,
+        manual=_manual(random, subtotal - order_promotion - sum((row.promotion for row in rows), ZERO)),
         shipping=shipping,
         is_overridden=random.random() < 0.5,
         shipping_discount=random.choice((ZERO, ZERO, ZERO, Decimal(10))) if has_row_totals else ZERO,
@@ -217,7 +228,9 @@ def _sale(random: Random, order_id: str, habits: Habits, identifier: str | None 
         shipping_status=shipping_status,
         trackings=trackings,
         customer_id=random.choice((None, "7", "12")),
-        total_off_by=Decimal(random.choice((1, -1, 3, 250))).scaleb(-digits) if habits.rarely(random, 0.05) else ZERO,
+        total_off_by=Decimal(random.choice((1, -1, 3, 250))).scaleb(-digits)
+        if habits.rarely(random, 0.05)
+        else ZERO,
         stale_promotion=random.random() < 0.05,
     )
 
@@ -228,11 +241,11 @@ def _order_promotion(random: Random, subtotal: Decimal) -> Decimal:
     return subtotal * Decimal(random.choice(("0.25", "0.1", "0.033", "1")))
 
 
-def _manual(random: Random, subtotal: Decimal) -> tuple[tuple[Decimal | None, Decimal | None], ...]:
+def _manual(random: Random, left: Decimal) -> tuple[tuple[Decimal | None, Decimal | None], ...]:
     given: list[tuple[Decimal | None, Decimal | None]] = []
     if random.random() < 0.3:
-        given.append((None, (subtotal * Decimal("0.0123")).quantize(Decimal("0.01"))))
-    if random.random() < 0.2:
+        given.append((None, max(ZERO, left * Decimal("0.0123")).quantize(Decimal("0.01"))))
+    if random.random() < 0.2 and left > 0:
         given.append((Decimal("0.0333"), None))
     return tuple(given)
 
@@ -242,13 +255,19 @@ def _statuses(random: Random, version: str, habits: Habits) -> tuple[str | None,
     shipped = "open" if version == "6.1" else "shipped"
     if habits.mild:
         return (None if version == "5.1" else shipped), "shipped", 0
-    internal = random.choice([shipped] * 12 + ["open", "closed", "pending", "cancelled", "processing", "archived", None])
+    internal = random.choice(
+        [shipped] * 12 + ["open", "closed", "pending", "cancelled", "processing", "archived", None]
+    )
     shipping = random.choice(["shipped"] * 12 + ["partially_shipped", "not_shipped", None])
     return internal, shipping, random.choice((0, 1))
 
 
 def _reference(random: Random, sale: Sale, habits: Habits) -> str | None:
-    known = [each for each in (sale.identifier, sale.po_number, sale.external_id if sale.version != "6.0" else None) if each]
+    known = [
+        each
+        for each in (sale.identifier, sale.po_number, sale.external_id if sale.version != "6.0" else None)
+        if each
+    ]
     text = random.choice(known[:1] * 4 + known)
     if habits.rarely(random, 0.03):
         return random.choice((None, "", "NOSUCH"))
@@ -279,7 +298,9 @@ def _returns(random: Random, sale: Sale, reference: str | None, habits: Habits) 
                 item["id"] = f"L{sale.id}{place}"
         status = "processed"
         if habits.rarely(random, 0.15):
-            status = random.choice(("created", "in_network", "at_hub", "delivered", "cancelled", "lost", "", " Processed "))
+            status = random.choice(
+                ("created", "in_network", "at_hub", "delivered", "cancelled", "lost", "", " Processed ")
+            )
         day, minute = random.randrange(habits.days), random.choice((0, 0, random.randrange(1440)))
         documents.append(
             {
@@ -307,7 +328,9 @@ def _item(random: Random, sale: Sale, habits: Habits) -> dict[str, Any]:
         "reason": [{"reason": random.choice(REASONS)}],
     }
     if random.random() < 0.3:
-        item["quantity_received"] = random.choice((str(quantity), "", None, str(_quantity(random, units, unit, habits))))
+        item["quantity_received"] = random.choice(
+            (str(quantity), "", None, str(_quantity(random, units, unit, habits)))
+        )
     if habits.rarely(random, 0.03):
         item["final_disposition"] = random.choice((None, "", "lost"))
     if habits.rarely(random, 0.05):

@@ -129,7 +129,10 @@ def order_document(sale: Sale) -> dict[str, Any]:
     if sale.version != "6.0":
         attributes["externalId"] = sale.external_id
     if sale.with_row_totals:
-        amounts_off = sum((amount for (percent, _), amount in zip(sale.manual, manual, strict=True) if percent is None), ZERO)
+        amounts_off = sum(
+            (amount for (percent, _), amount in zip(sale.manual, manual, strict=True) if percent is None),
+            ZERO,
+        )
         attributes |= {
             "discount": ZERO if sale.stale_promotion else promotions,
             "shippingDiscount": shipping_discount,
@@ -138,7 +141,12 @@ def order_document(sale: Sale) -> dict[str, Any]:
     writer = _Writer(sale)
     relationships = writer.relationships(taxes, rows, manual, shipping)
     return {
-        "data": {"type": "orders", "id": sale.id, "attributes": attributes | sale.extra, "relationships": relationships},
+        "data": {
+            "type": "orders",
+            "id": sale.id,
+            "attributes": attributes | sale.extra,
+            "relationships": relationships,
+        },
         "included": writer.included,
     }
 
@@ -197,14 +205,24 @@ class _Writer:
             "lineItems": {"data": lines},
             "discounts": {
                 "data": [
-                    self._add("discounts", f"{sale.id}{number}", percent=percent, amount=shown(ZERO if percent is not None else amount))
+                    self._add(
+                        "discounts",
+                        f"{sale.id}{number}",
+                        percent=percent,
+                        amount=shown(ZERO if percent is not None else amount),
+                    )
                     for number, ((percent, _), amount) in enumerate(zip(sale.manual, manual, strict=True))
                 ]
             },
             "customer": _one("customers", sale.customer_id),
             "shippingTrackings": {
                 "data": [
-                    self._add("shippingTrackings", f"{sale.id}{number}", method="parcel", number=f"T{sale.id}{number}")
+                    self._add(
+                        "shippingTrackings",
+                        f"{sale.id}{number}",
+                        method="parcel",
+                        number=f"T{sale.id}{number}",
+                    )
                     for number in range(sale.trackings)
                 ]
             },
@@ -257,7 +275,9 @@ class _Writer:
             )
             self.included[-1]["relationships"] = {"product": _one("products", part.product_id)}
             parts.append(added)
-        line = next(each for each in self.included if each["type"] == "orderlineitems" and each["id"] == line_id)
+        line = next(
+            each for each in self.included if each["type"] == "orderlineitems" and each["id"] == line_id
+        )
         line["relationships"] = {
             "product": _one("products", None if row.free_form else row.product_id),
             "kitItemLineItems": {"data": parts},

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -47,13 +48,24 @@ def test_after_sigkill_a_start_recovers_everything_committed(server: EmbeddedPos
     assert [value for (value,) in rows[:acknowledged]] == list(range(1, acknowledged + 1))
 
 
+def test_a_long_query_that_outlives_its_server_does_not_hold_up_a_start(server: EmbeddedPostgres) -> None:
+    """Its process keeps the old server's memory, and looks up only when it has something to wait for."""
+    server.start()
+    with closing(psycopg.connect(server.url(), autocommit=True)) as conn:
+        conn.pgconn.send_query(b"select count(*) from generate_series(1, 1000000000000)")
+        time.sleep(0.1)
+        killed = server.status().pid
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        assert server.start() is True
+    connect(server.url()).close()
+
+
 @pytest.mark.parametrize("ended", [False, True], ids=["another program", "a zombie"])
 def test_a_lock_file_whose_number_somebody_else_has_does_not_prevent_a_start(
     server: EmbeddedPostgres, ended: bool
 ) -> None:
     """After a reboot, or in a container without an init. The other program has the server's own account."""
-    server.start()
-    server.stop()
     data = server.home / "pg/data"
     account = account_for(data)
     as_account = {"user": account.uid, "group": account.gid, "extra_groups": []} if account.drop else {}

@@ -25,22 +25,26 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_the_first_start_makes_a_server_for_us_and_for_dagster(server: EmbeddedPostgres) -> None:
+def test_the_first_start_makes_a_server_for_us_and_for_dagster(fresh_server: EmbeddedPostgres) -> None:
     """Loopback only, by password only, with a role that may do no more than a managed database allows."""
+    server = fresh_server
     assert server.status().state == "absent"
     assert server.start() is True
 
     with connect(server.url("dagster")) as conn:
         assert conn.execute("show listen_addresses").fetchone() == ("127.0.0.1",)
-        assert conn.execute("show unix_socket_directories").fetchone() == ("",)
         assert conn.execute("show max_connections").fetchone() == ("200",)
-        assert conn.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() == (False,)
+        assert conn.execute("select rolsuper from pg_roles where rolname = current_user").fetchone() == (
+            False,
+        )
     with connect(server.url()) as conn:
         assert conn.execute("select current_database()").fetchone() == ("pipeline",)
         # SKUs are compared without regard to case, and not only those of English speakers.
         assert conn.execute("select lower('ÄÉŁΩ')").fetchone() == ("äéłω",)
         conn.execute("create extension btree_gist")
 
+    socket_directory = (server.home / "pg/data/postmaster.pid").read_text().splitlines()[4]
+    assert socket_directory == ""
     password = (server.home / "pg/password").read_text().strip()
     assert mode(server.home / "pg/password") == 0o600
     assert mode(server.home / "pg/data") == 0o700
@@ -79,12 +83,12 @@ def test_what_is_stored_is_there_after_a_stop_and_a_start(server: EmbeddedPostgr
     assert not (server.home / "pg").exists()
 
 
-def test_processes_that_start_it_at_once_share_one_server(server: EmbeddedPostgres) -> None:
+def test_processes_that_start_it_at_once_share_one_server(fresh_server: EmbeddedPostgres) -> None:
     """The web server, the daemon and the command line come up together on a fresh machine."""
     program = textwrap.dedent(f"""
         from pathlib import Path
         from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres
-        server = EmbeddedPostgres(Path({str(server.home)!r}), settings={{"fsync": "off"}})
+        server = EmbeddedPostgres(Path({str(fresh_server.home)!r}), settings={{"fsync": "off"}})
         print(server.start(), server.status().pid)
     """)
     starters = [
@@ -96,11 +100,13 @@ def test_processes_that_start_it_at_once_share_one_server(server: EmbeddedPostgr
     assert len({pid for _, pid in answers}) == 1
 
 
-def test_what_an_interrupted_first_start_left_is_done_again(server: EmbeddedPostgres) -> None:
+def test_what_an_interrupted_first_start_left_is_done_again(fresh_server: EmbeddedPostgres) -> None:
     """Neither half a data directory, nor a whole one without its databases, is taken for a server."""
-    (server.home / "pg/new/data").mkdir(parents=True)
-    (server.home / "pg/new/data/PG_VERSION").write_text("18")
+    server = fresh_server
+    (server.home / "pg/new-1/data").mkdir(parents=True)
+    (server.home / "pg/new-1/data/PG_VERSION").write_text("18")
     server.start()
+    assert not list((server.home / "pg").glob("new-*"))
     with connect(server.url("postgres"), autocommit=True) as conn:
         conn.execute("drop database dagster")
 
@@ -111,9 +117,7 @@ def test_what_an_interrupted_first_start_left_is_done_again(server: EmbeddedPost
 def test_a_port_that_another_program_took_is_left_to_it(
     server: EmbeddedPostgres, caplog: pytest.LogCaptureFixture
 ) -> None:
-    server.start()
     before = server.status().port
-    server.stop()
     with socket.create_server(("127.0.0.1", before)), caplog.at_level(logging.WARNING):
         server.start()
     assert server.status().port != before
@@ -122,11 +126,11 @@ def test_a_port_that_another_program_took_is_left_to_it(
 
 
 def test_data_of_another_major_version_are_refused_with_the_way_out(server: EmbeddedPostgres) -> None:
-    server.start()
-    server.stop()
     version = server.home / "pg/data/PG_VERSION"
     version.write_text("17\n")
-    with pytest.raises(EmbeddedPostgresError, match=r"PostgreSQL 17's, the installed server is 18.*pg_dumpall"):
+    with pytest.raises(
+        EmbeddedPostgresError, match=r"PostgreSQL 17's, the installed server is 18.*pg_dumpall"
+    ):
         server.start()
 
 
@@ -150,15 +154,14 @@ def test_a_password_file_that_does_not_fit_is_named(server: EmbeddedPostgres) ->
 
 
 def test_the_log_does_not_grow_for_ever(server: EmbeddedPostgres) -> None:
-    server.start()
-    server.stop()
     os.truncate(server.home / "pg/server.log", 11_000_000)
     server.start()
     assert (server.home / "pg/server.log").stat().st_size < 100_000
     assert (server.home / "pg/server.log.1").stat().st_size == 11_000_000
 
 
-def test_before_the_first_start_there_is_no_url_and_nothing_to_stop(server: EmbeddedPostgres) -> None:
+def test_before_the_first_start_there_is_no_url_and_nothing_to_stop(fresh_server: EmbeddedPostgres) -> None:
+    server = fresh_server
     assert server.stop() is False
     server.remove()
     with pytest.raises(EmbeddedPostgresError, match="start the server first"):

@@ -90,13 +90,17 @@ class Transaction:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._ids: dict[str, int] = {}
 
-    def next_id(self, type_name: str) -> int:
-        """Return the id that the next record of this type gets; ids are never used twice."""
-        row = self._connection.execute(
-            "select seq from sqlite_sequence where name = ?", (type_name,)
-        ).fetchone()
-        return int(row[0]) + 1 if row else 1
+    def new_id(self, type_name: str) -> int:
+        """Take the next id of a type; ids are never used twice."""
+        if type_name not in self._ids:
+            row = self._connection.execute(
+                "select seq from sqlite_sequence where name = ?", (type_name,)
+            ).fetchone()
+            self._ids[type_name] = int(row[0]) if row else 0
+        self._ids[type_name] += 1
+        return self._ids[type_name]
 
     def insert(
         self,
@@ -106,16 +110,14 @@ class Transaction:
         record_id: int | None = None,
     ) -> int:
         """Store one record and return its id; a repeated unique value raises `sqlite3.IntegrityError`."""
-        cursor = self._connection.execute(
-            f'insert into "{type_name}" (id, attributes, relations) values (?, ?, ?)',
-            (record_id, dump(attributes), dump(relations or {})),
-        )
-        return int(cursor.lastrowid or 0)
+        number = self.new_id(type_name) if record_id is None else record_id
+        self.insert_many(type_name, [(number, attributes, relations or {})])
+        return number
 
     def insert_many(
         self, type_name: str, rows: Iterable[tuple[int, Mapping[str, Any], Mapping[str, Any]]]
     ) -> None:
-        """Store many records with given ids."""
+        """Store many records with ids of the caller's."""
         self._connection.executemany(
             f'insert into "{type_name}" (id, attributes, relations) values (?, ?, ?)',
             ((record_id, dump(attributes), dump(relations)) for record_id, attributes, relations in rows),
@@ -168,18 +170,6 @@ class Transaction:
         ).fetchone()
         return int(row[0])
 
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """Undo what the block wrote if it raises; the transaction goes on."""
-        self._connection.execute("savepoint part")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("rollback to part")
-            raise
-        finally:
-            self._connection.execute("release part")
-
 
 def to_id(value: int | str | None) -> int | None:
     """Return an id as a number, or None where the text is none."""
@@ -223,6 +213,16 @@ class Database:
                 connection.execute("rollback")
                 raise
             connection.execute("commit")
+
+    @contextmanager
+    def rehearse(self) -> Iterator[Transaction]:
+        """Open a writing transaction that is undone in any case."""
+        with self._writing, self._connection() as connection:
+            connection.execute("begin immediate")
+            try:
+                yield Transaction(connection)
+            finally:
+                connection.execute("rollback")
 
     def close(self) -> None:
         """Close the idle connections; those in use close when they come back."""

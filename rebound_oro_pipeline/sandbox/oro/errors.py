@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -16,10 +16,6 @@ class Fault:
     detail: str | None = None
     pointer: str | None = None
     parameter: str | None = None
-
-    def under(self, prefix: str) -> Fault:
-        """Return the same fault with its pointer below another one."""
-        return replace(self, pointer=f"{prefix}{self.pointer or ''}")
 
     def document(self) -> dict[str, Any]:
         """Return the JSON:API error object; its status is text."""

@@ -47,7 +47,7 @@ def orders(profile: Profile) -> Resource:
         "sourceEntityIdentifier": TEXT,
         "totalDiscountsAmount": MONEY,
         "external": Attribute(kind=Kind.BOOLEAN, default=False, filterable=profile.updated_at_filter),
-        "createdAt": TIME,
+        "createdAt": Attribute(kind=Kind.DATETIME, filterable=True, writable=True),
         "updatedAt": Attribute(kind=Kind.DATETIME, filterable=profile.updated_at_filter),
         **when(
             {"externalId": Attribute(filterable=True, many_values=True, writable=True)},

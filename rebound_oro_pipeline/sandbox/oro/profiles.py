@@ -24,6 +24,8 @@ class Profile:
     updated_at_filter: bool
     enum_paging: bool
     """Lists of statuses and subtotals take `page[…]`."""
+    locks_closed: bool
+    """Closed orders cannot be edited through the API."""
     sync_batch: bool
     """The header `X-Mode: sync` is understood; before 6.0.4 it is ignored."""
     dry_run: bool
@@ -47,6 +49,7 @@ PROFILES: Mapping[str, Profile] = {
             order_uuid=False,
             updated_at_filter=False,
             enum_paging=True,
+            locks_closed=False,
             sync_batch=False,
             dry_run=False,
         ),
@@ -61,6 +64,7 @@ PROFILES: Mapping[str, Profile] = {
             order_uuid=True,
             updated_at_filter=True,
             enum_paging=True,
+            locks_closed=False,
             sync_batch=True,
             dry_run=False,
         ),
@@ -75,6 +79,7 @@ PROFILES: Mapping[str, Profile] = {
             order_uuid=False,
             updated_at_filter=True,
             enum_paging=False,
+            locks_closed=True,
             sync_batch=True,
             dry_run=True,
         ),
@@ -89,6 +94,7 @@ PROFILES: Mapping[str, Profile] = {
             order_uuid=False,
             updated_at_filter=True,
             enum_paging=True,
+            locks_closed=True,
             sync_batch=True,
             dry_run=True,
         ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import count
 from typing import Any
 
 from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record, Transaction
@@ -26,14 +25,11 @@ class Rows:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
-        self._counters: dict[str, count[int]] = {}
         self._rows: dict[str, list[tuple[int, Attributes, JsonObject]]] = {}
 
     def new_id(self, type_name: str) -> int:
         """Return the next free id of a type."""
-        if type_name not in self._counters:
-            self._counters[type_name] = count(self._transaction.next_id(type_name))
-        return next(self._counters[type_name])
+        return self._transaction.new_id(type_name)
 
     def add(
         self,
@@ -100,6 +96,7 @@ def _add_kit_item(rows: Rows, product_id: str, position: int, item: KitItemRecor
     return rows.add(
         "productkititems",
         {
+            "label": item.label,
             "optional": item.optional,
             "sortOrder": position,
             "minimumQuantity": item.minimum_quantity,

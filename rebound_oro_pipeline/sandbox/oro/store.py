@@ -170,9 +170,12 @@ class OroStore:
         """
         self._misbehaviour = kind
 
-    def take_misbehaviour(self) -> Misbehaviour | None:
-        """Return the ordered misbehaviour, once."""
-        kind, self._misbehaviour = self._misbehaviour, None
+    def take_misbehaviour(self, *, synchronous: bool) -> Misbehaviour | None:
+        """Return the ordered misbehaviour, once; counts are not seen by who waits for the records."""
+        kind = self._misbehaviour
+        if synchronous and kind == "lying_create_count":
+            return None
+        self._misbehaviour = None
         return kind
 
     # --- clients and tokens -------------------------------------------------------------------------------
@@ -224,6 +227,10 @@ class OroStore:
     def write(self) -> AbstractContextManager[Transaction]:
         """Open the one writing transaction; it is undone when its block raises."""
         return self._database.write()
+
+    def rehearse(self) -> AbstractContextManager[Transaction]:
+        """Open a writing transaction that is undone in any case."""
+        return self._database.rehearse()
 
     def on_close(self, closer: Callable[[], None]) -> None:
         """Have something stopped before the store closes."""

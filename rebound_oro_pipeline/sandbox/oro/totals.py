@@ -4,10 +4,10 @@ Any such write adds the total up anew under that day's settings, while the store
 
     total = subtotal - manual discounts - promotions + shipping - shipping discount + tax on top
 
-with promotions and shipping discount as they are that day. Whether prices include tax that day is told by the
-shop's terms; the rest by the order's stored pricing, all optional: `discount_today`, `shipping_discount_today`
-(text; by default what the order's attributes say) and `promotions_end_at` (a time as text, after which both
-promotions are zero).
+with promotions and shipping discount as they are that day. Whether prices include tax then is told by the
+shop's terms; the rest by the order's stored pricing, all optional: `discount_today` and
+`shipping_discount_today` (text; by default what the order's attributes say) and `promotions_end_at` (text, a
+time after which both are zero).
 """
 
 from __future__ import annotations

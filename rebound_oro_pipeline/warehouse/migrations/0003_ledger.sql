@@ -53,6 +53,7 @@ create table ledger.order_items (
     line_sku text,
     line_sku_key text collate "C",
     product_id text collate "C",
+    line_product_id text collate "C",
     is_free_form boolean not null,
     unit_code text collate "C",
     line_unit_code text collate "C",

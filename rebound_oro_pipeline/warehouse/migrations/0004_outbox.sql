@@ -21,6 +21,7 @@ create table outbox.messages (
     payload jsonb not null,
     state outbox.message_state not null default 'pending',
     attempts integer not null default 0,
+    checks integer not null default 0,
     next_attempt_at timestamptz not null default now(),
     claimed_by text,
     claimed_until timestamptz,
@@ -44,9 +45,8 @@ where state in ('pending', 'sending', 'unknown');
 create index messages_refused on outbox.messages (kind) where state = 'rejected';
 create index messages_registered_at on outbox.messages (registered_at);
 comment on table outbox.messages is
-'What has to be sent, once in effect. payload holds decimals as strings; operation_id is the batch Oro has yet to finish, operation_index the place in it.';
+'What has to be sent, once in effect. payload holds decimals as strings; attempts counts sendings, checks how often it was read since its fate is unknown. operation_id is the batch that Oro has yet to finish, operation_index the place in it.';
 
--- The states' transitions, held by the database itself: a bug in a worker cannot confirm what was refused.
 create function outbox.is_transition(
     before outbox.message_state, after outbox.message_state
 ) returns boolean
@@ -59,18 +59,6 @@ return case before
     else false
 end;
 
-create function outbox.check_transition() returns trigger language plpgsql as $$
-begin
-    if not outbox.is_transition(old.state, new.state) then
-        raise exception 'outbox message %: % cannot become %', old.message_id, old.state, new.state
-            using errcode = 'check_violation';
-    end if;
-    new.changed_at := clock_timestamp();
-    return new;
-end
-$$;
-create trigger messages_change_state before update of state on outbox.messages
-for each row when (old.state is distinct from new.state) execute function outbox.check_transition();
 
 -- A worker is alive while its session holds the lock of its name, which PostgreSQL lets go when the process dies: so its
 -- claims pass on at once. Where the network hides its death, they pass on when their time is over.
@@ -118,6 +106,29 @@ create index level_writes_messages on outbox.level_writes using gin (message_ids
 create index level_writes_level on outbox.level_writes (level_id, level_write_id);
 comment on table outbox.level_writes is
 'Every write of a stock level: before, target, what was seen afterwards. sent_as batch means that Oro may carry it out late.';
+
+-- The transitions are held by the database itself: a bug in a worker cannot confirm what was refused, nor send a stock
+-- delta again while nobody knows whether it was written.
+create function outbox.check_transition() returns trigger language plpgsql as $$
+begin
+    if not outbox.is_transition(old.state, new.state) then
+        raise exception 'outbox message %: % cannot become %', old.message_id, old.state, new.state
+            using errcode = 'check_violation';
+    end if;
+    if new.state = 'pending' and exists (
+        select from outbox.level_writes
+        where
+            level_writes.state in ('writing', 'confirmed') and level_writes.message_ids @> array[new.message_id]
+    ) then
+        raise exception 'outbox message %: its level is written, or may be; sending it again could add it twice',
+            new.message_id using errcode = 'check_violation';
+    end if;
+    new.changed_at := clock_timestamp();
+    return new;
+end
+$$;
+create trigger messages_change_state before update of state on outbox.messages
+for each row when (old.state is distinct from new.state) execute function outbox.check_transition();
 
 -- Closed to every process while the other system is down; doubles with each opening, forgotten after a success.
 create table outbox.circuits (

@@ -7,7 +7,8 @@ select pg_try_advisory_lock(hashtextextended('rebound-oro level ' || %(key)s, 0)
 select pg_advisory_unlock(hashtextextended('rebound-oro level ' || %(key)s, 0));
 
 -- name: record
--- A level that has an open write already is left out: its write has to be read before the next one.
+-- Left out are a level that has an open write already, for that has to be read first, and a write of messages that
+-- this worker has lost meanwhile.
 with given as (
     select *
     from jsonb_to_recordset(%(writes)s::jsonb) as given (
@@ -21,29 +22,45 @@ with given as (
     )
 ),
 
+owned as (
+    select array_agg(message_id) as message_ids
+    from (
+        select message_id
+        from outbox.messages
+        where
+            message_id in (select unnest(given.message_ids) from given)
+            and state = 'sending'
+            and claimed_by = %(worker)s
+        for update
+    ) as held
+),
+
 recorded as (
     insert into outbox.level_writes (
         level_id, product_id, sku, unit_code, quantity_before, quantity_target, message_ids, sent_as, written_by
     )
     select
-        level_id,
-        product_id,
-        sku,
-        unit_code,
-        quantity_before,
-        quantity_target,
-        message_ids,
+        given.level_id,
+        given.product_id,
+        given.sku,
+        given.unit_code,
+        given.quantity_before,
+        given.quantity_target,
+        given.message_ids,
         %(sent_as)s,
         %(worker)s
     from given
-    order by level_id
+    inner join owned on given.message_ids <@ owned.message_ids
+    order by given.level_id
     on conflict (level_id) where state = 'writing' do nothing
     returning *
 ),
 
 marked as (
     update outbox.messages
-    set remote_id = recorded.level_id
+    set
+        remote_id = recorded.level_id,
+        claimed_until = statement_timestamp() + make_interval(secs => %(lease)s)
     from recorded
     where messages.message_id = any(recorded.message_ids)
 )
@@ -58,12 +75,13 @@ select
     quantity_target,
     message_ids,
     sent_as,
-    operation_id
+    operation_id,
+    true as is_ours
 from recorded
 order by level_write_id;
 
--- name: in_doubt
--- Open writes none of whose messages is in somebody else's hands, or waits for its time.
+-- name: open_writes
+-- A write is ours when no message of it is in somebody else's hands, or waits for its time.
 select
     level_write_id,
     level_id,
@@ -74,18 +92,27 @@ select
     quantity_target,
     message_ids,
     sent_as,
-    operation_id
-from outbox.level_writes
-where
-    state = 'writing'
-    and not exists (
+    operation_id,
+    not exists (
         select from outbox.messages
         where
             messages.message_id = any(level_writes.message_ids)
             and messages.state in ('sending', 'unknown')
             and messages.claimed_by is distinct from %(worker)s
-    )
+    ) as is_ours
+from outbox.level_writes
+where state = 'writing'
 order by level_write_id;
+
+-- name: last_verdicts
+select distinct on (given.message_id)
+    given.message_id,
+    writes.level_id,
+    writes.state
+from unnest(%(message_ids)s::bigint []) as given (message_id)
+inner join outbox.level_writes as writes on writes.message_ids @> array[given.message_id]
+where writes.state <> 'writing'
+order by given.message_id asc, writes.level_write_id desc;
 
 -- name: sent_singly
 update outbox.level_writes

@@ -77,7 +77,8 @@ with taken as (
     update outbox.messages
     set
         state = case when state = 'pending' then 'sending' else state end,
-        attempts = attempts + 1,
+        attempts = attempts + case when state = 'pending' then 1 else 0 end,
+        checks = case when state = 'pending' then 0 else checks + 1 end,
         claimed_by = %(worker)s,
         claimed_until = statement_timestamp() + make_interval(secs => %(lease)s)
     where message_id = any(%(message_ids)s)
@@ -90,6 +91,7 @@ select
     ordering_key,
     payload,
     attempts,
+    checks,
     operation_id,
     operation_index,
     remote_id
@@ -227,6 +229,7 @@ with changed as (
         refusal_reason = null,
         next_attempt_at = statement_timestamp(),
         attempts = 0,
+        checks = 0,
         claimed_by = null,
         claimed_until = null
     where

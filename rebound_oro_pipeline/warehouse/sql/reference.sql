@@ -1,7 +1,9 @@
 -- Statements of reference.py: the policy in force, and aliases of SKUs.
 
 -- name: policy_by_hash
-select policy_version from reference.policies where document_hash = %(document_hash)s;
+select policy_version
+from reference.policies
+where document_hash = %(document_hash)s;
 
 -- name: insert_policy
 insert into reference.policies (document, document_hash, loaded_at)
@@ -21,47 +23,46 @@ limit 1;
 
 -- name: renew_policy
 -- A policy that was in force before comes back: it is the latest again, under its old version.
-update reference.policies set loaded_at = clock_timestamp()
-where policy_version = %(policy_version)s
-and exists (
-    select from reference.policies as other
-    where other.loaded_at > policies.loaded_at
-);
+update reference.policies
+set loaded_at = clock_timestamp()
+where
+    policy_version = %(policy_version)s
+    and loaded_at < (select max(newest.loaded_at) from reference.policies as newest);
 
 -- name: alias_faults
 -- Which codes are one and the same is landing.match_key's to say, so it is asked before anything is added.
 with given as (
     select
-        given.position,
+        given.row_index,
         landing.match_key(given.alias) as alias_key,
         landing.match_key(given.sku) as sku_key
-    from unnest(%(positions)s::integer[], %(aliases)s::text[], %(skus)s::text[]) as given (position, alias, sku)
+    from unnest(%(row_indexes)s::integer[], %(aliases)s::text[], %(skus)s::text[]) as given (row_index, alias, sku)
 )
 
 select
-    position,
+    row_index,
     case when alias_key is not null then 'sku' else 'alias' end as field,
     case when alias_key = sku_key then 'is the same code as the alias' else 'is empty' end as message
 from given
 where alias_key is null or sku_key is null or alias_key = sku_key
-order by position;
+order by row_index;
 
 -- name: insert_aliases
-insert into reference.sku_aliases (alias, sku, added_by, note, added_at)
+insert into reference.sku_aliases (alias, sku, added_by, note)
 select
     given.alias,
     given.sku,
     %(added_by)s,
-    %(note)s,
-    clock_timestamp()
-from unnest(%(positions)s::integer[], %(aliases)s::text[], %(skus)s::text[]) as given (position, alias, sku)
-order by given.position
+    %(note)s
+from unnest(%(row_indexes)s::integer[], %(aliases)s::text[], %(skus)s::text[]) as given (row_index, alias, sku)
+order by given.row_index
 on conflict (alias_key, sku_key) do nothing;
 
 -- name: delete_alias
 delete from reference.sku_aliases
-where alias_key = landing.match_key(%(alias)s)
-and (%(sku)s::text is null or sku_key = landing.match_key(%(sku)s));
+where
+    alias_key = landing.match_key(%(alias)s)
+    and (%(sku)s::text is null or sku_key = landing.match_key(%(sku)s));
 
 -- name: list_aliases
 select

@@ -1,0 +1,40 @@
+"""All definitions, put together."""
+
+import dagster as dg
+
+from rebound_oro_pipeline.defs.checks import build_checks
+from rebound_oro_pipeline.defs.jobs import build_jobs
+from rebound_oro_pipeline.defs.landing import build_landing, landing_sources
+from rebound_oro_pipeline.defs.models import build_decision, seed_specs
+from rebound_oro_pipeline.defs.partitions import daily_returns
+from rebound_oro_pipeline.defs.pushes import build_pushes
+from rebound_oro_pipeline.defs.reconciliation import build_reconciliation
+from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
+from rebound_oro_pipeline.defs.schedules import build_schedules
+from rebound_oro_pipeline.defs.sensors import build_sensors
+from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.sqlmodels.read import read_models
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Return the definitions for these settings; reads the SQL files, opens nothing."""
+    models = read_models()
+    partitions = daily_returns(settings)
+    jobs = build_jobs()
+    by_name = {job.name: job for job in jobs}
+    return dg.Definitions(
+        assets=[
+            *landing_sources(),
+            *seed_specs(models),
+            *build_landing(partitions),
+            build_decision(models, partitions),
+            *build_pushes(),
+            *build_reconciliation(),
+        ],
+        asset_checks=[build_checks(models)],
+        jobs=jobs,
+        schedules=build_schedules(settings, by_name),
+        sensors=build_sensors(settings, by_name),
+        resources={"warehouse": Warehouse(), "oro": OroCommerce(), "rebound": ReBound()},
+        executor=dg.in_process_executor,
+    )

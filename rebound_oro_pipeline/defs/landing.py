@@ -1,0 +1,171 @@
+"""Landing: what ReBound and OroCommerce say, read over HTTP into the landing tables."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from rebound_oro_pipeline import wiring
+from rebound_oro_pipeline.defs.partitions import window_of
+from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
+from rebound_oro_pipeline.services.land_oro_inventory_levels import land_oro_inventory_levels
+from rebound_oro_pipeline.services.land_oro_orders import land_oro_orders
+from rebound_oro_pipeline.services.land_oro_products import land_oro_products
+from rebound_oro_pipeline.services.land_rebound_returns import land_rebound_returns
+from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.warehouse.landing import Landed
+
+OWNER = "team:data"
+
+# A read may be repeated at will; the client's own retries have been used up by then.
+_RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+
+
+def landing_sources() -> list[dg.AssetSpec]:
+    """Return what the models read and no step of ours makes: operators' tables, and what did not validate."""
+    return [
+        dg.AssetSpec(
+            ["landing", "malformed_documents"],
+            group_name="landing",
+            kinds={"postgres"},
+            description="Documents that did not validate, kept raw.",
+        ),
+        dg.AssetSpec(
+            ["reference", "policies"],
+            group_name="staging",
+            kinds={"postgres"},
+            description="Every policy ever in force.",
+        ),
+        dg.AssetSpec(
+            ["reference", "sku_aliases"],
+            group_name="staging",
+            kinds={"postgres"},
+            description="Codes under which goods come back, and the SKU on the order; kept by operators.",
+        ),
+    ]
+
+
+def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """Return the steps that read the two systems; each takes a day or a range of days in one run."""
+    shared: dict[str, Any] = {
+        "partitions_def": partitions,
+        "backfill_policy": dg.BackfillPolicy.single_run(),
+        "retry_policy": _RETRY,
+    }
+
+    @dg.multi_asset(
+        specs=_specs(
+            "rebound", "ReBound's returns and their items.", "rebound_returns", "rebound_return_lines"
+        ),
+        pool="rebound_api",
+        **shared,
+    )
+    def read_rebound_returns(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, rebound: ReBound
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Ask ReBound which returns were registered in the window, and read each document."""
+        settings = Settings()
+        with rebound.client() as client, warehouse.connect("landing") as conn:
+            landed = land_rebound_returns(
+                client,
+                conn,
+                window_of(context),
+                wiring.rebound_mapping(settings),
+                now=datetime.now(UTC),
+                run_id=context.run_id,
+                workers=settings.rebound_connections,
+            )
+        yield from _results(context, landed)
+
+    @dg.multi_asset(
+        specs=_specs(
+            "orocommerce",
+            "The orders to which the window's returns refer.",
+            "oro_orders",
+            "oro_order_lines",
+            "oro_order_kit_items",
+            "oro_order_subtotals",
+            after=("rebound_returns",),
+        ),
+        **shared,
+    )
+    def read_oro_orders(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Fetch the orders by the references of the returns, many in one request."""
+        settings = Settings()
+        with oro.client() as client, warehouse.connect("landing") as conn:
+            landed = land_oro_orders(
+                client,
+                conn,
+                window_of(context),
+                wiring.policy(settings),
+                now=datetime.now(UTC),
+                run_id=context.run_id,
+                with_subtotals=settings.oro_subtotals,
+                workers=settings.oro_connections,
+            )
+        yield from _results(context, landed)
+
+    @dg.multi_asset(
+        specs=_specs(
+            "orocommerce",
+            "Products of the window's returns and their units.",
+            "oro_products",
+            "oro_product_units",
+            after=("rebound_return_lines", "oro_order_lines", "oro_order_kit_items"),
+        ),
+        **shared,
+    )
+    def read_oro_products(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Fetch the products that the returns and their orders name."""
+        with oro.client() as client, warehouse.connect("landing") as conn:
+            landed = land_oro_products(
+                client, conn, window_of(context), now=datetime.now(UTC), run_id=context.run_id
+            )
+        yield from _results(context, landed)
+
+    @dg.multi_asset(
+        specs=_specs(
+            "orocommerce",
+            "Stock levels of those products as last read; for people, never the base of a write.",
+            "oro_inventory_levels",
+            after=("oro_products",),
+        ),
+        **shared,
+    )
+    def read_oro_inventory_levels(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Fetch one level per product and unit."""
+        with oro.client() as client, warehouse.connect("landing") as conn:
+            landed = land_oro_inventory_levels(
+                client, conn, window_of(context), now=datetime.now(UTC), run_id=context.run_id
+            )
+        yield from _results(context, landed)
+
+    return [read_rebound_returns, read_oro_orders, read_oro_products, read_oro_inventory_levels]
+
+
+def _specs(kind: str, description: str, *names: str, after: tuple[str, ...] = ()) -> list[dg.AssetSpec]:
+    return [
+        dg.AssetSpec(
+            ["landing", name],
+            deps=[["landing", upstream] for upstream in after],
+            description=description,
+            group_name="landing",
+            kinds={kind, "postgres"},
+            owners=[OWNER],
+            metadata={"dagster/table_name": f"landing.{name}"},
+        )
+        for name in names
+    ]
+
+
+def _results(context: dg.AssetExecutionContext, landed: Landed) -> Iterator[dg.MaterializeResult[None]]:
+    for key in sorted(context.selected_asset_keys):
+        yield dg.MaterializeResult(asset_key=key, metadata=asdict(landed))

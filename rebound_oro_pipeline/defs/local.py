@@ -1,0 +1,47 @@
+"""Dagster on this machine: its instance beside the data, and jobs run in this process."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import dagster as dg
+
+from rebound_oro_pipeline import wiring
+from rebound_oro_pipeline.settings import Settings
+
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+STORAGE_URL = "REBOUND_ORO_DAGSTER_STORAGE_URL"
+"""Variable by which dagster.yaml finds its storage; set for this process and those it starts, written nowhere."""
+
+
+def prepare_home(settings: Settings) -> Path:
+    """Make Dagster's home folder with its dagster.yaml, and set the variables that Dagster reads; return the folder."""
+    home = (settings.home / "dagster").resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    text = (files("rebound_oro_pipeline") / "dagster.yaml").read_text(encoding="utf-8")
+    configuration = home / "dagster.yaml"
+    if not configuration.exists() or configuration.read_text(encoding="utf-8") != text:
+        configuration.write_text(text, encoding="utf-8")
+    os.environ["DAGSTER_HOME"] = str(home)
+    os.environ[STORAGE_URL] = wiring.dagster_storage_url(settings)
+    return home
+
+
+@contextmanager
+def local_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Open the instance whose storage lies in the same PostgreSQL as the data."""
+    prepare_home(settings)
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def execute(
+    defs: dg.Definitions, instance: dg.DagsterInstance, job_name: str, *, days: tuple[str, str] | None = None
+) -> dg.ExecuteInProcessResult:
+    """Run a job in this process; `days` are the first and last partition of a range, run as one."""
+    job = defs.resolve_job_def(job_name)
+    tags = {RANGE_START_TAG: days[0], RANGE_END_TAG: days[1]} if days else {}
+    return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)

@@ -1,0 +1,88 @@
+"""Pushes: what waits in the outbox is sent to OroCommerce. Running one twice changes nothing the second time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+
+import dagster as dg
+
+from rebound_oro_pipeline.clients.errors import ApiError
+from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
+from rebound_oro_pipeline.services.oro_documents import CreditNoteNames
+from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
+from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
+from rebound_oro_pipeline.services.sending import PushCounts
+from rebound_oro_pipeline.settings import Settings
+
+POOL = "oro_api"
+"""One push at a time: a pool bounds what runs beside each other, and OroCommerce has no second brain to ask."""
+
+_MESSAGES = dg.AssetKey(["outbox", "messages"])
+
+
+def build_pushes() -> list[dg.AssetsDefinition]:
+    """Return the two pushes. They have no partitions: a push sends all that is due, of whatever day."""
+
+    @dg.asset(
+        key=["push", "oro_credit_notes"],
+        deps=[_MESSAGES],
+        group_name="push",
+        kinds={"orocommerce", "python"},
+        owners=["team:finance"],
+        pool=POOL,
+        description="Credit notes created in OroCommerce, each proved by reading it back.",
+    )
+    def oro_credit_notes(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
+    ) -> dg.MaterializeResult[None]:
+        with oro.client() as client, named_failure():
+            counts = push_credit_notes(client, warehouse.url(), run_id=context.run_id, names=note_names())
+        return _result(context, counts)
+
+    @dg.asset(
+        key=["push", "oro_inventory_levels"],
+        deps=[_MESSAGES],
+        group_name="push",
+        kinds={"orocommerce", "python"},
+        owners=["team:ops"],
+        pool=POOL,
+        description="Stock levels raised by what came back saleable: read, recorded, written, read again.",
+    )
+    def oro_inventory_levels(
+        context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
+    ) -> dg.MaterializeResult[None]:
+        with oro.client() as client, named_failure():
+            counts = push_inventory_levels(client, warehouse.url(), run_id=context.run_id)
+        return _result(context, counts)
+
+    return [oro_credit_notes, oro_inventory_levels]
+
+
+@contextmanager
+def named_failure() -> Iterator[None]:
+    """Turn an ApiError that ends a push into a failure of the step that says what to do, without a stack of frames."""
+    try:
+        yield
+    except ApiError as error:
+        raise dg.Failure(str(error)) from error
+
+
+def note_names() -> CreditNoteNames:
+    """Return how the settings call the credit-note entity."""
+    settings = Settings()
+    return CreditNoteNames(
+        note_type=settings.oro_credit_note_type, line_type=settings.oro_credit_note_line_type
+    )
+
+
+def _result(context: dg.AssetExecutionContext, counts: PushCounts) -> dg.MaterializeResult[None]:
+    if counts.to_be_continued:
+        context.log.warning(
+            "to be continued: %s messages remain; %s", counts.remaining, counts.stopped_by or "due later"
+        )
+    return dg.MaterializeResult(
+        metadata={
+            **{name: value for name, value in asdict(counts).items() if isinstance(value, int)},
+            "stopped by": counts.stopped_by or "nothing",
+        }
+    )

@@ -1,0 +1,128 @@
+"""What the demo shows at its end: where every unit is, what was credited, and what OroCommerce holds of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import psycopg
+from psycopg.rows import class_row, tuple_row
+from rich.console import Console
+from rich.table import Table
+
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.summarise import (
+    Credited,
+    Destination,
+    credited,
+    destinations,
+    lines_without_a_place,
+    restocked,
+)
+from rebound_oro_pipeline.warehouse import statements
+
+_SQL = statements.load("demo")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How many credit notes or stock levels compare in one way with what OroCommerce holds."""
+
+    finding: str
+    count: int
+    difference: Decimal
+
+
+@dataclass(frozen=True)
+class Report:
+    """The demo's result. Units are those of the return lines, amounts those of the credit notes."""
+
+    destinations: list[Destination]
+    credited: list[Credited]
+    units_restocked: Decimal
+    units_not_restocked: Decimal
+    lines_without_a_place: int
+    notes_against_oro: list[Finding]
+    levels_against_oro: list[Finding]
+    messages_unsettled: int
+
+    @property
+    def accounted_for(self) -> bool:
+        """Whether every unit is in one place, and OroCommerce holds what was decided or refused it by name."""
+        # What OroCommerce refused stands in the quarantine, with its reason and an owner.
+        fine = {"equal", "nothing_to_send", "refused"}
+        return (
+            self.lines_without_a_place == 0
+            and self.messages_unsettled == 0
+            and all(
+                finding.finding in fine for finding in (*self.notes_against_oro, *self.levels_against_oro)
+            )
+        )
+
+
+def read_report(conn: psycopg.Connection, window: Window) -> Report:
+    """Read the report from the database, after OroCommerce was read back."""
+    back, not_back = restocked(conn, window)
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_SQL["messages_unsettled"]).fetchone()
+    return Report(
+        destinations=destinations(conn, window),
+        credited=credited(conn, window),
+        units_restocked=back,
+        units_not_restocked=not_back,
+        lines_without_a_place=lines_without_a_place(conn, window),
+        notes_against_oro=_findings(conn, "notes_against_oro"),
+        levels_against_oro=_findings(conn, "levels_against_oro"),
+        messages_unsettled=int(row[0]) if row else 0,
+    )
+
+
+def print_report(console: Console, report: Report, timings: Mapping[str, float], elapsed: float) -> None:
+    """Print the report for a person."""
+    console.print()
+    console.print(_destinations_table(report))
+    console.print(_credits_table(report))
+    console.print(
+        f"Units back on the shelf: [bold]{report.units_restocked.normalize():f}[/], "
+        f"not saleable: {report.units_not_restocked.normalize():f}"
+    )
+    for title, findings in (
+        ("Credit notes in OroCommerce", report.notes_against_oro),
+        ("Stock levels in OroCommerce", report.levels_against_oro),
+    ):
+        said = ", ".join(f"{finding.count} {finding.finding.replace('_', ' ')}" for finding in findings)
+        console.print(f"{title}: {said or 'none'}")
+    slowest = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timings.items())
+    console.print(f"[dim]{elapsed:.1f} s in all: {slowest}[/]")
+    if report.accounted_for:
+        console.print("[green]Every unit and every cent is accounted for.[/]")
+    else:
+        console.print(
+            "[red]Something is not accounted for: see the findings above, or `make dev`, group reconciliation.[/]"
+        )
+    console.print("Next: `make dev` opens this in Dagster's UI; docs/tour.md follows one return through it.")
+
+
+def _destinations_table(report: Report) -> Table:
+    table = Table(title="Where the return lines are", title_justify="left")
+    for name in ("destination", "reason"):
+        table.add_column(name)
+    for name in ("lines", "units"):
+        table.add_column(name, justify="right")
+    for place in report.destinations:
+        table.add_row(place.destination, place.reason or "", str(place.lines), f"{place.units.normalize():f}")
+    return table
+
+
+def _credits_table(report: Report) -> Table:
+    table = Table(title="Credit notes", title_justify="left")
+    table.add_column("currency")
+    table.add_column("notes", justify="right")
+    table.add_column("total", justify="right")
+    for total in report.credited:
+        table.add_row(total.currency, str(total.notes), f"{total.total_amount:,}")
+    return table
+
+
+def _findings(conn: psycopg.Connection, name: str) -> list[Finding]:
+    with conn.cursor(row_factory=class_row(Finding)) as cursor:
+        return cursor.execute(_SQL[name]).fetchall()

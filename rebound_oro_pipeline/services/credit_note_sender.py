@@ -1,0 +1,307 @@
+"""What one worker does with the credit notes it has claimed.
+
+Notes are created, never upserted: a number is unique there, so a second creation is refused (409) whoever
+raced, and a note that somebody changed is noticed instead of overwritten. Many go in one synchronous batch,
+within its two limits. What an answer says is a hint; a note is confirmed when it was read back by its number
+and found equal.
+
+    answered as written   ──▶ read back: equal: confirmed, different: rejected, absent: sent again, halved
+    a record is named     ──▶ that one rejected (or read back, where it exists), the others sent again
+    failed, none named    ──▶ read back; what is absent is halved, down to single notes
+    still to run          ──▶ remembered with its operation, sent no other way until that has ended
+    no answer, 5xx        ──▶ read back; what is absent is tried again later
+    429, not sent         ──▶ tried again later
+"""
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from uuid import uuid4
+
+from rebound_oro_pipeline.clients.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotAllowed,
+    NotFound,
+    Reason,
+    Refused,
+)
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.services.credit_note_packs import (
+    Entry,
+    halves,
+    packs,
+    read_entry,
+    record_named,
+    refuse_or_skip,
+)
+from rebound_oro_pipeline.services.oro_documents import (
+    CreditNoteNames,
+    find_notes,
+    note_document,
+    single_document,
+)
+from rebound_oro_pipeline.services.sending import Worker, still_to_run, words_of
+from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
+
+
+class CreditNoteSender:
+    """The notes of one claim, until each has its outcome."""
+
+    def __init__(
+        self, oro: OroClient, names: CreditNoteNames, worker: Worker, messages: Sequence[Message]
+    ) -> None:
+        self._oro = oro
+        self._names = names
+        self._worker = worker
+        self._open = {message.message_id: message for message in messages}
+        self._touched: set[int] = set()
+        self._outcomes: list[Outcome] = []
+        self._renewed_at = time.monotonic()
+
+    def send(self) -> None:
+        """Send what was claimed as pending."""
+        try:
+            self._send()
+        finally:
+            self._close()
+
+    def verify(self) -> None:
+        """Read what was claimed as unknown; nothing is sent."""
+        self._touched.update(self._open)
+        try:
+            self._verify()
+        finally:
+            self._close()
+
+    # --- sending -----------------------------------------------------------------------------------
+
+    def _send(self) -> None:
+        queue = deque(packs(self._sendable(), self._worker.rules.attempts_alone))
+        answered: list[tuple[Entry, ApiError | None]] = []
+        while queue and self._worker.circuit.wait():
+            pack = queue.popleft()
+            if len(pack) > 1 and not self._worker.batches:
+                queue.extendleft([entry] for entry in reversed(pack))
+                continue
+            self._keep_claim()
+            if len(pack) == 1:
+                answered += self._create(pack[0])
+            else:
+                queue.extendleft(reversed(self._batch(pack)))
+        self._prove_singles(answered)
+
+    def _create(self, entry: Entry) -> list[tuple[Entry, ApiError | None]]:
+        """Create one note; return it, with the error if any, where it has to be read back."""
+        try:
+            self._oro.create(
+                self._names.note_type,
+                single_document(entry.note, self._names),
+                request_id=self._new_request([entry]),
+            )
+        except Conflict as error:
+            self._worker.circuit.succeeded()
+            return [(entry, error)]
+        except Refused as error:
+            if isinstance(error, Forbidden | NotFound | NotAllowed) and not _names_a_place(error):
+                raise
+            self._worker.circuit.succeeded()
+            self._end(Outcome.rejected(entry.message, words_of(error), request_id=error.request_id))
+        except ApiError as error:
+            return [(entry, error) for entry in self._unanswered([entry], error)]
+        else:
+            self._worker.circuit.succeeded()
+            return [(entry, None)]
+        return []
+
+    def _batch(self, pack: list[Entry]) -> list[list[Entry]]:
+        """Send many notes at once; return the packs that have to be sent (again)."""
+        try:
+            batch = self._oro.batch(
+                self._names.note_type,
+                note_document([entry.note for entry in pack], self._names),
+                request_id=self._new_request(pack),
+            )
+        except Refused as error:
+            self._worker.circuit.succeeded()
+            return self._after_refusal(pack, error)
+        except ApiError as error:
+            for entry in self._prove(self._unanswered(pack, error)):
+                self._end(self._worker.put_off(entry.message, error))
+            return []
+        self._worker.circuit.succeeded()
+        operation = batch.operation
+        if operation is not None and not operation.is_finished:
+            # No message consumer runs, or it is late: the next batch would take 25 s, too.
+            self._worker.batches_off.set()
+            for index, entry in enumerate(pack):
+                self._end(self._still_to_run(entry.message, (operation.id, index)))
+            return []
+        absent = self._prove(pack)
+        return [absent] if 0 < len(absent) < len(pack) else halves(absent)
+
+    def _after_refusal(self, pack: list[Entry], error: Refused) -> list[list[Entry]]:
+        index = record_named(pack, error)
+        if index is not None:
+            named, others = pack[index], [*pack[:index], *pack[index + 1 :]]
+            if isinstance(error, Conflict):
+                return [others, [named]]
+            self._end(Outcome.rejected(named.message, words_of(error), request_id=error.request_id))
+            return [others] if others else []
+        if isinstance(error, NotFound):
+            raise error
+        if isinstance(error, Forbidden | NotAllowed):
+            # Batches need a permission and an action of their own; single notes tell whether that was all.
+            self._worker.batches_off.set()
+            return [pack]
+        return halves(pack)
+
+    def _unanswered(self, pack: list[Entry], error: ApiError) -> list[Entry]:
+        """Return the entries that may have been written all the same; put the others off."""
+        if not (error.retryable or error.outcome_unknown):
+            raise error
+        self._worker.circuit.failed(error)
+        if error.outcome_unknown:
+            return pack
+        for entry in pack:
+            self._end(self._worker.put_off(entry.message, error))
+        return []
+
+    # --- reading back ------------------------------------------------------------------------------
+
+    def _prove_singles(self, answered: list[tuple[Entry, ApiError | None]]) -> None:
+        errors = {entry.message.message_id: error for entry, error in answered}
+        for entry in self._prove([entry for entry, _ in answered]):
+            self._end(self._absent(entry.message, errors[entry.message.message_id]))
+
+    def _absent(self, message: Message, error: ApiError | None) -> Outcome:
+        """Return the outcome of a note that was sent alone and is not there."""
+        if error is None or isinstance(error, Conflict):
+            said = "exists already" if error else "was created"
+            words = (
+                f"OroCommerce says that the note {said}, but it cannot be read by its number: is the "
+                "permission to view credit notes missing, or does it belong to another organization?"
+            )
+        else:
+            words = str(error)
+        if message.attempts >= self._worker.rules.attempts_at_most and self._worker.circuit.has_succeeded:
+            return Outcome.rejected(message, words)
+        return Outcome.retry(message, words, self._worker.rules.delay(message.attempts))
+
+    def _prove(self, entries: list[Entry]) -> list[Entry]:
+        """Read notes back, settle those that are there, and return those that are not."""
+        if not entries:
+            return []
+        try:
+            wanted = {entry.note.credit_note_number: entry.note.order_id for entry in entries}
+            found = find_notes(self._oro, self._names, wanted)
+        except ApiError as error:
+            if not error.retryable:
+                raise
+            self._worker.circuit.failed(error)
+            for entry in entries:
+                words = f"could not be read back: {error}"
+                self._end(Outcome.unknown(entry.message, words, self._check_delay(entry.message)))
+            return []
+        absent = []
+        for entry in entries:
+            held = found[entry.note.credit_note_number]
+            if not held:
+                absent.append(entry)
+                continue
+            differences = held[0].differences(entry.note)
+            if len(held) > 1:
+                differences = [f"{len(held)} notes (ids {', '.join(each.remote_id for each in held)})"]
+            if differences:
+                words = f"OroCommerce holds another note of this number: {'; '.join(differences)}"
+                self._end(Outcome.rejected(entry.message, words))
+            else:
+                self._end(Outcome.confirmed(entry.message, held[0].remote_id))
+        return absent
+
+    def _verify(self) -> None:
+        entries = sorted(self._readable(), key=lambda entry: entry.message.operation_id or "")
+        for operation_id, group in groupby(entries, key=lambda entry: entry.message.operation_id):
+            pack = list(group)
+            errors: dict[int | None, Reason] = {}
+            if operation_id is not None:
+                outcome = self._errors_of(operation_id)
+                if outcome is None:
+                    for entry in pack:
+                        place = (operation_id, entry.message.operation_index or 0)
+                        self._end(self._still_to_run(entry.message, place))
+                    continue
+                errors = outcome
+            for entry in self._prove(pack):
+                reason = errors.get(entry.message.operation_index)
+                if reason is not None and 400 <= (reason.status or 0) < 500 and reason.status != 409:
+                    self._end(Outcome.rejected(entry.message, str(reason)))
+                else:
+                    self._end(Outcome.retry(entry.message, "not found when read back", 0.0))
+
+    def _errors_of(self, operation_id: str) -> dict[int | None, Reason] | None:
+        """Return the errors of an operation that has ended, by record; None while it has not."""
+        try:
+            if not self._oro.operation(operation_id).is_finished:
+                return None
+            return {reason.record_index: reason for reason in self._oro.operation_errors(operation_id)}
+        except NotFound:
+            # Operations of synchronous requests are deleted as soon as they have ended.
+            return {}
+        except ApiError as error:
+            if not error.retryable:
+                raise
+            self._worker.circuit.failed(error)
+            return None
+
+    # --- the claim ---------------------------------------------------------------------------------
+
+    def _readable(self) -> Iterator[Entry]:
+        for message in list(self._open.values()):
+            entry = read_entry(message)
+            if isinstance(entry, Outcome):
+                self._end(entry)
+            else:
+                yield entry
+
+    def _sendable(self) -> Iterator[Entry]:
+        for entry in self._readable():
+            outcome = refuse_or_skip(entry)
+            if outcome is None:
+                yield entry
+            else:
+                self._end(outcome)
+
+    def _new_request(self, pack: Iterable[Entry]) -> str:
+        self._touched.update(entry.message.message_id for entry in pack)
+        self._worker.write_requests += 1
+        return uuid4().hex
+
+    def _keep_claim(self) -> None:
+        if time.monotonic() - self._renewed_at > self._worker.rules.lease / 4:
+            self._worker.claims.renew(self._worker.conn, self._open.values())
+            self._renewed_at = time.monotonic()
+
+    def _still_to_run(self, message: Message, operation: tuple[str, int]) -> Outcome:
+        return Outcome.unknown(message, still_to_run(operation[0]), self._check_delay(message), operation)
+
+    def _check_delay(self, message: Message) -> float:
+        return self._worker.rules.delay(message.checks + 1)
+
+    def _end(self, outcome: Outcome) -> None:
+        del self._open[outcome.message_id]
+        self._outcomes.append(outcome)
+
+    def _close(self) -> None:
+        for message in list(self._open.values()):
+            if message.message_id in self._touched:
+                self._end(Outcome.unknown(message, "The run ended before it was read back.", 0.0))
+            else:
+                self._end(Outcome.released(message))
+        self._worker.settle(self._outcomes)
+
+
+def _names_a_place(error: Refused) -> bool:
+    return any(reason.pointer for reason in error.reasons)

@@ -1,0 +1,52 @@
+"""Lands the stock levels of products that may have come back: a snapshot for people, no base of a write."""
+
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import psycopg
+
+from rebound_oro_pipeline.clients.jsonapi import in_lists
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.faults import Fault
+from rebound_oro_pipeline.contracts.oro import LevelDocument, read_levels
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.warehouse.landed import goods_at_hand
+from rebound_oro_pipeline.warehouse.landing import Landed, land_levels
+
+WORKERS: Final = 4
+"""Lists asked for at once."""
+
+_INCLUDE: Final = ("product", "productUnitPrecision")
+_FIELDS: Final = {
+    "inventorylevels": ("quantity", "product", "productUnitPrecision"),
+    "products": ("sku",),
+    "productunitprecisions": ("unit",),
+}
+
+
+def land_oro_inventory_levels(
+    oro: OroClient,
+    conn: psycopg.Connection[Any],
+    window: Window,
+    *,
+    now: datetime,
+    run_id: str,
+    workers: int = WORKERS,
+) -> Landed:
+    """Land the levels, one per unit, of the products on the orders of the window's returns.
+
+    An empty answer may mean a missing permission on products: Oro then hides the levels in silence. Commits
+    after every batch; raises the errors of the client.
+    """
+    goods = goods_at_hand(conn, window)
+    conn.commit()
+    answers = in_order(partial(_read, oro), in_lists(goods.product_ids), workers=workers)
+    levels = (level for answer in answers for level in answer)
+    return land_levels(conn, levels, source="api", landed_by=run_id, landed_at=now)
+
+
+def _read(oro: OroClient, product_ids: list[str]) -> list[LevelDocument | Fault]:
+    pages = oro.pages("inventorylevels", filters={"product": product_ids}, include=_INCLUDE, fields=_FIELDS)
+    return [level for page in pages for level in read_levels(page)]

@@ -1,0 +1,53 @@
+"""Lands the OroCommerce products that may have come back, with units, precisions and conversion rates."""
+
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import psycopg
+
+from rebound_oro_pipeline.clients.jsonapi import in_lists
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.faults import Fault
+from rebound_oro_pipeline.contracts.oro import ProductDocument, read_products
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.warehouse.landed import goods_at_hand
+from rebound_oro_pipeline.warehouse.landing import Landed, land_products
+
+WORKERS: Final = 4
+"""Lists asked for at once."""
+
+_FIELDS: Final = {
+    "products": ("sku", "productType", "status", "inventory_status", "updatedAt", "unitPrecisions"),
+    "productunitprecisions": ("precision", "conversionRate", "unit"),
+}
+
+
+def land_oro_products(
+    oro: OroClient,
+    conn: psycopg.Connection[Any],
+    window: Window,
+    *,
+    now: datetime,
+    run_id: str,
+    workers: int = WORKERS,
+) -> Landed:
+    """Land the products on the orders of the window's returns, and those of SKUs that came back besides.
+
+    The former by id, because an order line keeps the SKU that its product had then; the latter tell whether
+    an unknown SKU is in the catalogue at all. Commits after every batch; raises the errors of the client.
+    """
+    goods = goods_at_hand(conn, window)
+    conn.commit()
+    landed = Landed()
+    for field, values in (("id", goods.product_ids), ("sku", goods.skus)):
+        answers = in_order(partial(_read, oro, field), in_lists(values), workers=workers)
+        products = (product for answer in answers for product in answer)
+        landed += land_products(conn, products, source="api", landed_by=run_id, landed_at=now)
+    return landed
+
+
+def _read(oro: OroClient, field: str, values: list[str]) -> list[ProductDocument | Fault]:
+    pages = oro.pages("products", filters={field: values}, include=("unitPrecisions",), fields=_FIELDS)
+    return [product for page in pages for product in read_products(page)]

@@ -1,0 +1,92 @@
+"""Lands ReBound returns: those registered in a window, and again those that may have moved on since.
+
+ReBound lists ids by day and gives one document at a time; it announces no update.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+import psycopg
+
+from rebound_oro_pipeline.clients.errors import Refused
+from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.faults import Fault
+from rebound_oro_pipeline.contracts.rebound import RESOURCE, ReturnDocument, read_return
+from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.warehouse.landed import open_returns
+from rebound_oro_pipeline.warehouse.landing import Landed, land_returns
+
+SEARCH_DAYS: Final = 7
+"""Days of one search: the only public client of this API asks for weeks."""
+WORKERS: Final = 8
+"""Documents asked for at once."""
+LOOKBACK_DAYS: Final = 30
+"""How long an open return is read again."""
+CLOSED_STATUSES: Final = frozenset({"delivered", "cancelled"})
+"""Statuses after which a return is not read again."""
+
+
+def land_rebound_returns(
+    rebound: ReboundClient,
+    conn: psycopg.Connection[Any],
+    window: Window,
+    mapping: ReboundMapping,
+    *,
+    now: datetime,
+    run_id: str,
+    workers: int = WORKERS,
+) -> Landed:
+    """Land the returns that ReBound lists for the window's days, whatever moment their documents name.
+
+    Commits after every batch. Raises the errors of the client where ReBound as a whole does not answer; a
+    single document that it refuses becomes a fault.
+    """
+    ids = (
+        return_id
+        for first, last in window.spans(SEARCH_DAYS)
+        for return_id in rebound.search_returns(first, last)
+    )
+    return _land(rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers)
+
+
+def land_open_returns(
+    rebound: ReboundClient,
+    conn: psycopg.Connection[Any],
+    mapping: ReboundMapping,
+    *,
+    now: datetime,
+    run_id: str,
+    lookback_days: int = LOOKBACK_DAYS,
+    workers: int = WORKERS,
+) -> Landed:
+    """Read again, by id, the landed returns of the last days that are still open."""
+    since = now - timedelta(days=lookback_days)
+    ids = open_returns(conn, registered_since=since, closed=CLOSED_STATUSES)
+    conn.commit()
+    return _land(rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers)
+
+
+def _land(
+    rebound: ReboundClient,
+    conn: psycopg.Connection[Any],
+    ids: Iterable[str],
+    mapping: ReboundMapping,
+    *,
+    now: datetime,
+    run_id: str,
+    workers: int,
+) -> Landed:
+    documents = in_order(partial(_read, rebound, mapping), ids, workers=workers)
+    return land_returns(conn, documents, source="api", landed_by=run_id, landed_at=now)
+
+
+def _read(rebound: ReboundClient, mapping: ReboundMapping, return_id: str) -> ReturnDocument | Fault:
+    try:
+        return read_return(rebound.get_return(return_id), mapping)
+    except Refused as error:
+        message = f"is listed by ReBound, but its document is refused: {error}"
+        return Fault("rebound", RESOURCE, return_id, return_id, "$", message, "")

@@ -1,0 +1,210 @@
+"""What one worker does with the stock deltas that it has claimed.
+
+Deltas of one level are added up. The level is read, what it was and shall be is recorded and committed, it is
+written, and the answer is read: with the target in it, the write is confirmed. A refusal means that nothing
+was written; no answer means that the level is read later (`level_recovery`). Between our reading and our
+writing OroCommerce may sell: that its new quantity was overwritten shows nowhere, so that time is kept short.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+
+from pydantic import ValidationError
+
+from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, NotAllowed, Refused
+from rebound_oro_pipeline.clients.jsonapi import is_listable
+from rebound_oro_pipeline.clients.oro import SYNC_RECORDS, Batch, OroClient
+from rebound_oro_pipeline.services.level_claim import LevelClaim
+from rebound_oro_pipeline.services.oro_levels import (
+    LEVELS,
+    Delta,
+    StockLevel,
+    levels_document,
+    levels_of_products,
+    product_ids,
+    quantity,
+)
+from rebound_oro_pipeline.services.sending import Worker, still_to_run, words_of
+from rebound_oro_pipeline.warehouse import level_writes
+from rebound_oro_pipeline.warehouse.level_writes import LevelWrite, PlannedWrite, level_key
+from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
+
+_Entry = tuple[Message, Delta]
+_PERMISSION = "is the permission to view products or inventory levels missing?"
+
+
+class LevelSender:
+    """The deltas of one claim, until each is settled."""
+
+    def __init__(self, oro: OroClient, worker: Worker, messages: Sequence[Message]) -> None:
+        self._oro = oro
+        self._worker = worker
+        self._claim = LevelClaim(oro, worker, messages)
+        self._recorded: list[LevelWrite] = []
+
+    def send(self) -> None:
+        """Add the deltas to their levels."""
+        try:
+            by_level = self._group()
+            keys = {level_key(*level): level for level in by_level}
+            with level_writes.locked(self._worker.conn, keys) as held:
+                self._write({keys[key]: by_level[keys[key]] for key in held})
+        except ApiError as error:
+            if not error.retryable:
+                raise
+            # Reading failed: nothing was sent.
+            self._worker.circuit.failed(error)
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        """Give back what was not sent: another worker has the level, or its last write is still in doubt."""
+        for write in self._recorded:
+            if self._claim.of(write):
+                self._claim.leave(write, "The run ended before the level was read back.")
+        waiting = list(self._claim.open.values())
+        self._claim.settle(Outcome.released(message, self._worker.rules.first_delay) for message in waiting)
+
+    def _group(self) -> dict[tuple[str, str], list[_Entry]]:
+        """Return the deltas by product and unit; reject those whose product cannot be told."""
+        entries = list(self._readable())
+        by_sku = product_ids(self._oro, (delta.sku for _, delta in entries if delta.product_id is None))
+        groups: dict[tuple[str, str], list[_Entry]] = {}
+        for message, delta in entries:
+            products = [delta.product_id] if delta.product_id else by_sku.get(delta.sku.lower(), [])
+            if len(products) == 1:
+                groups.setdefault((products[0], delta.unit_code), []).append((message, delta))
+                continue
+            if products:
+                words = f"{len(products)} products have the SKU {delta.sku} (ids {', '.join(products)})"
+            elif not is_listable(delta.sku):
+                words = f"A product cannot be looked up by the SKU {delta.sku!r}, because it holds a comma"
+            else:
+                words = f"OroCommerce shows no product with the SKU {delta.sku}: {_PERMISSION}"
+            self._claim.settle([Outcome.rejected(message, words)])
+        return groups
+
+    def _readable(self) -> Iterator[_Entry]:
+        for message in list(self._claim.open.values()):
+            try:
+                yield message, Delta.model_validate(message.payload)
+            except ValidationError as error:
+                faults = "; ".join(
+                    f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+                    for fault in error.errors(include_url=False)
+                )
+                self._claim.settle(
+                    [Outcome.rejected(message, f"Nothing was sent, the payload is faulty: {faults}")]
+                )
+
+    def _write(self, by_level: dict[tuple[str, str], list[_Entry]]) -> None:
+        levels = levels_of_products(self._oro, (product_id for product_id, _ in by_level))
+        plans = [self._plan(level, entries, levels.get(level, [])) for level, entries in by_level.items()]
+        planned = [plan for plan in plans if plan is not None]
+        attempts = max((message.attempts for message in self._claim.open.values()), default=0)
+        alone = len(planned) == 1 or attempts >= self._worker.rules.attempts_alone
+        batched = self._worker.batches and not alone
+        if not planned:
+            return
+        self._recorded = recorded = level_writes.record(
+            self._worker.conn,
+            self._worker.claims.worker,
+            planned,
+            "batch" if batched else "single",
+            self._worker.rules.lease,
+        )
+        size = SYNC_RECORDS if batched else 1
+        for start in range(0, len(recorded), size):
+            writes = recorded[start : start + size]
+            if not self._worker.circuit.wait():
+                self._claim.take_back(recorded[start:], Outcome.released)
+                return
+            if batched:
+                self._batch(writes)
+            else:
+                self._claim.update(writes[0])
+
+    def _plan(
+        self, level: tuple[str, str], entries: list[_Entry], found: list[StockLevel]
+    ) -> PlannedWrite | None:
+        product_id, unit_code = level
+        if len(found) != 1:
+            words = f"{len(found)} levels of product {product_id} in the unit {unit_code}"
+            words = f"OroCommerce shows {words}: " + (
+                "to which of them the units belong cannot be told" if found else _PERMISSION
+            )
+            self._claim.settle(Outcome.rejected(message, words) for message, _ in entries)
+            return None
+        stock = found[0]
+        good: list[_Entry] = []
+        for message, delta in entries:
+            fault = stock.fault(delta.quantity)
+            if fault is None:
+                good.append((message, delta))
+            else:
+                self._claim.settle([Outcome.rejected(message, f"Nothing was sent: {fault}")])
+        if not good:
+            return None
+        return PlannedWrite(
+            level_id=stock.level_id,
+            product_id=product_id,
+            sku=stock.sku,
+            unit_code=unit_code,
+            quantity_before=stock.quantity,
+            quantity_target=stock.quantity + sum((delta.quantity for _, delta in good), Decimal(0)),
+            message_ids=[message.message_id for message, _ in good],
+        )
+
+    def _batch(self, writes: list[LevelWrite]) -> None:
+        request_id = self._claim.new_request()
+        try:
+            batch = self._oro.batch(LEVELS, levels_document(writes), request_id=request_id)
+        except Refused as error:
+            self._worker.circuit.succeeded()
+            self._after_refusal(writes, error)
+        except ApiError as error:
+            self._claim.unanswered(writes, error)
+        else:
+            self._worker.circuit.succeeded()
+            self._after_answer(writes, batch, request_id)
+
+    def _after_refusal(self, writes: list[LevelWrite], error: Refused) -> None:
+        """Nothing was written: the level that is named is refused, the others are planned anew."""
+        index = error.record_index
+        if index is not None and index < len(writes):
+            self._claim.refuse(writes.pop(index), words_of(error), error.request_id)
+            self._claim.take_back(writes, Outcome.released, error.request_id)
+            return
+        if isinstance(error, Forbidden | NotAllowed):
+            # Batches need a permission and an action of their own; single levels tell whether that was all.
+            self._worker.batches_off.set()
+            self._claim.take_back(writes, Outcome.released, error.request_id)
+            return
+        self._claim.take_back(writes, partial(self._worker.put_off, error=error), error.request_id)
+
+    def _after_answer(self, writes: list[LevelWrite], batch: Batch, request_id: str) -> None:
+        operation = batch.operation
+        if operation is not None and not operation.is_finished:
+            # No message consumer runs, or it is late: the next batch would take 25 s, too.
+            self._worker.batches_off.set()
+            with self._worker.conn.transaction():
+                level_writes.mark_queued(self._worker.conn, writes, operation.id)
+                for write in writes:
+                    queued = replace(write, operation_id=operation.id)
+                    self._claim.leave(queued, still_to_run(operation.id), request_id)
+            return
+        shown = {str(record["id"]): quantity(record) for record in batch.records}
+        written = [write for write in writes if shown.get(write.level_id) == write.quantity_target]
+        self._claim.confirm(written, request_id)
+        untold = [write for write in writes if write not in written]
+        if untold:
+            state = operation.status if operation else "answered with other quantities"
+            words = f"the batch was {state}"
+
+            def again(message: Message) -> Outcome:
+                delay = self._worker.rules.delay(message.attempts)
+                return Outcome.retry(message, words, delay, request_id)
+
+            self._claim.take_back(self._claim.judge(untold, words), again, request_id)

@@ -1,0 +1,41 @@
+"""Stock from the outbox into OroCommerce: units that were credited and are saleable, back on their levels."""
+
+from datetime import datetime
+from typing import Final
+
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services import sending
+from rebound_oro_pipeline.services.level_recovery import LevelRecovery
+from rebound_oro_pipeline.services.level_sender import LevelSender
+from rebound_oro_pipeline.services.sending import PushCounts, SendingRules, Worker
+
+KIND: Final = "oro_inventory_delta"
+
+
+def push_inventory_levels(
+    oro: OroClient,
+    database_url: str,
+    *,
+    run_id: str,
+    window: Window | None = None,
+    rules: SendingRules | None = None,
+    now: datetime | None = None,
+) -> PushCounts:
+    """Add the due deltas of the window to their levels, a level at a time in one write.
+
+    Writes in doubt are read first, whatever their window. `run_id` must be unique among living runs; `now`,
+    if ahead of the clock, makes due what falls due by then. The counts are of deltas, not of levels.
+    Raises the ApiErrors after which going on makes no sense: refused credentials, a missing permission.
+    """
+
+    def step(worker: Worker) -> bool:
+        recovered = LevelRecovery(oro, worker).step()
+        claimed = worker.claims.claim_keys(worker.conn, worker.rules.claim_limit)
+        if claimed:
+            LevelSender(oro, worker, claimed).send()
+        return recovered or bool(claimed)
+
+    return sending.run(
+        database_url, KIND, step, window=window, now=now, run_id=run_id, rules=rules or SendingRules()
+    )

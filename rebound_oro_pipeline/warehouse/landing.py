@@ -1,0 +1,139 @@
+"""Writes what the two systems said into landing.*: streamed in batches, and only what is new or changed.
+
+Each batch is one transaction, committed at its end unless the caller has one open. Of several versions of a
+document in one batch the last one counts; one that is known to be older than the stored one is passed over.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
+from datetime import datetime
+from typing import Any, Final, Literal, TypeVar
+
+import psycopg
+
+from rebound_oro_pipeline.contracts.faults import Fault
+from rebound_oro_pipeline.contracts.oro import LevelDocument, OrderDocument, ProductDocument
+from rebound_oro_pipeline.contracts.rebound import ReturnDocument
+from rebound_oro_pipeline.warehouse.landing_tables import FAULTS, LEVELS, ORDERS, PRODUCTS, RETURNS, Kind, Row
+from rebound_oro_pipeline.warehouse.statements import load
+
+Source = Literal["api", "webhook", "file"]
+T = TypeVar("T")
+
+BATCH_DOCUMENTS: Final = 2000
+"""Documents of a batch: enough to make its fixed cost small, few enough to bound memory and locks."""
+BATCH_CHARACTERS: Final = 32_000_000
+"""Text of a batch: where documents are large, fewer make one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """How many documents came, and what became of them: received = new + changed + unchanged + malformed.
+
+    `unchanged` counts what needed no write: the same as before, older than what is there, or followed by
+    another version in the same batch.
+    """
+
+    received: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    malformed: int = 0
+
+    def __add__(self, other: "Landed") -> "Landed":
+        return Landed(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+
+def land_returns(
+    conn: psycopg.Connection[Any],
+    items: Iterable[ReturnDocument | Fault],
+    *,
+    source: Source,
+    landed_by: str,
+    landed_at: datetime,
+) -> Landed:
+    """Land ReBound returns with their lines; `landed_at` is when they were read, `landed_by` the run."""
+    return _land(conn, items, RETURNS, (source, landed_at, landed_by))
+
+
+def land_orders(
+    conn: psycopg.Connection[Any],
+    items: Iterable[OrderDocument | Fault],
+    *,
+    source: Source,
+    landed_by: str,
+    landed_at: datetime,
+) -> Landed:
+    """Land OroCommerce orders with their lines, kit items and subtotals."""
+    return _land(conn, items, ORDERS, (source, landed_at, landed_by))
+
+
+def land_products(
+    conn: psycopg.Connection[Any],
+    items: Iterable[ProductDocument | Fault],
+    *,
+    source: Source,
+    landed_by: str,
+    landed_at: datetime,
+) -> Landed:
+    """Land OroCommerce products with their units."""
+    return _land(conn, items, PRODUCTS, (source, landed_at, landed_by))
+
+
+def land_levels(
+    conn: psycopg.Connection[Any],
+    items: Iterable[LevelDocument | Fault],
+    *,
+    source: Source,
+    landed_by: str,
+    landed_at: datetime,
+) -> Landed:
+    """Land a snapshot of stock levels; those that are not in it stay as they were."""
+    return _land(conn, items, LEVELS, (source, landed_at, landed_by))
+
+
+def _land(conn: psycopg.Connection[Any], items: Iterable[T | Fault], kind: Kind, stamp: Row) -> Landed:
+    landed = Landed()
+    for batch in _batches(items):
+        with conn.transaction(), conn.cursor() as cursor:
+            landed += _land_batch(cursor, batch, kind, stamp)
+    return landed
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    batch: list[T] = []
+    characters = 0
+    for item in items:
+        batch.append(item)
+        characters += len(getattr(item, "document", ""))
+        if len(batch) == BATCH_DOCUMENTS or characters >= BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _land_batch(cursor: psycopg.Cursor[Any], batch: list[T | Fault], kind: Kind, stamp: Row) -> Landed:
+    statements = load("landing")
+    documents: dict[str, T] = {}
+    faults: dict[str, Fault] = {}
+    for item in batch:
+        if isinstance(item, Fault):
+            faults[item.document_key] = item
+        else:
+            documents[kind.identify(item)] = item
+            faults.pop(kind.identify(item), None)
+    outcomes: dict[str, int] = {}
+    if documents:
+        cursor.execute(statements[f"prepare_{kind.name}"])
+        for table in kind.tables:
+            table.fill(cursor, documents.values(), stamp)
+        cursor.execute(statements[f"settle_{kind.name}"])
+        outcomes = dict(cursor.execute(statements[f"outcomes_of_{kind.name}"]).fetchall())
+    if faults:
+        cursor.execute(statements["prepare_faults"])
+        FAULTS.fill(cursor, faults.values(), stamp)
+        cursor.execute(statements["settle_faults"])
+    malformed = sum(isinstance(item, Fault) for item in batch)
+    new, changed = outcomes.get("new", 0), outcomes.get("changed", 0)
+    return Landed(len(batch), new, changed, len(batch) - malformed - new - changed, malformed)

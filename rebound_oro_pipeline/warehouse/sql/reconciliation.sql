@@ -1,0 +1,106 @@
+-- Statements of services/reconcile_*.py.
+
+-- name: decided_notes
+select
+    credit_note_number,
+    order_id
+from ledger.credit_notes
+where registered_at >= %(window_start)s::timestamptz and registered_at < %(window_end)s::timestamptz;
+
+-- name: forget_notes
+delete from reconciliation.oro_credit_notes
+where %(credit_note_numbers)s::text [] is null or credit_note_number = any(%(credit_note_numbers)s::text []);
+
+-- name: keep_notes
+insert into reconciliation.oro_credit_notes (
+    credit_note_number,
+    remote_id,
+    order_id,
+    currency,
+    net_amount,
+    discount_amount,
+    tax_amount,
+    shipping_amount,
+    shipping_tax_amount,
+    fee_amount,
+    total_amount,
+    line_count,
+    line_quantity,
+    line_total_amount,
+    read_at
+)
+select
+    credit_note_number,
+    remote_id,
+    order_id,
+    currency,
+    net_amount,
+    discount_amount,
+    tax_amount,
+    shipping_amount,
+    shipping_tax_amount,
+    fee_amount,
+    total_amount,
+    line_count,
+    line_quantity,
+    line_total_amount,
+    statement_timestamp()
+from jsonb_to_recordset(%(notes)s::jsonb) as held (
+    credit_note_number text,
+    remote_id text,
+    order_id text,
+    currency text,
+    net_amount numeric,
+    discount_amount numeric,
+    tax_amount numeric,
+    shipping_amount numeric,
+    shipping_tax_amount numeric,
+    fee_amount numeric,
+    total_amount numeric,
+    line_count integer,
+    line_quantity numeric,
+    line_total_amount numeric
+);
+
+-- name: note_findings
+select
+    finding,
+    count(*)
+from reconciliation.credit_notes
+where
+    (registered_at >= %(window_start)s::timestamptz and registered_at < %(window_end)s::timestamptz)
+    or (registered_at is null and %(everything)s)
+group by finding;
+
+-- name: written_levels
+select distinct level_id
+from outbox.level_writes
+order by level_id;
+
+-- name: keep_levels
+with shown as (
+    select
+        level_id,
+        quantity
+    from jsonb_to_recordset(%(levels)s::jsonb) as shown (level_id text, quantity numeric)
+),
+
+gone as (
+    delete from reconciliation.oro_inventory_levels
+    where level_id not in (select shown.level_id from shown)
+)
+
+insert into reconciliation.oro_inventory_levels (level_id, quantity, read_at)
+select
+    level_id,
+    quantity,
+    statement_timestamp()
+from shown
+on conflict (level_id) do update set quantity = excluded.quantity, read_at = excluded.read_at;
+
+-- name: inventory_findings
+select
+    finding,
+    count(*)
+from reconciliation.inventory
+group by finding;

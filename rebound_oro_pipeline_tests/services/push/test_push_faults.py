@@ -1,0 +1,248 @@
+"""Credit notes arrive once although connections break, the shop is busy, and workers die."""
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from rebound_oro_pipeline.clients.errors import AuthenticationError
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
+from rebound_oro_pipeline.services.sending import PushCounts, SendingRules
+from rebound_oro_pipeline.warehouse import outbox
+from rebound_oro_pipeline_tests.services.push.shop_at_work import (
+    AT_ONCE,
+    ONE_TRY,
+    Network,
+    Shop,
+    answer,
+    cut,
+    error,
+    lost,
+    open_shop,
+    put_note,
+    states,
+)
+
+Box = psycopg.Connection[Any]
+BATCH = ("PATCH", "/reboundcreditnotes")
+SINGLE = ("POST", "/reboundcreditnotes")
+READ = ("GET", "/reboundcreditnotes")
+
+
+class Killed(BaseException):
+    """Ends a worker between two statements, as a kill would."""
+
+
+def kill(_: httpx.Request) -> None:
+    raise Killed
+
+
+def put_notes(box: Box, shop: Shop, count: int) -> list[str]:
+    numbers = [f"CN-{number:03}" for number in range(count)]
+    for number in numbers:
+        put_note(box, number, shop.order_id)
+    return numbers
+
+
+@pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
+@pytest.mark.parametrize("requests", [SINGLE, BATCH], ids=["POST", "PATCH"])
+def test_an_answer_lost_after_the_write_is_found_by_reading(
+    requests: tuple[str, str], count: int, shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    numbers = put_notes(box, shop, count)
+    shop.network.after(*requests, lost)
+    counts = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (counts.confirmed, counts.write_requests, shop.notes()) == (count, 1, numbers)
+
+
+@pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
+def test_a_connection_cut_before_the_write_leads_to_a_second_try(
+    count: int, shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    numbers = put_notes(box, shop, count)
+    shop.network.before(*SINGLE, cut)
+    shop.network.before(*BATCH, cut)
+    counts = push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert (counts.confirmed, counts.write_requests, shop.notes()) == (count, 2, numbers)
+
+
+def test_a_server_error_after_the_write_is_found_by_reading(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_notes(box, shop, 1)
+    shop.network.after(*SINGLE, lost)
+    counts = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (counts.confirmed, len(shop.notes())) == (1, 1)
+
+
+def test_what_cannot_be_read_back_stays_unknown_and_is_read_before_it_is_sent_again(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    numbers = put_notes(box, shop, 3)
+    shop.network.before(*READ, answer(503), times=2)
+    first = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (first.unknown, shop.notes()) == (3, numbers)
+    box.execute("update outbox.messages set next_attempt_at = now()")
+    second = push_credit_notes(oro, database_url, run_id="2", rules=ONE_TRY)
+    assert (second.confirmed, second.write_requests) == (3, 0)
+
+
+@pytest.mark.parametrize("moment", ["before the write", "after the write", "before reading back"])
+@pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
+def test_a_worker_killed_at_any_moment_leaves_nothing_twice_and_nothing_behind(
+    count: int, moment: str, shop: Shop, box: Box, database_url: str
+) -> None:
+    """A plain second run, at once: the dead worker's claims have ended with its session."""
+    numbers = put_notes(box, shop, count)
+    dying = Network()
+    for method, path in (SINGLE, BATCH):
+        if moment == "before the write":
+            dying.before(method, path, kill)
+        elif moment == "after the write":
+            dying.after(method, path, kill)
+    if moment == "before reading back":
+        dying.before(*READ, kill)
+    settle = outbox.Claimant.settle
+    with pytest.MonkeyPatch.context() as patch, shop.client(network=dying) as oro:
+        patch.setattr(outbox.Claimant, "settle", lambda *_: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert outbox.Claimant.settle is settle
+    assert set(states(box).values()) == {"sending"}
+    with shop.client() as oro:
+        counts = push_credit_notes(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert (counts.confirmed, counts.remaining, shop.notes()) == (count, 0, numbers)
+
+
+def test_a_busy_shop_is_left_alone_for_as_long_as_it_asks(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_notes(box, shop, 2)
+    shop.network.before(*BATCH, answer(429, **{"Retry-After": "120"}))
+    counts = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (counts.confirmed, counts.put_off, counts.to_be_continued) == (0, 2, True)
+    assert counts.next_attempt_at is not None
+    assert 115 < (counts.next_attempt_at - datetime.now(UTC)).total_seconds() < 430
+    assert "429" in (counts.stopped_by or "")
+    again = push_credit_notes(oro, database_url, run_id="2", rules=ONE_TRY)
+    assert (again.write_requests, again.remaining) == (0, 2)
+    assert shop.network.count(*BATCH) == 1
+
+
+def test_a_short_retry_after_is_waited_for_within_the_run(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    numbers = put_notes(box, shop, 2)
+    shop.network.before(*BATCH, answer(429, **{"Retry-After": "1"}))
+    began = datetime.now(UTC)
+    counts = push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert (counts.confirmed, shop.notes()) == (2, numbers)
+    assert (datetime.now(UTC) - began).total_seconds() >= 1
+
+
+def test_repeated_failure_opens_the_circuit_and_the_run_ends_as_to_be_continued(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    numbers = put_notes(box, shop, 20)
+    rules = SendingRules(
+        mode="single", first_delay=0.0, longest_delay=0.0, workers=1, failures_before_break=3
+    )
+    shop.network.before(*SINGLE, answer(503), times=3)
+    first = push_credit_notes(oro, database_url, run_id="1", rules=rules)
+    assert (first.confirmed, first.remaining, first.write_requests) == (0, 20, 3)
+    assert first.stopped_by is not None
+    assert first.next_attempt_at is not None
+    assert first.next_attempt_at > datetime.now(UTC)
+    second = push_credit_notes(oro, database_url, run_id="2", rules=rules)
+    assert (second.write_requests, second.stopped_by) == (0, "the circuit is open")
+    box.execute("update outbox.circuits set open_until = now()")
+    third = push_credit_notes(oro, database_url, run_id="3", rules=rules)
+    assert (third.confirmed, third.remaining, shop.notes()) == (20, 0, numbers)
+    assert box.execute("select count(*) from outbox.circuits").fetchone() == (0,)
+
+
+def test_an_expired_token_is_renewed_and_nothing_is_lost(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    numbers = put_notes(box, shop, 3)
+    shop.network.before(*BATCH, lambda _: shop.store.expire_tokens())
+    counts = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (counts.confirmed, shop.notes()) == (3, numbers)
+    assert shop.network.count("POST", "/oauth2-token") == 2
+
+
+def test_refused_credentials_stop_the_run_and_leave_the_notes_to_the_next(
+    shop: Shop, box: Box, database_url: str
+) -> None:
+    put_notes(box, shop, 3)
+    with shop.client("unknown") as oro, pytest.raises(AuthenticationError):
+        push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    with shop.client() as oro:
+        counts = push_credit_notes(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert (counts.confirmed, counts.remaining) == (3, 0)
+
+
+def test_two_processes_at_once_send_every_note_once(shop: Shop, box: Box, database_url: str) -> None:
+    numbers = put_notes(box, shop, 120)
+    rules = SendingRules(claim_limit=20, workers=2, first_delay=0.0, longest_delay=0.0)
+    results: list[PushCounts] = []
+
+    def push(name: str) -> None:
+        with shop.client(network=Network()) as oro:
+            results.append(push_credit_notes(oro, database_url, run_id=name, rules=rules))
+
+    processes = [threading.Thread(target=push, args=(name,)) for name in ("one", "two")]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert shop.notes() == numbers
+    assert sum(result.confirmed for result in results) == 120
+    assert set(states(box).values()) == {"confirmed"}
+
+
+def test_two_processes_that_race_for_the_same_note_create_one(
+    tmp_path: Path, shop: Shop, box: Box, database_url: str
+) -> None:
+    """A worker that hangs beyond its lease: its note is sent by another one, and then by itself."""
+    put_note(box, "A", shop.order_id)
+
+    def overtake(_: httpx.Request) -> None:
+        box.execute("update outbox.messages set claimed_until = now() - interval '1 s'")
+        with shop.client(network=Network()) as other:
+            push_credit_notes(other, database_url, run_id="2", rules=AT_ONCE)
+
+    shop.network.before(*SINGLE, overtake)
+    with shop.client() as oro:
+        counts = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (counts.confirmed, counts.rejected, shop.notes()) == (0, 0, ["A"])
+    assert states(box) == {"A": "confirmed"}
+
+
+def test_secrets_and_tokens_are_in_no_row_of_the_outbox(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_notes(box, shop, 2)
+    shop.network.before(*BATCH, answer(500))
+    push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    rows = box.execute(
+        "select m::text from outbox.messages m union all select a::text from outbox.audit_log a"
+    ).fetchall()
+    text = "\n".join(row for (row,) in rows)
+    assert "500" in error(box, "CN-000")
+    assert "secret" not in text
+    assert "Bearer" not in text
+
+
+def test_expired_tokens_of_a_short_life_do_no_harm(tmp_path: Path, box: Box, database_url: str) -> None:
+    (tmp_path / "short").mkdir()
+    with open_shop(tmp_path / "short", token_expires_in=1) as shop, shop.client() as oro:
+        numbers = put_notes(box, shop, 60)
+        rules = SendingRules(mode="single", workers=2, claim_limit=30)
+        counts = push_credit_notes(oro, database_url, run_id="1", rules=rules)
+        assert (counts.confirmed, shop.notes()) == (60, numbers)

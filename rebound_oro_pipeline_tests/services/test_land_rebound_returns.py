@@ -1,0 +1,211 @@
+"""ReBound's returns are found by day, read one by one, and read again while they are open."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+import psycopg
+import pytest
+import stamina
+
+from rebound_oro_pipeline.clients.errors import AuthenticationError, ServerError
+from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.land_rebound_returns import land_open_returns, land_rebound_returns
+from rebound_oro_pipeline.warehouse.landing import Landed
+
+MAPPING = default_mapping()
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DAY = Window.day(date(2026, 11, 3))
+
+
+class Hub:
+    """Answers the two calls of the legacy API that landing makes, from `documents` by id."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, dict[str, Any]] = {}
+        self.listed: dict[str, list[str]] = {}
+        self.searches: list[tuple[str, str]] = []
+        self.gets: list[str] = []
+        self.error: dict[str, Any] | None = None
+
+    def add(self, return_id: str, day: str = "2026/11/03", **values: Any) -> None:
+        item = {"sku_code": "SKU-1", "quantity": "2"}
+        self.documents[return_id] = {"id": return_id, "date_added": day, "item": [item], **values}
+        self.listed.setdefault(day, []).append(return_id)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        wanted = json.loads(parse_qs(request.content.decode())["request"][0])
+        if self.error is not None:
+            return httpx.Response(200, json={"error": self.error})
+        if request.url.path == "/api/returns/search/json":
+            first, last = wanted["filter"]["date_from"], wanted["filter"]["date_to"]
+            self.searches.append((first, last))
+            ids = [each for day, listed in self.listed.items() if first <= day <= last for each in listed]
+            found: dict[str, Any] = {"success": {"id": ids}} if ids else {"error": {"code": "empty"}}
+            return httpx.Response(200, json=found)
+        return_id = wanted["return"]["id"]
+        self.gets.append(return_id)
+        if return_id not in self.documents:
+            return httpx.Response(200, json={"error": {"code": "return_gone", "message": ["No such return"]}})
+        return httpx.Response(200, json={"success": self.documents[return_id]})
+
+
+@pytest.fixture
+def hub() -> Hub:
+    return Hub()
+
+
+@pytest.fixture
+def rebound(hub: Hub) -> Iterator[ReboundClient]:
+    with (
+        stamina.set_testing(testing=True),
+        ReboundClient("https://rebound.example", "shop", "key", transport=httpx.MockTransport(hub)) as client,
+    ):
+        yield client
+
+
+def land(
+    rebound: ReboundClient, conn: psycopg.Connection, window: Window = DAY, now: datetime = NOW
+) -> Landed:
+    return land_rebound_returns(rebound, conn, window, MAPPING, now=now, run_id="run-1")
+
+
+def statuses(conn: psycopg.Connection) -> dict[str, str | None]:
+    return dict(conn.execute("select return_id, status from landing.rebound_returns").fetchall())
+
+
+def test_the_returns_of_a_day_land(hub: Hub, rebound: ReboundClient, conn: psycopg.Connection) -> None:
+    for number in range(30):
+        hub.add(f"R{number}")
+    assert land(rebound, conn) == Landed(received=30, new=30)
+    assert hub.searches == [("2026/11/03", "2026/11/03")]
+    assert sorted(hub.gets) == sorted(hub.documents)
+    assert conn.execute(
+        "select distinct source, landed_by, landed_at from landing.rebound_returns"
+    ).fetchall() == [("api", "run-1", NOW)]
+
+
+def test_a_day_without_returns_is_no_error(rebound: ReboundClient, conn: psycopg.Connection) -> None:
+    """ReBound says so with an error code of its own."""
+    assert land(rebound, conn) == Landed()
+
+
+def test_a_long_window_is_searched_week_by_week(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    hub.add("R1", "2026/11/01")
+    hub.add("R2", "2026/11/20")
+    assert land(rebound, conn, Window.days(date(2026, 11, 1), date(2026, 11, 20))).new == 2
+    assert hub.searches == [
+        ("2026/11/01", "2026/11/07"),
+        ("2026/11/08", "2026/11/14"),
+        ("2026/11/15", "2026/11/20"),
+    ]
+
+
+def test_a_document_that_names_another_day_lands_anyway(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    """What ReBound gives is not thrown away; the day it belongs to is decided by its document."""
+    hub.add("R1")
+    hub.documents["R1"]["date_added"] = "2026-10-30 08:00:00"
+    assert land(rebound, conn).new == 1
+
+
+def test_landing_twice_lands_once(hub: Hub, rebound: ReboundClient, conn: psycopg.Connection) -> None:
+    hub.add("R1")
+    assert land(rebound, conn).new == 1
+    assert land(rebound, conn, now=NOW + timedelta(hours=1)) == Landed(received=1, unchanged=1)
+
+
+def test_a_document_that_cannot_be_read_does_not_stop_the_others(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    for return_id in ("R1", "R2", "R3"):
+        hub.add(return_id)
+    hub.documents["R2"]["date_added"] = "soon"
+    assert land(rebound, conn) == Landed(received=3, new=2, malformed=1)
+
+
+def test_a_document_that_is_refused_does_not_stop_the_others(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    hub.add("R1")
+    hub.add("R2")
+    del hub.documents["R1"]
+    assert land(rebound, conn) == Landed(received=2, new=1, malformed=1)
+    (fault,) = conn.execute("select document_id, fault from landing.malformed_documents").fetchall()
+    assert fault[0] == "R1"
+    assert "No such return" in fault[1]
+
+
+def test_refused_credentials_end_it_at_once(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    """Trying again with them would block the address."""
+    hub.error = {"code": "access_denied", "message": ["Wrong"]}
+    with pytest.raises(AuthenticationError):
+        land(rebound, conn)
+
+
+def test_a_system_that_fails_ends_it(hub: Hub, rebound: ReboundClient, conn: psycopg.Connection) -> None:
+    hub.error = {"code": "internal", "message": ["Out of order"]}
+    with pytest.raises(ServerError):
+        land(rebound, conn)
+
+
+def test_open_returns_of_the_last_month_are_read_again(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    """ReBound announces no update."""
+    for return_id, day, status in (
+        ("MOVED", "2026/11/03", "in_network"),
+        ("SAME", "2026/11/03", "processed"),
+        ("STRANGE", "2026/11/03", "lost_in_space"),
+        ("DONE", "2026/11/03", "delivered"),
+        ("WITHDRAWN", "2026/11/03", "Cancelled "),
+        ("OLD", "2026/10/01", "in_network"),
+    ):
+        hub.add(return_id, day, current_tracking_status=status)
+    land(rebound, conn, Window.days(date(2026, 10, 1), date(2026, 11, 3)))
+    hub.gets.clear()
+    for document in hub.documents.values():
+        if document["id"] != "SAME":
+            document["current_tracking_status"] = "at_hub"
+    later = NOW + timedelta(hours=1)
+    landed = land_open_returns(rebound, conn, MAPPING, now=later, run_id="run-2")
+    assert landed == Landed(received=3, changed=2, unchanged=1)
+    assert sorted(hub.gets) == ["MOVED", "SAME", "STRANGE"]
+    assert statuses(conn) == {
+        "MOVED": "at_hub",
+        "SAME": "processed",
+        "STRANGE": "at_hub",
+        "DONE": "delivered",
+        "WITHDRAWN": "cancelled",
+        "OLD": "in_network",
+    }
+
+
+def test_no_transaction_stays_open_while_answers_are_awaited(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    """An idle transaction would hold back vacuum for as long as ReBound takes."""
+    hub.add("R1")
+    land(rebound, conn)
+    seen: list[Any] = []
+    answered = hub.__call__
+
+    def watching(request: httpx.Request) -> httpx.Response:
+        seen.append(conn.info.transaction_status)
+        return answered(request)
+
+    with ReboundClient(
+        "https://rebound.example", "shop", "key", transport=httpx.MockTransport(watching)
+    ) as client:
+        land_open_returns(client, conn, MAPPING, now=NOW, run_id="run-2")
+    assert seen == [psycopg.pq.TransactionStatus.IDLE]
