@@ -26,6 +26,7 @@ def prepare_home(settings: Settings) -> Path:
     if not configuration.exists() or configuration.read_text(encoding="utf-8") != text:
         configuration.write_text(text, encoding="utf-8")
     os.environ["DAGSTER_HOME"] = str(home)
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")
     os.environ[STORAGE_URL] = wiring.dagster_storage_url(settings)
     return home
 
@@ -35,6 +36,8 @@ def local_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Open the instance whose storage lies in the same PostgreSQL as the data."""
     prepare_home(settings)
     with dg.DagsterInstance.get() as instance:
+        # Dagster connects anew for every event it stores; a process that runs jobs itself keeps its connections.
+        instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3600, max_overflow=4)
         yield instance
 
 
@@ -44,4 +47,6 @@ def execute(
     """Run a job in this process; `days` are the first and last partition of a range, run as one."""
     job = defs.resolve_job_def(job_name)
     tags = {RANGE_START_TAG: days[0], RANGE_END_TAG: days[1]} if days else {}
-    return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+    # The event log keeps everything; the terminal is for what went wrong.
+    quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+    return job.execute_in_process(instance=instance, tags=tags, run_config=quiet, raise_on_error=False)

@@ -28,7 +28,7 @@ def key_of(relation: str) -> dg.AssetKey:
     return dg.AssetKey(relation.split("."))
 
 
-def spec_of(model: Model) -> dg.AssetSpec:
+def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition) -> dg.AssetSpec:
     """Return the asset of a model: its description, columns, dependencies and owner come from the SQL file."""
     return dg.AssetSpec(
         key_of(model.relation),
@@ -38,6 +38,8 @@ def spec_of(model: Model) -> dg.AssetSpec:
         owners=[f"team:{model.owner}"] if model.owner else None,
         kinds={"postgres", "sql", "view" if model.materialized == "view" else "table"},
         code_version=model.code_version,
+        # Staging is a view of everything, and the working sets hold the last decision only.
+        partitions_def=partitions if model.window or model.materialized == "append" else None,
         metadata={
             "dagster/table_name": model.relation,
             "dagster/column_schema": dg.TableSchema(
@@ -64,9 +66,8 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
 
     @dg.multi_asset(
         name="decide",
-        specs=[spec_of(model) for model in models.values()],
+        specs=[spec_of(model, partitions) for model in models.values()],
         check_specs=[check_spec(check) for check in checks],
-        partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def decide_window(

@@ -21,7 +21,9 @@ Kind = Literal["429", "500", "503", "slow", "cut", "lost"]
 System = Literal["oro", "rebound"]
 _PAGE = b"<html><body><h1>%s</h1></body></html>"
 _WORDS = {"429": "Too Many Requests", "500": "Internal Server Error", "503": "Service Unavailable"}
-_transports: dict[tuple[str, int], asyncio.BaseTransport] = {}
+_Ends = tuple[tuple[str, int], tuple[str, int]]
+_transports: dict[_Ends, asyncio.BaseTransport] = {}
+"""Open connections by their two ends: the client's address, the server's."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Faults:
     def order(self, wanted: Mapping[str, Any]) -> Fault:
         """Order a fault from JSON; raises ValueError naming what is wrong."""
         try:
-            fault = Fault(**wanted)
+            fault = Fault(**{**wanted, "kind": str(wanted.get("kind"))})
         except TypeError as error:
             raise ValueError(f"not a fault: {error}") from None
         with self._lock:
@@ -116,14 +118,14 @@ class CuttableProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type] # uv
     """uvicorn's HTTP protocol that remembers its transport, so that a connection can be cut."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember the connection by its peer."""
-        _transports[transport.get_extra_info("peername")] = transport
+        """Remember the connection by its ends."""
+        self._ends: _Ends = (transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
+        _transports[self._ends] = transport
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        for peer in [peer for peer, known in _transports.items() if known is self.transport]:
-            del _transports[peer]
+        _transports.pop(self._ends, None)
         super().connection_lost(exc)
 
 
@@ -158,7 +160,7 @@ async def _swallow(message: Message) -> None:
 
 async def _cut(scope: Scope, receive: Receive) -> None:
     """Close the connection of a request at once and wait until the server has noticed."""
-    transport = _transports.get(tuple(scope["client"]))
+    transport = _transports.get((tuple(scope["client"]), tuple(scope["server"])))
     if isinstance(transport, asyncio.WriteTransport):
         transport.abort()
     while (await receive())["type"] != "http.disconnect":

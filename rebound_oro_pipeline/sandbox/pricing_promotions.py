@@ -111,7 +111,11 @@ def _line_discount(promotion: LinePromotion | None, line: PromotableLine) -> Dec
 
 
 def _spread(discount: Decimal, base: Decimal, rows: list[Decimal], promotable: Sequence[bool]) -> None:
-    """Take the discount off the rows in proportion, two decimals each; the last one takes the rest."""
+    """Take the discount off the rows in proportion, two decimals each; the last one takes the rest.
+
+    Free-form lines take no share but count in the base, so that the last row takes theirs: as in Oro's sources,
+    not recorded.
+    """
     numbers = [number for number, allowed in enumerate(promotable) if allowed]
     if not numbers or not base:
         return

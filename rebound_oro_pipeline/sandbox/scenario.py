@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rebound_oro_pipeline.sandbox.oro.profiles import PROFILES
 from rebound_oro_pipeline.sandbox.rebound.records import ReturnRecord
 from rebound_oro_pipeline.sandbox.scenario_catalogue import Catalogue, build_catalogue
 from rebound_oro_pipeline.sandbox.scenario_lifecycle import LONGEST_UNTIL_PROCESSED
@@ -130,7 +131,11 @@ class _Assignment:
 
     def assign(self) -> tuple[list[_Slot], dict[int, Need]]:
         """Return the returns by time, and what is asked of which order."""
-        drawn = situations(self._rng, self._settings.returns)
+        shown = PROFILES[self._settings.profile].external_id
+        drawn = [
+            situation if shown or situation is not Situation.BY_EXTERNAL_ID else Situation.ORDINARY
+            for situation in situations(self._rng, self._settings.returns)
+        ]
         times = sorted(((self._registered_at(each), number) for number, each in enumerate(drawn)))
         slots: list[_Slot] = []
         needs: dict[int, Need] = {}

@@ -19,6 +19,7 @@ LONGEST_UNTIL_PROCESSED = timedelta(hours=36 + 72 + 48)
 """After so long a return that goes its ordinary way is processed."""
 CARRIER = "UPS"
 _HALF = Decimal("0.5")
+_COUNTED_TWICE = (Situation.RECEIVED_LATER, Situation.RECEIVED_CORRECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ def lifecycle(
         statuses=statuses,
         inspected_at=inspected,
         changed_at=changed,
-        silent=rng.random() < 0.15 and situation is not Situation.RECEIVED_CORRECTED,
+        silent=rng.random() < 0.15 and situation not in _COUNTED_TWICE,
     )
 
 

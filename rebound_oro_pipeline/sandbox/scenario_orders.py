@@ -20,7 +20,7 @@ from rebound_oro_pipeline.sandbox.pricing import (
 )
 from rebound_oro_pipeline.sandbox.pricing_taxes import money
 from rebound_oro_pipeline.sandbox.scenario_catalogue import Catalogue, Customer
-from rebound_oro_pipeline.sandbox.scenario_lines import Feature, LinePlanner, PlannedLine
+from rebound_oro_pipeline.sandbox.scenario_lines import Feature, LinePlanner, PlannedLine, may_buy_free_form
 from rebound_oro_pipeline.sandbox.scenario_shares import ORDER_STATES, OrderState, pick
 from rebound_oro_pipeline.sandbox.scenario_websites import STANDARD
 
@@ -114,6 +114,8 @@ class OrderPlanner:
                 for number, customer in enumerate(customers)
                 if customer.website.code == "gb" and not customer.exempt
             )
+        if feature is Feature.FREE_FORM:
+            return rng.choice([n for n, customer in enumerate(customers) if may_buy_free_form(customer)])
         return rng.randrange(len(customers))
 
     def _price(

@@ -27,7 +27,7 @@ WORKERS: Final = 8
 LOOKBACK_DAYS: Final = 30
 """How long an open return is read again."""
 CLOSED_STATUSES: Final = frozenset({"delivered", "cancelled"})
-"""Statuses after which a return is not read again."""
+"""Statuses after which a return is not read again, unless it had a fault."""
 
 
 def land_rebound_returns(
@@ -63,7 +63,7 @@ def land_open_returns(
     lookback_days: int = LOOKBACK_DAYS,
     workers: int = WORKERS,
 ) -> Landed:
-    """Read again, by id, the landed returns of the last days that are still open."""
+    """Read again, by id, the returns of the last days that are still open, or that had a fault."""
     since = now - timedelta(days=lookback_days)
     ids = open_returns(conn, registered_since=since, closed=CLOSED_STATUSES)
     conn.commit()

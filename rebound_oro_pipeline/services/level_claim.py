@@ -29,6 +29,8 @@ class LevelClaim:
     def settle(self, outcomes: Iterable[Outcome], verdicts: Sequence[Verdict] = ()) -> None:
         """Write outcomes of deltas and verdicts on their writes."""
         ended = list(outcomes)
+        if not ended and not verdicts:
+            return
         with self.worker.conn.transaction():
             level_writes.finish(self.worker.conn, self.worker.claims.worker, verdicts)
             self.worker.settle(ended)

@@ -41,7 +41,7 @@ from rebound_oro_pipeline.warehouse.postmaster import (
     lock_file,
     release_abandoned_lock,
 )
-from rebound_oro_pipeline.warehouse.server_account import Account, account_for
+from rebound_oro_pipeline.warehouse.server_account import Account, account_for, owner_of
 
 _START_SECONDS: Final = 120
 _RECOVERY_SECONDS: Final = 45
@@ -107,23 +107,23 @@ class EmbeddedPostgres:
 
     def stop(self) -> bool:
         """Stop the server: sessions end, what was committed stays. Return whether it was running."""
-        if not self.home.exists():
+        if owner_of(self.home) is None:
             return False
         with self._locked():
             return self._stop()
 
     def remove(self) -> None:
         """Stop the server and delete its files, with everything in its databases."""
-        if self.home.exists():
+        if owner_of(self.home) is not None:
             with self._locked():
                 self._stop()
                 server_place.remove_folder(self.home)
 
     def status(self) -> ServerStatus:
         """Return the state of the server, without waiting for anybody."""
-        if not self._data.exists():
+        if owner_of(self._data) is None:
             return ServerStatus("absent", None, None, None, self._data, self._log_file)
-        account_for(self._data)  # refuses, with a sentence, where the files are closed to us
+        account_for(self._data)  # refuses another user, to whom the files are closed
         pid = live_postmaster(self._data)
         return ServerStatus(
             state="running" if pid else "crashed" if lock_file(self._data).exists() else "stopped",
@@ -247,7 +247,8 @@ class EmbeddedPostgres:
             file = path.open("a")
         except OSError as error:
             raise EmbeddedPostgresError(
-                f"{path} cannot be written ({error.strerror}). Choose a folder with REBOUND_ORO_HOME."
+                f"{path} cannot be written ({error.strerror}). Work as its owner, or choose another folder "
+                "with REBOUND_ORO_HOME."
             ) from error
         with file:
             while True:

@@ -42,7 +42,7 @@ def references_to_ask(
 def open_returns(
     conn: psycopg.Connection[Any], *, registered_since: datetime, closed: Collection[str]
 ) -> list[str]:
-    """List the ids of returns registered since then whose status is not one of the closed ones."""
+    """List the ids of returns registered since then that are not closed, or that hold a fault."""
     parameters = {"registered_since": registered_since, "closed": list(closed)}
     return [return_id for (return_id,) in conn.execute(load("landed")["open_returns"], parameters)]
 

@@ -4,17 +4,18 @@ Each batch is one transaction, committed at its end unless the caller has one op
 document in one batch the last one counts; one that is known to be older than the stored one is passed over.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, TypeVar
 
 import psycopg
+from psycopg import sql
 
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import LevelDocument, OrderDocument, ProductDocument
 from rebound_oro_pipeline.contracts.rebound import ReturnDocument
-from rebound_oro_pipeline.warehouse.landing_tables import FAULTS, LEVELS, ORDERS, PRODUCTS, RETURNS, Kind, Row
+from rebound_oro_pipeline.warehouse.landing_tables import FAULTS, LEVELS, ORDERS, PRODUCTS, RETURNS, Kind
 from rebound_oro_pipeline.warehouse.statements import load
 
 Source = Literal["api", "webhook", "file"]
@@ -53,7 +54,7 @@ def land_returns(
     landed_at: datetime,
 ) -> Landed:
     """Land ReBound returns with their lines; `landed_at` is when they were read, `landed_by` the run."""
-    return _land(conn, items, RETURNS, (source, landed_at, landed_by))
+    return _land(conn, items, RETURNS, _stamp(source, landed_at, landed_by))
 
 
 def land_orders(
@@ -65,7 +66,7 @@ def land_orders(
     landed_at: datetime,
 ) -> Landed:
     """Land OroCommerce orders with their lines, kit items and subtotals."""
-    return _land(conn, items, ORDERS, (source, landed_at, landed_by))
+    return _land(conn, items, ORDERS, _stamp(source, landed_at, landed_by))
 
 
 def land_products(
@@ -77,7 +78,7 @@ def land_products(
     landed_at: datetime,
 ) -> Landed:
     """Land OroCommerce products with their units."""
-    return _land(conn, items, PRODUCTS, (source, landed_at, landed_by))
+    return _land(conn, items, PRODUCTS, _stamp(source, landed_at, landed_by))
 
 
 def land_levels(
@@ -89,10 +90,16 @@ def land_levels(
     landed_at: datetime,
 ) -> Landed:
     """Land a snapshot of stock levels; those that are not in it stay as they were."""
-    return _land(conn, items, LEVELS, (source, landed_at, landed_by))
+    return _land(conn, items, LEVELS, _stamp(source, landed_at, landed_by))
 
 
-def _land(conn: psycopg.Connection[Any], items: Iterable[T | Fault], kind: Kind, stamp: Row) -> Landed:
+def _stamp(source: Source, landed_at: datetime, landed_by: str) -> dict[str, Any]:
+    return {"source": source, "landed_at": landed_at, "landed_by": landed_by}
+
+
+def _land(
+    conn: psycopg.Connection[Any], items: Iterable[T | Fault], kind: Kind, stamp: dict[str, Any]
+) -> Landed:
     landed = Landed()
     for batch in _batches(items):
         with conn.transaction(), conn.cursor() as cursor:
@@ -113,27 +120,54 @@ def _batches(items: Iterable[T]) -> Iterator[list[T]]:
         yield batch
 
 
-def _land_batch(cursor: psycopg.Cursor[Any], batch: list[T | Fault], kind: Kind, stamp: Row) -> Landed:
-    statements = load("landing")
+def _land_batch(
+    cursor: psycopg.Cursor[Any], batch: list[T | Fault], kind: Kind, stamp: dict[str, Any]
+) -> Landed:
     documents: dict[str, T] = {}
     faults: dict[str, Fault] = {}
     for item in batch:
         if isinstance(item, Fault):
             faults[item.document_key] = item
         else:
-            documents[kind.identify(item)] = item
-            faults.pop(kind.identify(item), None)
-    outcomes: dict[str, int] = {}
-    if documents:
-        cursor.execute(statements[f"prepare_{kind.name}"])
-        for table in kind.tables:
-            table.fill(cursor, documents.values(), stamp)
-        cursor.execute(statements[f"settle_{kind.name}"])
-        outcomes = dict(cursor.execute(statements[f"outcomes_of_{kind.name}"]).fetchall())
+            documents[getattr(item, kind.key)] = item
+            faults.pop(getattr(item, kind.key), None)
+    outcomes = _settle(cursor, documents.values(), kind, stamp) if documents else {}
     if faults:
-        cursor.execute(statements["prepare_faults"])
+        cursor.execute(_filled("prepare_rows", FAULTS.names))
         FAULTS.fill(cursor, faults.values(), stamp)
-        cursor.execute(statements["settle_faults"])
+        cursor.execute(_filled("store_faults", {}))
     malformed = sum(isinstance(item, Fault) for item in batch)
     new, changed = outcomes.get("new", 0), outcomes.get("changed", 0)
     return Landed(len(batch), new, changed, len(batch) - malformed - new - changed, malformed)
+
+
+def _settle(
+    cursor: psycopg.Cursor[Any], documents: Collection[T], kind: Kind, stamp: dict[str, Any]
+) -> dict[str, int]:
+    names = {
+        **kind.documents.names,
+        "key": sql.Identifier(kind.key),
+        "source_system": sql.Literal(kind.source_system),
+        "resource": sql.Literal(kind.resource),
+    }
+    below = {"documents": names["incoming"], "key": names["key"]}
+    cursor.execute(_filled("prepare_documents", names))
+    kind.documents.fill(cursor, documents, stamp)
+    for table in kind.rows:
+        cursor.execute(_filled("prepare_rows", table.names))
+        table.fill(cursor, documents, stamp)
+    cursor.execute(load("landing")["lock"], {"kind": kind.name})
+    cursor.execute(load("landing")[f"compare_{kind.name}"])
+    if kind.keeps_replaced:
+        cursor.execute(_filled("keep_replaced", names))
+    cursor.execute(_filled("store_documents", names))
+    for table in reversed(kind.rows):
+        cursor.execute(_filled("remove_rows", {**table.names, **below}))
+    for table in kind.rows:
+        cursor.execute(_filled("store_rows", {**table.names, **below}))
+    cursor.execute(_filled("heal", names))
+    return dict(cursor.execute(_filled("outcomes", names)).fetchall())
+
+
+def _filled(name: str, names: Mapping[str, sql.Composable]) -> sql.Composed:
+    return sql.SQL(load("landing")[name]).format(**names)

@@ -1,4 +1,4 @@
-"""Which values of a document go into which of the temporary tables that `sql/landing.sql` settles."""
+"""Which values of a document go into which tables of the schema landing."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -23,7 +23,49 @@ from rebound_oro_pipeline.contracts.rebound import ReturnDocument, ReturnLine
 
 Row = tuple[Any, ...]
 
-_STAMP = ("source", "landed_at", "landed_by")
+
+@dataclass(frozen=True)
+class Table:
+    """A table: the columns that documents fill, their rows, and the columns that say how they landed."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Callable[[Any], Iterable[Row]]
+    stamp: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> dict[str, sql.Composable]:
+        """What stands for this table in the statements."""
+        columns = [sql.Identifier(column) for column in self.columns + self.stamp]
+        return {
+            "stored": sql.Identifier("landing", self.name),
+            "incoming": sql.Identifier(f"incoming_{self.name}"),
+            "columns": sql.SQL(", ").join(columns),
+            "excluded": sql.SQL(", ").join(sql.SQL("excluded.{}").format(column) for column in columns),
+        }
+
+    def fill(self, cursor: psycopg.Cursor[Any], documents: Iterable[Any], stamp: dict[str, Any]) -> None:
+        """Copy the documents' rows into the temporary table, each with its part of the stamp."""
+        tail = tuple(stamp[column] for column in self.stamp)
+        with cursor.copy(
+            sql.SQL("copy pg_temp.{incoming} ({columns}) from stdin").format(**self.names)
+        ) as copy:
+            for document in documents:
+                for row in self.rows(document):
+                    copy.write_row(row + tail)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is landed together: documents, found by `key`, and the rows that hang on each."""
+
+    name: str
+    source_system: str
+    resource: str
+    key: str
+    documents: Table
+    rows: tuple[Table, ...] = ()
+    keeps_replaced: bool = True
 
 
 class _Fields:
@@ -34,37 +76,7 @@ class _Fields:
         self.row: Callable[[Any], Row] = attrgetter(*self.names)
 
 
-@dataclass(frozen=True)
-class Table:
-    """A temporary table: its columns, the rows of one document, and whether each gets the landing's stamp."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: Callable[[Any], Iterable[Row]]
-    is_stamped: bool = False
-
-    def fill(self, cursor: psycopg.Cursor[Any], documents: Iterable[Any], stamp: Row) -> None:
-        """Copy the rows of the documents into the table; the stamp is source, landed_at, landed_by."""
-        columns = self.columns + (_STAMP if self.is_stamped else ())
-        tail = stamp if self.is_stamped else ()
-        statement = sql.SQL("copy pg_temp.{} ({}) from stdin").format(
-            sql.Identifier(self.name), sql.SQL(", ").join(map(sql.Identifier, columns))
-        )
-        with cursor.copy(statement) as copy:
-            for document in documents:
-                for row in self.rows(document):
-                    copy.write_row(row + tail)
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What is landed together: its name in the statements, what identifies a document, its tables."""
-
-    name: str
-    identify: Callable[[Any], str]
-    tables: tuple[Table, ...]
-
-
+_STAMP = ("source", "landed_at", "landed_by")
 _RETURN = _Fields(ReturnDocument, "lines")
 _RETURN_LINE = _Fields(ReturnLine)
 _ORDER = _Fields(OrderDocument, "lines", "subtotals")
@@ -115,37 +127,44 @@ def _fault(fault: Fault) -> Iterable[Row]:
 
 RETURNS: Final = Kind(
     "returns",
-    attrgetter("return_id"),
-    (
-        Table("incoming_returns", _RETURN.names, lambda document: [_RETURN.row(document)], is_stamped=True),
-        Table("incoming_return_lines", ("return_id", *_RETURN_LINE.names), _return_lines),
-    ),
+    "rebound",
+    "returns",
+    "return_id",
+    Table("rebound_returns", _RETURN.names, lambda document: [_RETURN.row(document)], _STAMP),
+    (Table("rebound_return_lines", ("return_id", *_RETURN_LINE.names), _return_lines),),
 )
 ORDERS: Final = Kind(
     "orders",
-    attrgetter("order_id"),
+    "oro",
+    "orders",
+    "order_id",
+    Table("oro_orders", _ORDER.names, lambda order: [_ORDER.row(order)], _STAMP),
     (
-        Table("incoming_orders", _ORDER.names, lambda order: [_ORDER.row(order)], is_stamped=True),
-        Table("incoming_order_lines", ("order_id", *_ORDER_LINE.names), _order_lines),
-        Table("incoming_order_kit_items", ("order_id", "order_line_id", *_KIT_ITEM.names), _kit_items),
-        Table("incoming_order_subtotals", ("order_id", *_SUBTOTAL.names), _subtotals),
+        Table("oro_order_lines", ("order_id", *_ORDER_LINE.names), _order_lines),
+        Table("oro_order_kit_items", ("order_id", "order_line_id", *_KIT_ITEM.names), _kit_items),
+        Table("oro_order_subtotals", ("order_id", *_SUBTOTAL.names), _subtotals),
     ),
 )
 PRODUCTS: Final = Kind(
     "products",
-    attrgetter("product_id"),
-    (
-        Table("incoming_products", _PRODUCT.names, lambda product: [_PRODUCT.row(product)], is_stamped=True),
-        Table("incoming_product_units", ("product_id", *_PRODUCT_UNIT.names), _product_units),
-    ),
+    "oro",
+    "products",
+    "product_id",
+    Table("oro_products", _PRODUCT.names, lambda product: [_PRODUCT.row(product)], _STAMP),
+    (Table("oro_product_units", ("product_id", *_PRODUCT_UNIT.names), _product_units),),
 )
 LEVELS: Final = Kind(
     "levels",
-    attrgetter("level_id"),
-    (Table("incoming_levels", _LEVEL.names, lambda level: [_LEVEL.row(level)], is_stamped=True),),
+    "oro",
+    "inventorylevels",
+    "level_id",
+    Table(
+        "oro_inventory_levels", _LEVEL.names, lambda level: [_LEVEL.row(level)], ("landed_at", "landed_by")
+    ),
+    keeps_replaced=False,
 )
 FAULTS: Final = Table(
-    "incoming_faults",
+    "malformed_documents",
     (
         "source_system",
         "resource",
@@ -157,5 +176,5 @@ FAULTS: Final = Table(
         "document",
     ),
     _fault,
-    is_stamped=True,
+    _STAMP,
 )

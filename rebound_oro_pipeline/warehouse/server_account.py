@@ -62,38 +62,45 @@ class Account:
         return Path(outcome.stdout) if outcome.returncode else None
 
 
+def owner_of(path: Path) -> int | None:
+    """Return the user id of a file's owner, None where it does not exist.
+
+    Raises EmbeddedPostgresError where the way to it is closed to us.
+    """
+    try:
+        return path.stat().st_uid
+    except FileNotFoundError:
+        return None
+    except PermissionError as error:
+        raise EmbeddedPostgresError(
+            f"{path} is out of reach for {_name(os.geteuid())}. Choose another folder with REBOUND_ORO_HOME."
+        ) from error
+
+
 def account_for(data: Path) -> Account:
     """Return the account that runs the server of a data directory, existing or to be.
 
     We ourselves, unless we are root: then the owner of the directory, or for a new one the account ACCOUNT.
     Raises EmbeddedPostgresError.
     """
-    me = os.geteuid()
-    try:
-        owner = data.stat()
-    except FileNotFoundError:
-        owner = None
-    except PermissionError as error:
-        raise EmbeddedPostgresError(f"{data} is closed to {_name(me)}. {_OTHER_HOME}") from error
+    me, owner = os.geteuid(), owner_of(data)
     if me != 0:
-        if owner is not None and owner.st_uid != me:
+        if owner not in (None, me):
+            maker = _name(data.parent.stat().st_uid)
             raise EmbeddedPostgresError(
-                f"The server in {data} was made by {_name(data.parent.stat().st_uid)}, "
-                f"you are {_name(me)}: work as the former. {_OTHER_HOME}"
+                f"The server in {data} was made by {maker}, you are {_name(me)}. "
+                f"Work as {maker}, or choose another folder with REBOUND_ORO_HOME."
             )
         return Account(_name(me), me, os.getegid(), drop=False)
     if owner is None:
         entry = _dedicated_entry()
         return Account(entry.pw_name, entry.pw_uid, entry.pw_gid, drop=True)
-    if owner.st_uid == 0:
+    if owner == 0:
         raise EmbeddedPostgresError(
             f"{data} belongs to root, as whom PostgreSQL does not run. "
             f"Give it to the server's account: chown -R {_dedicated_entry().pw_name}: {data}"
         )
-    return Account(_name(owner.st_uid), owner.st_uid, owner.st_gid, drop=True)
-
-
-_OTHER_HOME = "Or choose another folder with REBOUND_ORO_HOME."
+    return Account(_name(owner), owner, data.stat().st_gid, drop=True)
 
 
 def _dedicated_entry() -> pwd.struct_passwd:

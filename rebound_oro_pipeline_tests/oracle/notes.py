@@ -44,7 +44,8 @@ def write_note(
         (rules.fee(line["reason_code"], line["total_amount"], order.digits) for line in lines),
         ZERO,
     )
-    fee = min(fee, gross)
+    if fee > 0:
+        fee = min(fee, max(gross, ZERO))
     note = {
         "credit_note_number": number,
         "return_id": document.id,

@@ -30,7 +30,7 @@ Item = tuple[str, str] | tuple[str, str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Case:
-    """An order, the returns on it (lists of SKU and quantity), and what must come out; `note` says what was restated."""
+    """An order, its returns (lists of SKU and quantity), and what must come out; `note` says what was restated."""
 
     id: str
     source: str

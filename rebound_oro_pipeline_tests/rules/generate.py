@@ -39,11 +39,11 @@ class Shop:
     owner: dict[str, str]
 
     def only(self, order_id: str) -> "Shop":
-        """Return the same shop with one order (and what shares its references) and its returns alone."""
-        group = order_id.split("x")[0]
+        """Return the same shop with one order (and the twin that shares its identifier) and its returns alone."""
+        group = (order_id, f"{order_id}x")
         return Shop(
-            tuple(each for each in self.orders if each["data"]["id"].split("x")[0] == group),
-            tuple(each for each in self.returns if self.owner[each["id"]].split("x")[0] == group),
+            tuple(each for each in self.orders if each["data"]["id"] in group),
+            tuple(each for each in self.returns if self.owner[each["id"]] == order_id),
             self.products,
             self.aliases,
             self.owner,
@@ -131,14 +131,17 @@ def _price(random: Random, digits: int) -> Decimal:
     return Decimal(random.randint(1, 10 ** random.randint(2, 5))).scaleb(-fine)
 
 
-def _row(random: Random, digits: int, habits: Habits) -> Row:
-    number = random.randint(1, CATALOGUE)
+def _row(random: Random, digits: int, habits: Habits, like: Row | None = None) -> Row:
+    """Make a line; `like` another one it has that one's SKU, and in a mild shop its unit."""
+    number = random.randint(1, CATALOGUE) if like is None or like.sku is None else int(like.sku[-3:])
     is_weight = number % 5 == 0
     if is_weight:
         quantity = Decimal(random.randint(1, 20000)).scaleb(-3)
     else:
         quantity = Decimal(random.choice((1, 1, 2, 3, 4, 5, 7, 10, 12, 24, 100, random.randint(1, 500))))
     unit = "kg" if is_weight else random.choice(("item", "item", "item", "set", "box"))
+    if habits.mild and like is not None:
+        unit = like.unit or unit
     parts: tuple[Part, ...] = ()
     value = _price(random, digits)
     if not is_weight and random.random() < 0.15:
@@ -184,13 +187,13 @@ def _sale(random: Random, order_id: str, habits: Habits, identifier: str | None 
         _row(random, digits, habits) for _ in range(random.choice((1, 1, 2, 3, 4, 6, random.randint(1, 14))))
     ]
     if len(rows) > 1 and random.random() < 0.3:
-        rows[-1] = Row(**(vars(rows[-1]) | {"sku": rows[0].sku, "product_id": rows[0].product_id}))
+        rows[-1] = _row(random, digits, habits, like=rows[0])
     if habits.rarely(random, 0.01):
         rows[-1] = Row(**(vars(rows[-1]) | {"currency": "CHF"}))
     if random.random() < 0.04:
         rows = [Row(**(vars(row) | {"value": ZERO, "promotion": ZERO, "parts": ()})) for row in rows]
     subtotal = sum((rounding(row.quantity * row.value, digits) for row in rows), ZERO)
-    version = random.choice(("6.1", "6.1", "6.1", "6.0", "5.1"))
+    version = random.choice(("6.1", "6.1", "6.1", "6.0", "6.0" if habits.mild else "5.1"))
     internal, shipping_status, trackings = _statuses(random, version, habits)
     shipping = random.choice((None, ZERO, _price(random, digits), _price(random, digits)))
     has_row_totals = not habits.rarely(random, 0.04)
@@ -214,7 +217,9 @@ def _sale(random: Random, order_id: str, habits: Habits, identifier: str | None 
         from_unit=random.random() < 0.5,
         round_items=random.random() < 0.4,
         order_promotion=order_promotion,
-        manual=_manual(random, subtotal - order_promotion - sum((row.promotion for row in rows), ZERO)),
+        manual=_manual(
+            random, subtotal, subtotal - order_promotion - sum((row.promotion for row in rows), ZERO)
+        ),
         shipping=shipping,
         is_overridden=random.random() < 0.5,
         shipping_discount=random.choice((ZERO, ZERO, ZERO, Decimal(10))) if has_row_totals else ZERO,
@@ -241,11 +246,13 @@ def _order_promotion(random: Random, subtotal: Decimal) -> Decimal:
     return subtotal * Decimal(random.choice(("0.25", "0.1", "0.033", "1")))
 
 
-def _manual(random: Random, left: Decimal) -> tuple[tuple[Decimal | None, Decimal | None], ...]:
+def _manual(
+    random: Random, subtotal: Decimal, left: Decimal
+) -> tuple[tuple[Decimal | None, Decimal | None], ...]:
     given: list[tuple[Decimal | None, Decimal | None]] = []
     if random.random() < 0.3:
         given.append((None, max(ZERO, left * Decimal("0.0123")).quantize(Decimal("0.01"))))
-    if random.random() < 0.2 and left > 0:
+    if random.random() < 0.2 and left > subtotal / 10:
         given.append((Decimal("0.0333"), None))
     return tuple(given)
 
@@ -254,7 +261,7 @@ def _statuses(random: Random, version: str, habits: Habits) -> tuple[str | None,
     """Return internal status, shipping status and number of trackings; mostly shipped."""
     shipped = "open" if version == "6.1" else "shipped"
     if habits.mild:
-        return (None if version == "5.1" else shipped), "shipped", 0
+        return shipped, "shipped", 0
     internal = random.choice(
         [shipped] * 12 + ["open", "closed", "pending", "cancelled", "processing", "archived", None]
     )
@@ -277,11 +284,10 @@ def _reference(random: Random, sale: Sale, habits: Habits) -> str | None:
 def _codes(random: Random, sale: Sale, row: Row) -> tuple[str, Decimal, str | None]:
     """Return a code under which something of a row may come back, how many units of it there are, and its unit."""
     back = {meant: alias for alias, meant in ALIASES}
+    code, units, unit = row.sku or "", row.quantity, row.unit
     if row.parts and random.random() < 0.6:
         part = random.choice(row.parts)
         code, units, unit = part.sku or "", part.quantity * row.quantity, part.unit
-    else:
-        code, units, unit = row.sku or "", row.quantity, row.unit
     if code in back and random.random() < 0.5:
         code = back[code]
     return code, units, unit

@@ -5,7 +5,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
-from rebound_oro_pipeline_tests.oracle.documents import Order
+from rebound_oro_pipeline_tests.oracle.documents import Order, key
 
 DAYS = 5
 
@@ -43,10 +43,27 @@ def everything_back(order: Order, random: Random, *, whole: bool = False) -> lis
     return documents
 
 
+def comes_back_in_one_way(order: Order) -> bool:
+    """Tell whether every code of the order stands for kits, or for components, or for plain lines in one unit.
+
+    Else units of one code could be taken from the wrong one of them, and nothing would be left for another.
+    """
+    kits = {key(line.sku) for line in order.lines if line.components}
+    parts = [part for line in order.lines for part in line.components]
+    plain = [line for line in order.lines if not line.components]
+    units: dict[str | None, set[str | None]] = {}
+    for sku, unit in [(part.sku, part.unit) for part in parts] + [(line.sku, line.unit) for line in plain]:
+        units.setdefault(key(sku), set()).add(unit)
+    skus = (kits, {key(part.sku) for part in parts}, {key(line.sku) for line in plain})
+    distinct = sum(map(len, skus)) == len(set().union(*skus))
+    return distinct and all(len(each) == 1 for each in units.values())
+
+
 def _units(order: Order, random: Random) -> Mapping[str, Decimal]:
     units: dict[str, Decimal] = {}
+    in_parts = random.random() < 0.5
     for line in order.lines:
-        if line.components and random.random() < 0.5:
+        if line.components and in_parts:
             for part in line.components:
                 units[part.sku or ""] = units.get(part.sku or "", Decimal(0)) + part.quantity * line.quantity
         else:
@@ -55,7 +72,7 @@ def _units(order: Order, random: Random) -> Mapping[str, Decimal]:
 
 
 def _parts(sku: str, units: Decimal, random: Random, whole: bool) -> list[tuple[str, Decimal]]:
-    step = Decimal(1) if units == units.to_integral() else Decimal("0.25")
+    step = Decimal(1) if units == units.to_integral() else Decimal("0.25")  # no finer than its precision
     left, parts = units, []
     for _ in range(0 if whole else random.randint(0, 3)):
         part = min(left, step * random.randint(0, int(left / step)))

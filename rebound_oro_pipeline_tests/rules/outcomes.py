@@ -17,7 +17,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "credit_note_number", "return_line_key", "order_line_id", "sku", "quantity", "unit_code", "net_amount",
         "discount_amount", "tax_amount", "total_amount", "reason_code",
     ),
-    "inventory_deltas": ("credit_note_number", "return_line_key", "sku", "unit_code", "quantity", "disposition", "restocks"),
+    "inventory_deltas": (
+        "credit_note_number", "return_line_key", "sku", "unit_code", "quantity", "disposition", "restocks",
+    ),
     "quarantine": ("return_id", "return_line_key", "reason", "quantity"),
     "held": ("return_id", "return_line_key", "order_reference", "reason", "quantity"),
 }  # fmt: skip
@@ -82,11 +84,15 @@ def _without(rows: Sequence[Any], others: Iterable[Any]) -> list[Any]:
     return left
 
 
-def by_order_line(tables: Tables) -> dict[str, tuple[Decimal, ...]]:
-    """Return units and amounts per order line (net, discount, tax), whichever note they are on."""
-    totals: dict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 4)
+def by_order_line(tables: Tables) -> dict[tuple[str, ...], tuple[Decimal, ...]]:
+    """Return amounts (net, discount, tax) per order line, and units per order, SKU and unit, on whichever note."""
+    totals: dict[tuple[str, ...], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 3)
+    order_of = {note["credit_note_number"]: note["order_id"] for note in tables.credit_notes}
     for line in tables.credit_note_lines:
-        found = totals[f"{line['order_line_id']}/{line['sku']}"]
-        for place, name in enumerate(("quantity", "net_amount", "discount_amount", "tax_amount")):
+        found = totals[order_of[line["credit_note_number"]], line["order_line_id"]]
+        for place, name in enumerate(("net_amount", "discount_amount", "tax_amount")):
             found[place] += line[name]
+    for delta in tables.inventory_deltas:
+        order_id = order_of[delta["credit_note_number"]]
+        totals[order_id, delta["sku"] or "", delta["unit_code"] or ""][0] += delta["quantity"]
     return {name: tuple(values) for name, values in totals.items()}

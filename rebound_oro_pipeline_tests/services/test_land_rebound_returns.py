@@ -191,6 +191,25 @@ def test_open_returns_of_the_last_month_are_read_again(
     }
 
 
+def test_what_could_not_be_read_is_read_again(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    """However far it has come meanwhile: once corrected it shall heal by itself."""
+    hub.add("HEADER", current_tracking_status="delivered")
+    hub.add("LINE", current_tracking_status="delivered")
+    hub.add("GOOD", current_tracking_status="delivered")
+    registered = hub.documents["HEADER"].pop("date_added")
+    hub.documents["LINE"]["item"][0]["quantity"] = "two"
+    assert land(rebound, conn) == Landed(received=3, new=2, malformed=1)
+    hub.gets.clear()
+    hub.documents["HEADER"]["date_added"] = registered
+    hub.documents["LINE"]["item"][0]["quantity"] = "2"
+    landed = land_open_returns(rebound, conn, MAPPING, now=NOW, run_id="run-2")
+    assert landed == Landed(received=2, new=1, changed=1)
+    assert sorted(hub.gets) == ["HEADER", "LINE"]
+    assert conn.execute("select count(*) from landing.malformed_documents").fetchone() == (0,)
+
+
 def test_no_transaction_stays_open_while_answers_are_awaited(
     hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
 ) -> None:

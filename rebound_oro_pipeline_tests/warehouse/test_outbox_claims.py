@@ -115,6 +115,21 @@ def test_the_claims_of_a_worker_whose_session_ends_become_unknown_at_once(
     assert states(first) == {"A": "unknown"}
 
 
+def test_what_a_living_worker_holds_is_not_due_and_what_a_dead_one_left_is(
+    database_url: str, first: psycopg.Connection
+) -> None:
+    """Else nobody would be woken for it."""
+    put(first, "A", "B")
+    with connect(database_url, autocommit=True) as dying:
+        Claimant(KIND, "dying").claim(dying, 1)
+        assert outbox.due(first, KIND) == 1
+        [message] = Claimant(KIND, "other").claim(first, 1)
+        assert outbox.due(first, KIND) == 0
+        Claimant(KIND, "other").settle(first, [Outcome.unknown(message, "lost", 0.0)])
+        assert outbox.due(first, KIND) == 1
+    assert outbox.due(first, KIND) == 2
+
+
 def test_the_claims_of_a_living_worker_expire_with_their_lease(first: psycopg.Connection) -> None:
     put(first, "A")
     Claimant(KIND, "slow", lease=-1.0).claim(first, 1)

@@ -72,7 +72,7 @@ class Api:
         if media_type_fault is not None:
             raise Refused(media_type_fault)
         path = call.path.removeprefix(f"{self._prefix}/").rstrip("/")
-        type_name, *rest = (unquote(part) for part in path.split("/"))
+        type_name, *rest = path.split("/")
         resource = self._catalogue.get(type_name)
         if resource is None:
             detail = f"Unknown entity type: {type_name}."

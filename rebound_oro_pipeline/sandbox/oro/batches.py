@@ -6,6 +6,7 @@ after the wait with an operation in status `new`, which a later consumer carries
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record, Transa
 from rebound_oro_pipeline.sandbox.oro.operations import Operations, Order
 from rebound_oro_pipeline.sandbox.oro.store import OroStore
 from rebound_oro_pipeline.sandbox.oro.writer import Written
+
+_log = logging.getLogger(__name__)
 
 Render = Callable[[Transaction, Sequence[Written]], JsonObject]
 """Makes the document that answers a synchronous batch, inside its transaction."""
@@ -113,7 +116,11 @@ class Batches:
 
     def _carry_out(self, operation_id: int, waiter: _Waiter | None) -> None:
         if waiter is None:
-            self._operations.carry_out(operation_id)
+            try:
+                self._operations.carry_out(operation_id)
+            except Exception:  # noqa: BLE001 - the consumer goes on with the next one
+                _log.exception("operation %d was given up", operation_id)
+                self._operations.give_up(operation_id)
             return
         try:
             waiter.result = self._operations.carry_out_now(operation_id, waiter.render)

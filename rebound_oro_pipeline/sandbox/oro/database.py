@@ -189,8 +189,10 @@ class Database:
         self._closed = False
         with self._connection() as connection:
             connection.execute("pragma journal_mode = wal")
+            connection.execute("begin immediate")
             for type_name, indexes in _INDEXES.items():
                 _create_table(connection, type_name, indexes)
+            connection.execute("commit")
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:

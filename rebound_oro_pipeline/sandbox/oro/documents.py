@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -13,7 +13,7 @@ from rebound_oro_pipeline.sandbox.oro.catalogue import Catalogue
 from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record, Transaction, to_id
 from rebound_oro_pipeline.sandbox.oro.query import Query
 from rebound_oro_pipeline.sandbox.oro.schema import Relation, Resource
-from rebound_oro_pipeline.sandbox.oro.totals import subtotals_today
+from rebound_oro_pipeline.sandbox.oro.totals import subtotal_ids, subtotals_today
 
 SUBTOTALS = "ordersubtotals"
 
@@ -30,10 +30,11 @@ class Renderer:
     base: str | None = None
     """Address of the API for links; None: without links (`noHateoas`)."""
     _pricing: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    _visible: dict[str, bool] = field(default_factory=dict)
+    _shown: dict[str, Resource] = field(default_factory=dict)
 
     def resources(self, records: Sequence[Record]) -> list[JsonObject]:
         """Return the resource objects of records of one type."""
-        self._read_pricing(records)
         return [self.resource(record) for record in records]
 
     def resource(self, record: Record) -> JsonObject:
@@ -53,7 +54,7 @@ class Renderer:
     def included(self, records: Sequence[Record]) -> list[JsonObject]:
         """Return what `include` asks for; a relation that is not among the fields includes nothing."""
         found: dict[tuple[str, str], JsonObject] = {}
-        for path in self.query.include:
+        for path in self._include_paths():
             self._include(records, path, found)
         for record in records:
             found.pop((record.type, str(record.id)), None)
@@ -71,8 +72,9 @@ class Renderer:
     def subtotals(self, order_id: str) -> list[JsonObject]:
         """Return the subtotals of an order, computed now."""
         rows = []
-        for number, attributes in enumerate(subtotals_today(self._price(order_id), self.now)):
-            row: JsonObject = {"type": SUBTOTALS, "id": _subtotal_id(order_id, number, attributes)}
+        today = subtotals_today(self._price(order_id), self.now)
+        for attributes, row_id in zip(today, subtotal_ids(order_id, today), strict=True):
+            row: JsonObject = {"type": SUBTOTALS, "id": row_id}
             shown = {
                 name: attributes.get(name, attribute.default)
                 for name, attribute in self.catalogue[SUBTOTALS].attributes.items()
@@ -106,12 +108,22 @@ class Renderer:
             links["next"] = page(number + 1)
         return links
 
-    def _attributes(self, record: Record, resource: Resource) -> JsonObject:
+    def _fields(self, resource: Resource) -> Resource:
+        """Return the resource with those fields only that are asked for."""
         asked = self.query.fields.get(resource.type)
+        if asked is None:
+            return resource
+        if resource.type not in self._shown:
+            self._shown[resource.type] = replace(
+                resource,
+                attributes={name: each for name, each in resource.attributes.items() if name in asked},
+                relations={name: each for name, each in resource.relations.items() if name in asked},
+            )
+        return self._shown[resource.type]
+
+    def _attributes(self, record: Record, resource: Resource) -> JsonObject:
         found: JsonObject = {}
-        for name, attribute in resource.attributes.items():
-            if asked is not None and name not in asked:
-                continue
+        for name, attribute in self._fields(resource).attributes.items():
             if name in record.attributes:
                 found[name] = record.attributes[name]
             elif name == "uuid":
@@ -121,11 +133,8 @@ class Renderer:
         return found
 
     def _relations(self, record: Record, resource: Resource) -> JsonObject:
-        asked = self.query.fields.get(resource.type)
         found: JsonObject = {}
-        for name, relation in resource.relations.items():
-            if asked is not None and name not in asked:
-                continue
+        for name, relation in self._fields(resource).relations.items():
             if relation.optional and name not in record.relations:
                 continue
             entry: JsonObject = {}
@@ -145,59 +154,60 @@ class Renderer:
 
     def targets(self, record: Record, name: str, relation: Relation) -> list[str]:
         """Return the ids that a relation points to; none where the user may not see the target's type."""
-        if not self.viewable(relation.target):
+        visible = self._visible.get(relation.target)
+        if visible is None:
+            visible = self._visible[relation.target] = self.viewable(relation.target)
+        if not visible:
             return []
-        if relation.target == SUBTOTALS:
-            rows = self._price(str(record.id)).get("subtotals", ())
-            return [_subtotal_id(str(record.id), number, row) for number, row in enumerate(rows)]
         value = record.relations.get(relation.source or name, relation.default)
         if value is None:
             return []
         ids = [value] if isinstance(value, str) else list(value)
         return ids if relation.many else ids[:1]
 
-    def _include(
-        self, records: Iterable[Record], path: Sequence[str], found: dict[tuple[str, str], JsonObject]
-    ) -> None:
-        owners = [record for record in records if self.query.shows(record.type, path[0])]
-        name = path[0]
-        wanted: dict[str, dict[str, None]] = {}
-        for record in owners:
-            relation = self.catalogue[record.type].relations.get(name)
-            if relation is not None:
-                ids = self.targets(record, name, relation)
-                wanted.setdefault(relation.target, {}).update(dict.fromkeys(ids))
-                if relation.target == SUBTOTALS:
-                    for row in self.subtotals(str(record.id)):
-                        found[SUBTOTALS, row["id"]] = row
-        for type_name, ids_wanted in wanted.items():
-            resource = self.catalogue.get(type_name)
-            if resource is None or type_name == SUBTOTALS:
-                continue
-            if resource.rows is not None:
-                known = [key for key in ids_wanted if key in resource.rows]
-                found.update({(type_name, key): self.row(resource, key) for key in known})
-                continue
-            numbers = [number for number in map(to_id, ids_wanted) if number is not None]
-            targets = list(self.transaction.fetch(type_name, numbers).values())
-            if len(path) > 1:
-                self._include(targets, path[1:], found)
-            for target, rendered in zip(targets, self.resources(targets), strict=True):
-                found.setdefault((type_name, str(target.id)), rendered)
+    def _include_paths(self) -> list[list[str]]:
+        """Return the paths to include without those that a longer one passes anyway."""
+        paths = self.query.include
+        return [
+            path
+            for path in paths
+            if not any(len(other) > len(path) and other[: len(path)] == path for other in paths)
+        ]
 
-    def _read_pricing(self, records: Sequence[Record]) -> None:
-        if not records or records[0].type != "orders" or not self.query.shows("orders", "orderSubtotals"):
+    def _include(
+        self, records: Sequence[Record], path: Sequence[str], found: dict[tuple[str, str], JsonObject]
+    ) -> None:
+        name = path[0]
+        owners = [record for record in records if self.query.shows(record.type, name)]
+        relation = self.catalogue[owners[0].type].relations.get(name) if owners else None
+        resource = self.catalogue.get(relation.target) if relation is not None else None
+        if relation is None or resource is None:
             return
-        if SUBTOTALS in self.catalogue:
-            read = self.transaction.fetch("orderpricing", [record.id for record in records])
-            self._pricing.update({str(number): pricing.attributes for number, pricing in read.items()})
+        if relation.target == SUBTOTALS:
+            self._include_subtotals(owners, found)
+            return
+        ids = {key: None for record in owners for key in self.targets(record, name, relation)}
+        if resource.rows is not None:
+            known = [key for key in ids if key in resource.rows]
+            found.update({(resource.type, key): self.row(resource, key) for key in known})
+            return
+        numbers = [number for number in map(to_id, ids) if number is not None]
+        targets = list(self.transaction.fetch(resource.type, numbers).values())
+        if len(path) > 1:
+            self._include(targets, path[1:], found)
+        for target in targets:
+            key = (resource.type, str(target.id))
+            if key not in found:
+                found[key] = self.resource(target)
+
+    def _include_subtotals(self, orders: Sequence[Record], found: dict[tuple[str, str], JsonObject]) -> None:
+        read = self.transaction.fetch("orderpricing", [order.id for order in orders])
+        self._pricing.update({str(number): pricing.attributes for number, pricing in read.items()})
+        for order in orders:
+            found.update({(SUBTOTALS, row["id"]): row for row in self.subtotals(str(order.id))})
 
     def _price(self, order_id: str) -> Mapping[str, Any]:
         if order_id not in self._pricing:
             record = self.transaction.get("orderpricing", order_id)
             self._pricing[order_id] = record.attributes if record else {}
         return self._pricing[order_id]
-
-
-def _subtotal_id(order_id: str, number: int, attributes: Mapping[str, Any]) -> str:
-    return f"{order_id}-{attributes['orderSubtotalType']}-{number}"

@@ -34,7 +34,8 @@ class Item:
     @property
     def id(self) -> str | None:
         """The id it names, of the request's own making where it is to be created."""
-        return self.data.get("id")
+        value = self.data.get("id")
+        return value if isinstance(value, str) else None
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -44,17 +45,31 @@ class Item:
     @property
     def meta(self) -> JsonObject:
         """Its `meta`."""
-        return self.data.get("meta") or {}
+        return self._block("meta")
+
+    @property
+    def attributes(self) -> JsonObject:
+        """Its attributes."""
+        return self._block("attributes")
+
+    @property
+    def relationships(self) -> dict[str, object]:
+        """Its relationships: name → the reference or references."""
+        blocks = self._block("relationships").items()
+        return {name: value.get("data") for name, value in blocks if isinstance(value, dict)}
 
     def references(self) -> list[tuple[str, str]]:
         """Return type and id of everything that its relationships name."""
-        blocks = (relation.get("data") for relation in (self.data.get("relationships") or {}).values())
         return [
             (str(target.get("type")), str(target.get("id")))
-            for data in blocks
+            for data in self.relationships.values()
             for target in (data if isinstance(data, list) else [data])
             if isinstance(target, dict)
         ]
+
+    def _block(self, name: str) -> JsonObject:
+        block = self.data.get(name)
+        return block if isinstance(block, dict) else {}
 
 
 def read_body(body: bytes) -> JsonObject:
@@ -84,12 +99,7 @@ def single(document: JsonObject, resource_type: str, record_id: str | None) -> I
     faults.refuse()
     item = Item("/data", document["data"])
     _check_type(item, resource_type, faults)
-    if record_id is not None and item.id != record_id:
-        word = "is required" if item.id is None else "of the primary data object should match"
-        rest = "" if item.id is None else " 'id' parameter of the query sting"
-        status = 400 if item.id is None else 409
-        title = _DATA if item.id is None else "conflict constraint"
-        faults.add(title, f"The 'id' property {word}{rest}", "/data/id", status)
+    _check_id(item, record_id, faults)
     _check_object(item, faults)
     item.included = _included(document, faults)
     faults.refuse()
@@ -131,6 +141,7 @@ def check(item: Item, resource_type: str) -> None:
     """Check one object of a batch; raises Refused."""
     faults = Faults()
     _check_type(item, resource_type, faults)
+    _check_id(item, None, faults)
     _check_object(item, faults)
     faults.refuse()
 
@@ -196,6 +207,15 @@ def _check_type(item: Item, resource_type: str, faults: Faults) -> None:
     if _required_text(item, "type", faults) and item.type != resource_type:
         detail = "The 'type' property of the primary data object should match the requested resource"
         faults.add("conflict constraint", detail, f"{item.pointer}/type", 409)
+
+
+def _check_id(item: Item, record_id: str | None, faults: Faults) -> None:
+    """Check the id: required and that of the address where there is one, else free but text."""
+    if record_id is None and "id" not in item.data:
+        return
+    if _required_text(item, "id", faults) and record_id not in {None, item.id}:
+        detail = "The 'id' property of the primary data object should match 'id' parameter of the query sting"
+        faults.add("conflict constraint", detail, f"{item.pointer}/id", 409)
 
 
 def _check_object(item: Item, faults: Faults) -> None:

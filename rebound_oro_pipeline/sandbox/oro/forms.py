@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -47,10 +47,9 @@ def read_attributes(
     return values
 
 
-def check_extra_fields(resource: Resource, obj: Mapping[str, Any], pointer: str, faults: Faults) -> None:
+def check_extra_fields(resource: Resource, names: Iterable[str], pointer: str, faults: Faults) -> None:
     """Add a fault that names every field which the resource does not have."""
     known = {*resource.attributes, *resource.relations}
-    names = [*obj.get("attributes", ()), *obj.get("relationships", ())]
     extra = ", ".join(f'"{name}"' for name in names if name not in known)
     if extra:
         detail = f"This form should not contain extra fields: {extra}."
@@ -77,7 +76,9 @@ def _fits(attribute: Attribute, value: object) -> bool:
 def _string(value: object) -> str:
     if isinstance(value, str):
         return value
-    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     raise Invalid
 

@@ -137,6 +137,12 @@ class Operations:
         self._end(operation, status, tally, started, keep=True)
         self._forget(operation_id, keep=True)
 
+    def give_up(self, operation_id: int) -> None:
+        """End an operation that could not be carried out as failed, without a reason."""
+        operation, _ = self._taken(operation_id)
+        self._end(operation, "failed", _Tally(), time.monotonic(), keep=True)
+        self._forget(operation_id, keep=True)
+
     def _write_all(
         self,
         order: Order,

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rebound_oro_pipeline.sandbox.oro.database import Record
+from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record
 from rebound_oro_pipeline.sandbox.oro.order_defaults import components
 from rebound_oro_pipeline.sandbox.oro.records import ShopTerms
 from rebound_oro_pipeline.sandbox.oro.session import Draft, Session
-from rebound_oro_pipeline.sandbox.oro.totals import add_up_again, amount, shipping_cost
+from rebound_oro_pipeline.sandbox.oro.totals import add_up_again, amount, shipping_cost, subtotal_ids
 from rebound_oro_pipeline.sandbox.pricing import (
     ManualDiscount,
     OrderInput,
     OrderLine,
-    PricedOrder,
     Promotions,
     ShippingCost,
     TaxRule,
@@ -39,30 +38,44 @@ def price(session: Session, order: Draft, terms: ShopTerms) -> None:
     discounts = session.loaded("orderdiscounts", order.record.relations.get("discounts") or [])
     stored = session.transaction.get("orderpricing", order.record.id)
     pricing = stored or Record("orderpricing", order.record.id, {"subtotals": []}, {})
-    attributes = order.record.attributes
     if order.new or _parts_changed(order, [*lines, *discounts]):
         entry = replace(
             _input(order, discounts, terms.shipping_tax), lines=_order_lines(session, lines, pricing, terms)
         )
-        priced = price_order(entry, terms.settings)
-        figures = order_attributes(priced)
-        shown = priced
-        if not order.new:
-            figures = {name: value for name, value in figures.items() if name not in _PROMOTED}
-            shown = price_order(priced.order, replace(terms.settings, promotions=Promotions()))
-        attributes.update(figures)
-        _show(shown, lines, discounts)
-        pricing.attributes["subtotals"] = subtotals(shown)
+        pricing.attributes["subtotals"] = _figures(order, entry, lines, discounts, terms)
         if stored is None:
             session.transaction.insert("orderpricing", pricing.attributes, record_id=order.record.id)
         else:
             session.transaction.update(pricing)
-        return
-    entered = [draft.record.attributes for draft in discounts]
-    add_up_again(attributes, pricing.attributes, entered, terms.settings.taxes, session.now)
+    else:
+        entered = [draft.record.attributes for draft in discounts]
+        taxes = terms.settings.taxes
+        add_up_again(order.record.attributes, pricing.attributes, entered, taxes, session.now)
     if order.own_change():
         for line in lines:
             line.touched = True
+
+
+def _figures(
+    order: Draft, entry: OrderInput, lines: Sequence[Draft], discounts: Sequence[Draft], terms: ShopTerms
+) -> list[JsonObject]:
+    """Give an order and its parts their figures; return its subtotals.
+
+    A changed order's total holds the promotions of the day, while nothing else shows them.
+    """
+    priced = price_order(entry, terms.settings)
+    figures = order_attributes(priced)
+    if not order.new:
+        figures = {name: value for name, value in figures.items() if name not in _PROMOTED}
+        priced = price_order(entry, replace(terms.settings, promotions=Promotions()))
+    order.record.attributes.update(figures)
+    for number, line in enumerate(lines):
+        line.record.attributes.update(line_attributes(priced, number))
+    for draft, shown in zip(discounts, discount_attributes(priced), strict=True):
+        draft.record.attributes.update(shown)
+    rows = subtotals(priced)
+    order.record.relations["orderSubtotals"] = subtotal_ids(str(order.record.id), rows)
+    return rows
 
 
 def _parts_changed(order: Draft, parts: Sequence[Draft]) -> bool:
@@ -75,13 +88,6 @@ def _parts_changed(order: Draft, parts: Sequence[Draft]) -> bool:
         for part in parts
         for name in ("quantity", "value", "percent", "amount")
     )
-
-
-def _show(priced: PricedOrder, lines: Sequence[Draft], discounts: Sequence[Draft]) -> None:
-    for number, line in enumerate(lines):
-        line.record.attributes.update(line_attributes(priced, number))
-    for draft, figures in zip(discounts, discount_attributes(priced), strict=True):
-        draft.record.attributes.update(figures)
 
 
 def _input(order: Draft, discounts: Sequence[Draft], shipping_tax: TaxRule | None) -> OrderInput:

@@ -139,7 +139,10 @@ def levels(profile: Profile) -> Resource:
     """Describe `inventorylevels`: one per product and unit, neither created nor deleted."""
     return Resource(
         type="inventorylevels",
-        attributes={"quantity": Attribute(kind=Kind.QUANTITY, writable=True), **_external_id(profile)},
+        attributes={
+            "quantity": Attribute(kind=Kind.QUANTITY, writable=True, not_null=True),
+            **_external_id(profile),
+        },
         relations={
             "product": Relation(target="products", filterable=True),
             "productUnitPrecision": Relation(target="productunitprecisions", filterable=True),

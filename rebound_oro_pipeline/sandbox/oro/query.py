@@ -180,6 +180,8 @@ def _related(name: str, relation: Relation, operator: str, value: str, *, numeri
 def _compare(expression: str, operator: str, value: str, attribute: Attribute) -> Condition:
     if operator == "exists":
         return Condition(f"{expression} is {'not ' if _boolean(value) else ''}null")
+    if attribute.kind is Kind.BOOLEAN:
+        expression = f"coalesce({expression}, {int(bool(attribute.default))})"
     ordered = attribute.kind in _ORDERED
     if operator not in _COMPARISONS or (not ordered and operator not in {"eq", "neq"}):
         raise NotFitting(f'The operator "{operator}" is not supported.')

@@ -13,6 +13,7 @@ from rebound_oro_pipeline.sandbox.oro.records import (
     OrderRecord,
     ProductRecord,
 )
+from rebound_oro_pipeline.sandbox.oro.totals import subtotal_ids
 
 ORGANIZATION = "1"
 """Id of the shop's only organization, shown as the owner of everything."""
@@ -126,6 +127,7 @@ def add_order(rows: Rows, order: OrderRecord) -> str:
         "internalStatus": order.internal_status,
         "shippingStatus": order.shipping_status,
     }
+    relations["orderSubtotals"] = subtotal_ids(order_id, order.subtotals)
     rows.add("orders", order.attributes, relations, number)
     rows.add("orderpricing", {**order.pricing, "subtotals": order.subtotals}, record_id=number)
     return order_id
@@ -187,7 +189,6 @@ def _relations(resource: Mapping[str, Any]) -> JsonObject:
     for name, relation in resource.get("relationships", {}).items():
         data = relation["data"]
         relations[name] = [item["id"] for item in data] if isinstance(data, list) else data and data["id"]
-    relations.pop("orderSubtotals", None)
     if resource["type"] in {"orderlineitems", "ordershippingtrackings"} and "order" in relations:
         relations["orders"] = [relations.pop("order")]
     return relations

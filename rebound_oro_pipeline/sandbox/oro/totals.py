@@ -66,6 +66,11 @@ def shipping_cost(attributes: Mapping[str, Any]) -> Decimal:
     return amount(attributes.get("estimatedShippingCostAmount") if overridden is None else overridden)
 
 
+def subtotal_ids(order_id: str, subtotals: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the ids of an order's subtotals: type and position, so not stable."""
+    return [f"{order_id}-{row['orderSubtotalType']}-{number}" for number, row in enumerate(subtotals)]
+
+
 def promotions_ended(pricing: Mapping[str, Any], now: datetime) -> bool:
     """Tell whether the promotions that the order was placed under are over."""
     end = pricing.get("promotions_end_at")

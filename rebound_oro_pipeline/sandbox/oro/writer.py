@@ -109,19 +109,18 @@ class Writer:
             those = "this field" if len(upsert) == 1 else "these fields"
             detail = f"{_UPSERT} {those} to find an entity."
             raise Refused(Fault(400, "value constraint", detail, item.upsert_pointer))
-        value = item.data.get("attributes", {}).get(upsert[0])
+        value = item.attributes.get(upsert[0])
         found = self.session.transaction.find(resource.type, upsert[0], value)
         existing = self.session.load(resource.type, found.id) if found is not None else None
         return existing or self.session.create(resource.type)
 
     def _fill(self, item: Item, draft: Draft, request: _Request) -> None:
         pointer, faults = item.pointer, request.faults
-        check_extra_fields(draft.resource, item.data, pointer, faults)
-        attributes = item.data.get("attributes") or {}
-        draft.record.attributes.update(read_attributes(draft.resource, attributes, pointer, faults))
-        for name, value in (item.data.get("relationships") or {}).items():
+        check_extra_fields(draft.resource, [*item.attributes, *item.relationships], pointer, faults)
+        draft.record.attributes.update(read_attributes(draft.resource, item.attributes, pointer, faults))
+        for name, data in item.relationships.items():
             if name in draft.resource.relations and draft.resource.relations[name].writable:
-                self._relate(draft, name, value.get("data"), f"{pointer}/relationships/{name}/data", request)
+                self._relate(draft, name, data, f"{pointer}/relationships/{name}/data", request)
 
     def _relate(self, draft: Draft, name: str, data: object, pointer: str, request: _Request) -> None:
         relation = draft.resource.relations[name]

@@ -57,12 +57,28 @@ where
 order by at_hand.order_reference_key;
 
 -- name: open_returns
-select return_id
-from landing.rebound_returns
+-- Besides those still under way, those that could not be read, or not in full: they may have been corrected since.
+select returns.return_id
+from landing.rebound_returns as returns
 where
-    registered_at >= %(registered_since)s
-    and (status is null or status <> all(%(closed)s::text[]))
-order by registered_at, return_id;
+    returns.registered_at >= %(registered_since)s
+    and (
+        returns.status is null
+        or returns.status <> all(%(closed)s::text[])
+        or exists (
+            select from landing.rebound_return_lines as lines
+            where lines.return_id = returns.return_id and lines.fault is not null
+        )
+    )
+union
+select document_id as return_id
+from landing.malformed_documents
+where
+    source_system = 'rebound'
+    and resource = 'returns'
+    and document_id is not null
+    and registered_at >= %(registered_since)s
+order by return_id;
 
 -- name: goods_at_hand
 -- What the window's returns may be of: products (by id, because order lines keep the SKU of their time) of the lines and

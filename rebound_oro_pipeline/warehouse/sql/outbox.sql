@@ -253,17 +253,45 @@ logged as (
 select business_key from changed;
 
 -- name: progress
+-- Held is what a living worker has claimed; what a dead one has left in sending is due.
+with messages as (
+    select
+        state,
+        next_attempt_at,
+        claimed_by,
+        claimed_until
+    from outbox.messages
+    where
+        kind = %(kind)s
+        and state in ('pending', 'sending', 'unknown')
+        and registered_at >= %(window_start)s::timestamptz
+        and registered_at < %(window_end)s::timestamptz
+),
+
+workers as (
+    select
+        claimed_by,
+        outbox.is_alive(claimed_by) as is_alive
+    from (select distinct claimed_by from messages where claimed_by is not null) as names
+),
+
+due as (
+    select
+        case
+            when workers.is_alive and messages.claimed_until > statement_timestamp() then messages.claimed_until
+            when messages.state = 'sending' then statement_timestamp()
+            else messages.next_attempt_at
+        end as due_at
+    from messages
+    left join workers on messages.claimed_by = workers.claimed_by
+)
+
 select
     count(*) as open,
-    count(*) filter (where state <> 'sending' and next_attempt_at <= statement_timestamp()) as due,
-    min(coalesce(claimed_until, next_attempt_at)) as next_attempt_at,
+    count(*) filter (where due_at <= statement_timestamp()) as due,
+    min(due_at) as next_attempt_at,
     statement_timestamp() as read_at
-from outbox.messages
-where
-    kind = %(kind)s
-    and state in ('pending', 'sending', 'unknown')
-    and registered_at >= %(window_start)s::timestamptz
-    and registered_at < %(window_end)s::timestamptz;
+from due;
 
 -- name: circuit_open_until
 select open_until

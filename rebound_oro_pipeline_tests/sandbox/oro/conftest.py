@@ -66,6 +66,7 @@ class Shop:
             token_expires_in=expires_in,
         )
         self.http = Http(app)
+        self._open = True
         self._tokens: dict[str, str] = {}
 
     def token(self, client_id: str = "main") -> str:
@@ -171,9 +172,11 @@ class Shop:
         return _batch(*documents)
 
     def close(self) -> None:
-        """Stop the app and close the store."""
-        self.http.close()
-        self.store.close()
+        """Stop the app and close the store; once."""
+        if self._open:
+            self._open = False
+            self.http.close()
+            self.store.close()
 
 
 def _note(number: str, order_id: str = "11", lines: int = 1, **attributes: Any) -> dict[str, Any]:

@@ -61,7 +61,7 @@ class Network(httpx.BaseTransport):
         self._before.extend([(method, path, hook)] * times)
 
     def after(self, method: str, path: str, hook: Hook, times: int = 1) -> None:
-        """Call the hook after the shop has carried the request out."""
+        """Call the hook after the shop has carried the request out; a response of its own replaces the shop's."""
         self._after.extend([(method, path, hook)] * times)
 
     def count(self, method: str, path: str) -> int:
@@ -79,7 +79,9 @@ class Network(httpx.BaseTransport):
         response = self.inner.handle_request(request)
         if after is not None:
             response.read()
-            after(request)
+            instead = after(request)
+            if isinstance(instead, httpx.Response):
+                return instead
         return response
 
     def close(self) -> None:
@@ -208,6 +210,14 @@ def put_note(
         **changes,
     }
     _put(conn, "oro_credit_note", number, order_id, note)
+
+
+def put_notes(conn: psycopg.Connection[Any], order_id: str, count: int, prefix: str = "CN") -> list[str]:
+    """Enqueue so many notes, and return their numbers, sorted."""
+    numbers = [f"{prefix}-{number:03}" for number in range(count)]
+    for number in numbers:
+        put_note(conn, number, order_id)
+    return numbers
 
 
 def put_delta(

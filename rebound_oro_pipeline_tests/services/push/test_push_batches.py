@@ -18,19 +18,13 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     error,
     open_shop,
     put_note,
+    put_notes,
     states,
 )
 
 Box = psycopg.Connection[Any]
 BATCH = ("PATCH", "/reboundcreditnotes")
 SINGLE = ("POST", "/reboundcreditnotes")
-
-
-def put_notes(box: Box, shop: Shop, count: int) -> list[str]:
-    numbers = [f"CN-{number:02}" for number in range(count)]
-    for number in numbers:
-        put_note(box, number, shop.order_id)
-    return numbers
 
 
 def make_due(box: Box) -> None:
@@ -53,7 +47,7 @@ def test_a_batch_still_to_run_is_waited_for_also_across_our_restart(
 ) -> None:
     """Without a consumer the batch is answered after the wait and carried out later, when one comes."""
     slow_shop.store.consuming = False
-    numbers = put_notes(box, slow_shop, 3)
+    numbers = put_notes(box, slow_shop.order_id, 3)
     with slow_shop.client() as oro:
         first = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
     assert (first.unknown, first.remaining, first.to_be_continued) == (3, 3, True)
@@ -77,7 +71,7 @@ def test_after_one_batch_that_is_still_to_run_the_other_notes_go_singly(
 ) -> None:
     """Every further batch would take 25 seconds, too."""
     slow_shop.store.consuming = False
-    put_notes(box, slow_shop, 52)
+    put_notes(box, slow_shop.order_id, 52)
     with slow_shop.client() as oro:
         counts = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
     assert (counts.confirmed, counts.unknown) == (2, 50)
@@ -105,10 +99,10 @@ def test_a_failed_batch_without_a_named_record_is_halved_down_to_the_one_that_ex
     shop: Shop, oro: OroClient, box: Box, database_url: str
 ) -> None:
     """A taken number fails the whole batch, names nobody, and the operation is gone at once."""
-    put_note(box, "CN-04", shop.order_id)
+    put_note(box, "CN-004", shop.order_id)
     push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
     box.execute("delete from outbox.messages")
-    numbers = put_notes(box, shop, 8)
+    numbers = put_notes(box, shop.order_id, 8)
     counts = push_credit_notes(oro, database_url, run_id="2", rules=AT_ONCE)
     assert (counts.confirmed, counts.remaining) == (8, 0)
     assert shop.notes() == numbers
@@ -117,7 +111,7 @@ def test_a_failed_batch_without_a_named_record_is_halved_down_to_the_one_that_ex
 def test_a_batch_that_failed_without_any_error_is_halved(
     shop: Shop, oro: OroClient, box: Box, database_url: str
 ) -> None:
-    numbers = put_notes(box, shop, 4)
+    numbers = put_notes(box, shop.order_id, 4)
     shop.store.misbehave_once("failed_without_errors")
     counts = push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
     assert (counts.confirmed, shop.notes()) == (4, numbers)
@@ -127,7 +121,7 @@ def test_a_batch_that_failed_without_any_error_is_halved(
 def test_success_with_nothing_written_is_noticed(
     shop: Shop, oro: OroClient, box: Box, database_url: str
 ) -> None:
-    numbers = put_notes(box, shop, 4)
+    numbers = put_notes(box, shop.order_id, 4)
     shop.store.misbehave_once("success_without_writing")
     counts = push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
     assert (counts.confirmed, shop.notes()) == (4, numbers)
@@ -135,7 +129,7 @@ def test_success_with_nothing_written_is_noticed(
 
 def test_a_late_success_with_nothing_written_is_noticed(slow_shop: Shop, box: Box, database_url: str) -> None:
     slow_shop.store.consuming = False
-    numbers = put_notes(box, slow_shop, 3)
+    numbers = put_notes(box, slow_shop.order_id, 3)
     with slow_shop.client() as oro:
         push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
         slow_shop.store.misbehave_once("success_without_writing")
@@ -180,7 +174,7 @@ def test_a_shop_without_synchronous_batches_gets_its_notes_all_the_same(
     """Before 6.0.4 the header is ignored: every batch is an asynchronous one."""
     (tmp_path / "old").mkdir()
     with open_shop(tmp_path / "old", profile="5.1") as shop, shop.client() as oro:
-        numbers = put_notes(box, shop, 120)
+        numbers = put_notes(box, shop.order_id, 120)
         counts = push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
         assert (counts.confirmed, shop.notes()) == (120, numbers)
 
@@ -188,7 +182,7 @@ def test_a_shop_without_synchronous_batches_gets_its_notes_all_the_same(
 def test_without_the_permission_for_batches_notes_go_singly(shop: Shop, box: Box, database_url: str) -> None:
     rights = ("view", "create", "edit")
     shop.store.add_client("no batches", "secret", {"reboundcreditnotes": rights, "orders": rights})
-    numbers = put_notes(box, shop, 3)
+    numbers = put_notes(box, shop.order_id, 3)
     with shop.client("no batches") as oro:
         counts = push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
     assert (counts.confirmed, shop.notes()) == (3, numbers)
@@ -197,7 +191,7 @@ def test_without_the_permission_for_batches_notes_go_singly(shop: Shop, box: Box
 def test_a_missing_permission_to_create_stops_the_run_and_rejects_nothing(
     shop: Shop, box: Box, database_url: str
 ) -> None:
-    put_notes(box, shop, 3)
+    put_notes(box, shop.order_id, 3)
     with shop.client("limited") as oro, pytest.raises(Forbidden, match="No access to this type of entities"):
         push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
     assert set(states(box).values()) <= {"pending", "unknown"}
@@ -212,7 +206,7 @@ def test_a_record_on_which_the_shop_fails_is_rejected_in_the_end_and_holds_up_no
 ) -> None:
     """OroCommerce answers 500 to a record that violates a constraint of the database, here the length."""
     put_note(box, "N" * 65, shop.order_id)
-    numbers = put_notes(box, shop, 6)
+    numbers = put_notes(box, shop.order_id, 6)
     rules = SendingRules(first_delay=0.0, longest_delay=0.0, workers=1, attempts_at_most=4)
     counts = push_credit_notes(oro, database_url, run_id="1", rules=rules)
     assert (counts.confirmed, counts.rejected, counts.remaining) == (6, 1, 0)

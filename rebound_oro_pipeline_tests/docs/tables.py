@@ -1,0 +1,141 @@
+"""Tables of the documentation that follow from the code: settings, policy keys, quarantine reasons.
+
+`python -m rebound_oro_pipeline_tests.docs.tables` writes them anew; tests compare. In docs/policy.md the column `meaning` is
+written by hand and kept.
+"""
+
+import csv
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+REASONS = ROOT / "dbt_like_sql" / "seeds" / "quarantine_reasons.csv"
+
+Row = Sequence[str]
+Schema = Mapping[str, Any]
+
+
+def region(text: str, name: str) -> str:
+    """Return what stands between `<!-- name:begin -->` and `<!-- name:end -->`."""
+    begin, end = _marks(name)
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"the document has no single region {name!r}")
+    return text.partition(begin)[2].partition(end)[0]
+
+
+def rows_of(text: str, name: str) -> list[list[str]]:
+    """Return the cells of the table in a region, without its two head lines."""
+    lines = [line for line in region(text, name).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def settings_table(_: str) -> list[Row]:
+    """Return the rows of docs/settings.md."""
+    properties = Settings.model_json_schema()["properties"]
+    return [
+        ("variable", "default", "values", "meaning"),
+        *(
+            (f"`{PREFIX}{name.upper()}`", _shown(field.get("default")), _values(field), field["description"])
+            for name, field in properties.items()
+        ),
+    ]
+
+
+def policy_table(text: str) -> list[Row]:
+    """Return the rows of docs/policy.md; what stands in its column `meaning` is kept."""
+    meanings = {row[0]: row[3] for row in rows_of(text, "policy") if len(row) == 4}
+    schema = Policy.model_json_schema(by_alias=True)
+    return [
+        ("key", "default", "values", "meaning"),
+        *(
+            (f"`{key}`", _shown(field.get("default")), _values(field), meanings.get(f"`{key}`", ""))
+            for key, field in _keys(schema, schema["$defs"])
+        ),
+    ]
+
+
+def quarantine_table(_: str) -> list[Row]:
+    """Return the reasons of the quarantine, as their seed has them."""
+    with REASONS.open(encoding="utf-8", newline="") as file:
+        reasons = list(csv.DictReader(file))
+    return [
+        ("reason", "owner", "what happened", "what to do"),
+        *((f"`{each['reason']}`", each["owner"], each["what_happened"], each["remedy"]) for each in reasons),
+    ]
+
+
+TABLES: Mapping[str, tuple[Path, Callable[[str], list[Row]]]] = {
+    "settings": (DOCS / "settings.md", settings_table),
+    "policy": (DOCS / "policy.md", policy_table),
+    "quarantine": (DOCS / "rules.md", quarantine_table),
+}
+"""Region name → the document it is in, and what makes its rows."""
+
+
+def written(name: str) -> tuple[Path, str, str]:
+    """Return the document of a table, its text as it is, and as it should be."""
+    path, make = TABLES[name]
+    text = path.read_text(encoding="utf-8")
+    head, *rows = make(text)
+    lines = [head, ["---"] * len(head), *rows]
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    begin, end = _marks(name)
+    return path, text, text.replace(f"{begin}{region(text, name)}{end}", f"{begin}{table}{end}")
+
+
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- {name}:begin -->\n", f"<!-- {name}:end -->"
+
+
+def _keys(schema: Schema, definitions: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    for name, field in schema["properties"].items():
+        target = field.get("$ref", "").rpartition("/")[2]
+        if target:
+            yield from _keys(definitions[target], definitions, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", field
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return f"`[{', '.join(_quoted(each) for each in value)}]`"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if value == "*" else value
+
+
+def _values(field: Schema) -> str:
+    choices = [each for each in field.get("anyOf", [field]) if each.get("type") != "null"]
+    first = choices[0]
+    if "enum" in first:
+        return ", ".join(f"`{each}`" for each in first["enum"])
+    if first["type"] == "array":
+        inside = _values(first["items"])
+        return f"list of {inside}" if "enum" in first["items"] else "list of names"
+    if first["type"] == "object":
+        return "by return reason: `percent` (0 to 100), `flat` (0 or more)"
+    if first["type"] in ("integer", "number"):
+        least = field.get("minimum", field.get("exclusiveMinimum", -1) + 1) if "ge" not in field else field["ge"]
+        return f"{least} to {field.get('maximum', field.get('le'))}"
+    if first["type"] == "boolean":
+        return "`true`, `false`"
+    formats = {"password": "secret", "path": "path", "uri": "URL", "date": "date"}
+    return formats.get(first.get("format", ""), "text")
+
+
+if __name__ == "__main__":
+    for table in TABLES:
+        document, before, after = written(table)
+        if before != after:
+            document.write_text(after, encoding="utf-8")
+            sys.stdout.write(f"{document.relative_to(ROOT)}: {table} written\n")

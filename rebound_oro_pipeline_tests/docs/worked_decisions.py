@@ -1,0 +1,161 @@
+"""Decides all worked examples with the real SQL models, in few decisions, and reads what came out of each."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.decide import decide
+from rebound_oro_pipeline.warehouse import reference
+from rebound_oro_pipeline_tests.docs.notation import Example, Order, Stage
+from rebound_oro_pipeline_tests.docs.worked_documents import (
+    order_document,
+    own,
+    product_document,
+    return_document,
+    told,
+)
+from rebound_oro_pipeline_tests.rules.sql_runner import land, models, prepare
+
+FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)
+"""Examples with one policy and one rhythm share a day of returns; the next such group takes the next day."""
+
+FIGURES = ("net", "discount", "tax", "shipping", "shipping tax", "fee", "total")
+
+_QUERIES: Mapping[str, str] = {
+    "notes": "select * from ledger.credit_notes order by registered_at, credit_note_number",
+    "lines": "select * from ledger.credit_note_lines order by credit_note_number, position",
+    "deltas": "select * from ledger.inventory_deltas order by credit_note_number, position",
+    "quarantine": "select * from ledger.quarantine where resolved_at is null",
+    "holds": "select * from ledger.holds where resolved_at is null",
+    "places": "select * from marts.return_line_destinations",
+}
+
+
+@dataclass
+class Came:
+    """What came out of one stage of an example; names, SKUs and lines as the example tells them.
+
+    Notes are those that the stage added; everything else is what is open after it.
+    """
+
+    notes: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    lines: dict[tuple[str, int], dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
+    line_units: dict[tuple[str, int], dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
+    stock: dict[str, dict[tuple[str, str], Decimal]] = field(default_factory=lambda: defaultdict(dict))
+    places: dict[tuple[str, str, str | None], dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
+
+
+def decide_examples(conn: psycopg.Connection[Any], examples: Iterable[Example]) -> dict[int, list[Came]]:
+    """Decide every stage of every example; returns by example number what came out, stage by stage."""
+    prepare(conn)
+    groups: dict[tuple[str, tuple[timedelta, ...]], list[Example]] = defaultdict(list)
+    for example in examples:
+        rhythm = tuple(stage.wait for stage in example.stages)
+        groups[json.dumps(example.policy, sort_keys=True), rhythm].append(example)
+    came: dict[int, list[Came]] = defaultdict(list)
+    for place, ((policy, rhythm), members) in enumerate(groups.items()):
+        day = FIRST_DAY + timedelta(days=place)
+        version = reference.save_policy(conn, Policy.model_validate(json.loads(policy)).document())
+        decided_at = day + timedelta(days=1)
+        for number, wait in enumerate(rhythm):
+            decided_at += wait
+            known = {row["credit_note_number"] for row in _rows(conn, "notes")}
+            for example in members:
+                _land(conn, example, number, day)
+            decide(
+                conn,
+                models(),
+                Window.day(day.date()),
+                policy_version=version,
+                decided_at=decided_at,
+                run_id="docs",
+            )
+            tables = {name: _rows(conn, name) for name in _QUERIES}
+            tables["notes"] = [row for row in tables["notes"] if row["credit_note_number"] not in known]
+            for example in members:
+                came[example.number].append(_read(example, number, tables))
+    conn.rollback()
+    return came
+
+
+def _land(conn: psycopg.Connection[Any], example: Example, number: int, day: datetime) -> None:
+    stage = example.stages[number]
+    orders = _orders(example, number)
+    for alias, sku in stage.aliases:
+        reference.add_alias(conn, own(example, alias), own(example, sku), added_by="docs")
+    products = list(example.products.items()) if number == 0 else []
+    earlier = [given.name for before in example.stages[:number] for given in before.returns]
+    places: dict[str, int] = {}
+    for name in earlier + [given.name for given in stage.returns]:
+        places.setdefault(name, len(places))
+    land(
+        conn,
+        [order_document(example, order, place) for place, order in enumerate(orders) if order in stage.orders],
+        [
+            return_document(example, given, orders, (day + timedelta(minutes=places[given.name])).isoformat())
+            for given in stage.returns
+        ],
+        [product_document(example, sku, units, place) for place, (sku, units) in enumerate(products)],
+    )
+
+
+def _orders(example: Example, number: int) -> list[Order]:
+    """Return the orders as they are at a stage: a later version of one takes its place."""
+    latest: dict[str, Order] = {}
+    for stage in example.stages[: number + 1]:
+        latest |= {order.name: order for order in stage.orders}
+    return list(latest.values())
+
+
+def _rows(conn: psycopg.Connection[Any], name: str) -> list[dict[str, Any]]:
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_QUERIES[name]).fetchall()
+
+
+def _read(example: Example, number: int, tables: Mapping[str, list[dict[str, Any]]]) -> Came:
+    came = Came()
+    mine = {name: [row for row in rows if _is_own(example, row)] for name, rows in tables.items()}
+    names: dict[str, str] = {}
+    for note in mine["notes"]:
+        suffix = "" if note["sequence"] == 1 else f"-{note['sequence']}"
+        names[note["credit_note_number"]] = told(example, note["return_id"]) + suffix
+        came.notes[names[note["credit_note_number"]]] = {
+            figure: note[f"{figure.replace(' ', '_')}_amount"] for figure in FIGURES
+        }
+    orders = _orders(example, number)
+    for row in mine["lines"]:
+        if row["credit_note_number"] in names:
+            place = int(row["order_line_id"].removeprefix(row["order_id"])) if orders else 0
+            key = (names[row["credit_note_number"]], place)
+            for figure in ("net", "discount", "tax", "total"):
+                amounts = came.lines[key]
+                amounts[figure] = amounts.get(figure, Decimal(0)) + row[f"{figure}_amount"]
+            _count(came.line_units[key], told(example, row["sku"]), row["quantity"])
+    for row in mine["deltas"]:
+        if row["credit_note_number"] in names:
+            how = "restocked" if row["restocks"] else "not restocked"
+            stock = came.stock[names[row["credit_note_number"]]]
+            stock[told(example, row["sku"]), how] = row["quantity"]
+    for row in mine["places"]:
+        if row["destination"] != "credited":
+            kind = "quarantine" if row["destination"] == "quarantined" else row["destination"]
+            key_of_place = (kind, told(example, row["return_id"]), row["reason"])
+            _count(came.places[key_of_place], told(example, row["sku"].strip()), row["quantity"])
+    return came
+
+
+def _count(units: dict[str, Decimal], sku: str, quantity: Decimal) -> None:
+    units[sku] = units.get(sku, Decimal(0)) + quantity
+
+
+def _is_own(example: Example, row: Mapping[str, Any]) -> bool:
+    return str(row["return_id"]).startswith(f"x{example.number}-")

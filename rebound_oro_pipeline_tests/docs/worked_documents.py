@@ -1,0 +1,166 @@
+"""The worked examples as documents: what OroCommerce and ReBound would answer with.
+
+Every example has its own orders, SKUs and references, so that all of them can be decided together.
+"""
+
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from rebound_oro_pipeline_tests.docs.notation import Example, Item, Line, Order, Return
+
+ZERO = Decimal(0)
+CENT = Decimal("0.01")
+"""OroCommerce rounds rows to two decimals in every currency."""
+
+
+def own(example: Example, name: str) -> str:
+    """Make a name that no other example has; blanks around it stay."""
+    return name.replace(name.strip(), f"x{example.number}-{name.strip()}")
+
+
+def told(example: Example, name: str) -> str:
+    """Give the name as the example tells it."""
+    return name.removeprefix(f"x{example.number}-")
+
+
+def order_document(example: Example, order: Order, place: int) -> dict[str, Any]:
+    """Write an order, its amounts as the example states them."""
+    given = order.settings
+    order_id = str(example.number * 10 + place)
+    rows = [(line.quantity * line.price).quantize(CENT, ROUND_HALF_UP) for line in order.lines]
+    included: list[dict[str, Any]] = []
+    attributes: dict[str, Any] = {
+        "identifier": own(example, order.name),
+        "poNumber": own(example, given["po"]) if "po" in given else None,
+        "externalId": own(example, given["external id"]) if "external id" in given else None,
+        "currency": given["currency"],
+        "subtotalValue": str(sum(rows, ZERO)),
+        "totalValue": given["total"],
+        "totalDiscountsAmount": given.get("manual discount"),
+        "discount": Decimal(given.get("promotions", "0")),
+        "shippingDiscount": Decimal(given.get("shipping discount", "0")),
+        "estimatedShippingCostAmount": given.get("shipping"),
+    }
+    if "subtotal with discounts" in given:
+        attributes["subtotalWithDiscounts"] = given["subtotal with discounts"]
+    relationships: dict[str, Any] = {
+        "lineItems": {
+            "data": [
+                _line(example, given, line, row, f"{order_id}{number}", included)
+                for number, (line, row) in enumerate(zip(order.lines, rows, strict=True), start=1)
+            ]
+        },
+        "internalStatus": _one("orderinternalstatuses", given.get("internal status", "open")),
+    }
+    if given.get("OroCommerce") != "6.0":
+        relationships["shippingStatus"] = _one("ordershippingstatuses", given.get("shipping status", "shipped"))
+    if "shipping tax" in given:
+        subtotal = {
+            "orderSubtotalType": "tax",
+            "label": "Shipping Tax",
+            "amount": given["shipping tax"],
+            "currency": given["currency"],
+        }
+        relationships["orderSubtotals"] = {"data": [_add(included, "ordersubtotals", f"{order_id}-tax", subtotal)]}
+    return {
+        "data": {"type": "orders", "id": order_id, "attributes": attributes, "relationships": relationships},
+        "included": included,
+    }
+
+
+def return_document(example: Example, given: Return, orders: list[Order], registered_at: str) -> dict[str, Any]:
+    """Write a return in the shape of the default mapping; everything is a text, as there."""
+    reference = orders[0].name if given.reference is None else given.reference
+    return {
+        "id": own(example, given.name),
+        "order_reference": own(example, reference),
+        "date_added": registered_at,
+        "current_tracking_status": given.settings.get("status", "processed"),
+        "currency": given.settings.get("currency"),
+        "item": [_item(example, given, item) for item in given.items],
+    }
+
+
+def product_document(example: Example, sku: str, units: Mapping[str, str], place: int) -> dict[str, Any]:
+    """Write a product with its units, each `rate` or `rate to N digits`."""
+    product_id = f"{example.number * 10 + place}"
+    included: list[dict[str, Any]] = []
+    data = []
+    for unit, text in units.items():
+        rate, _, digits = text.partition(" to ")
+        precision = {"conversionRate": Decimal(rate), "precision": int(digits.split(" ")[0]) if digits else 0}
+        data.append(_add(included, "productunitprecisions", f"{product_id}-{unit}", precision))
+        included[-1]["relationships"] = {"unit": _one("productunits", unit)}
+    return {
+        "data": {
+            "type": "products",
+            "id": product_id,
+            "attributes": {"sku": own(example, sku)},
+            "relationships": {"unitPrecisions": {"data": data}},
+        },
+        "included": included,
+    }
+
+
+
+def _line(
+    example: Example, given: Mapping[str, str], line: Line, row: Decimal, line_id: str, included: list[dict[str, Any]]
+) -> dict[str, str]:
+    promotion, tax = Decimal(line.settings.get("promotion", "0")), Decimal(line.settings.get("tax", "0"))
+    charged = row - promotion
+    including, excluding = (charged, charged - tax) if "prices include tax" in given else (charged + tax, charged)
+    missing = "without row totals" in line.settings
+    attributes = {
+        "productSku": own(example, line.sku),
+        "freeFormProduct": line.sku if "free form" in line.settings else None,
+        "quantity": line.quantity,
+        "productUnitCode": line.unit,
+        "value": str(line.price),
+        "currency": line.settings.get("currency", given["currency"]),
+        "rowTotalDiscountAmount": str(promotion),
+        "rowTotalAfterDiscountIncludingTax": None if missing else str(including),
+        "rowTotalAfterDiscountExcludingTax": None if missing else str(excluding),
+    }
+    entry = _add(included, "orderlineitems", line_id, attributes)
+    own_line = included[-1]
+    parts = [
+        _add(
+            included,
+            "orderproductkititemlineitems",
+            f"{line_id}{number}",
+            {
+                "productSku": own(example, part.sku),
+                "quantity": part.quantity,
+                "productUnitCode": part.unit,
+                "productUnitPrecision": 0,
+                "sortOrder": number,
+                "value": str(part.price),
+            },
+        )
+        for number, part in enumerate(line.parts)
+    ]
+    own_line["relationships"] = {"kitItemLineItems": {"data": parts}}
+    return entry
+
+
+def _item(example: Example, given: Return, item: Item) -> dict[str, Any]:
+    both = item.announced is not None
+    return {
+        "id": own(example, item.id) if item.id else None,
+        "sku_code": own(example, item.sku),
+        "quantity": str(item.announced if both else item.received),
+        "quantity_received": str(item.received) if both else None,
+        "unit_code": item.unit,
+        "final_disposition": given.settings.get("disposition", "restock"),
+        "reason": [{"reason": given.settings.get("reason", "other")}],
+    }
+
+
+def _one(kind: str, identifier: str) -> dict[str, Any]:
+    return {"data": None if identifier == "missing" else {"type": kind, "id": identifier}}
+
+
+def _add(included: list[dict[str, Any]], kind: str, identifier: str, attributes: dict[str, Any]) -> dict[str, str]:
+    included.append({"type": kind, "id": identifier, "attributes": attributes})
+    return {"type": kind, "id": identifier}

@@ -1,0 +1,40 @@
+"""Deciding again after things have changed: SQL and oracle agree, row for row, on what is added and what stays."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import psycopg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rebound_oro_pipeline_tests.oracle.books import Books
+from rebound_oro_pipeline_tests.oracle.decide import decide, world
+from rebound_oro_pipeline_tests.rules.change import changed, split
+from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT, seeds, tables
+from rebound_oro_pipeline_tests.rules.generate import Habits, shop
+from rebound_oro_pipeline_tests.rules.laws import assert_same, landed_shop, lawful, policies, shop_seeds
+from rebound_oro_pipeline_tests.rules.sql_runner import land
+
+
+@settings(lawful, max_examples=4)
+@given(seed=shop_seeds, policy=policies, mild=st.booleans())
+def test_later_decisions_add_what_is_new_and_keep_what_is_decided(
+    rules_conn: psycopg.Connection[Any], seed: int, policy: Mapping[str, Any], mild: bool
+) -> None:
+    """Three decisions: at first, an hour later with changed documents, and after 15 days, when holds are given up."""
+    random = Random(seed)
+    first, second = split(shop(seed, 250, Habits(mild=mild)), random)
+    second = changed(second, random)
+    third = changed(second, random)
+    seen = (first, second, third)
+    moments = (DECIDED_AT, DECIDED_AT + timedelta(hours=1), DECIDED_AT + timedelta(days=15))
+    books = Books()
+    with landed_shop(rules_conn, first, policy) as there:
+        for number, (made, moment) in enumerate(zip(seen, moments, strict=True)):
+            if number:
+                land(rules_conn, made.orders, made.returns)
+            view = world(made.orders, made.returns, made.products, made.aliases, policy, seeds())
+            expected = tables(decide(view, books, decided_at=moment))
+            assert_same(expected, there.decide(decided_at=moment), made)

@@ -1,0 +1,403 @@
+"""Stock goes back on its level, exactly once, and nothing is guessed."""
+
+import threading
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.sandbox.oro.records import KitItemRecord, ProductRecord, UnitRecord
+from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
+from rebound_oro_pipeline.services.sending import SendingRules
+from rebound_oro_pipeline.warehouse import level_writes, outbox
+from rebound_oro_pipeline_tests.services.push.shop_at_work import (
+    AT_ONCE,
+    ONE_TRY,
+    Network,
+    Shop,
+    answer,
+    cut,
+    error,
+    lost,
+    open_shop,
+    put_delta,
+    states,
+)
+
+Box = psycopg.Connection[Any]
+BATCH = ("PATCH", "/inventorylevels")
+SINGLE = ("PATCH", "/inventorylevels/")
+
+
+class Killed(BaseException):
+    """Ends a worker between two statements, as a kill would."""
+
+
+def kill(_: httpx.Request) -> None:
+    raise Killed
+
+
+def make_due(box: Box) -> None:
+    box.execute("update outbox.messages set next_attempt_at = now()")
+
+
+def writes(box: Box) -> list[tuple[str, str, str]]:
+    """Return before, target and state of every recorded write."""
+    return box.execute(
+        "select quantity_before::text, quantity_target::text, state from outbox.level_writes order by level_write_id"
+    ).fetchall()
+
+
+def test_deltas_of_one_level_are_added_up_and_a_second_run_changes_nothing(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_delta(box, "N1:1", "SKU-1", "2")
+    put_delta(box, "N2:1", "SKU-1", "3")
+    put_delta(box, "N3:1", "SKU-2", "1")
+    put_delta(box, "N4:1", "SKU-2", "0.125", unit_code="kg")
+    first = push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    second = push_inventory_levels(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert (shop.level("SKU-1"), shop.level("SKU-2"), shop.level("SKU-2", "kg")) == (
+        Decimal(1005),
+        Decimal(1001),
+        Decimal("10.625"),
+    )
+    assert (first.confirmed, first.write_requests, first.remaining) == (4, 1, 0)
+    assert (second.confirmed, second.write_requests) == (0, 0)
+    assert sorted(writes(box)) == [
+        ("10.5", "10.625", "confirmed"),
+        ("1000", "1001", "confirmed"),
+        ("1000", "1005", "confirmed"),
+    ]
+
+
+def test_more_levels_than_a_batch_takes_go_in_several(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    for number in range(1, 10):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "1")
+    rules = SendingRules(claim_limit=4, workers=1)
+    counts = push_inventory_levels(oro, database_url, run_id="1", rules=rules)
+    assert (counts.confirmed, counts.write_requests) == (9, 3)
+
+
+def test_the_product_is_taken_from_the_order_where_it_is_known(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    """A SKU may have been renamed since the order; the product is the same."""
+    product = shop.store.find("products", "sku", "SKU-3")
+    assert product is not None
+    put_delta(box, "N1:1", "OLD-SKU", "2", product_id=str(product.id))
+    put_delta(box, "N2:1", "SKU-3", "3")
+    push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert shop.level("SKU-3") == Decimal(1005)
+
+
+@pytest.mark.parametrize(
+    ("sku", "unit", "quantity", "words"),
+    [
+        ("SKU-1", "item", "1.5", "does not fit the unit item"),
+        ("SKU-1", "kg", "0.0001", "does not fit the unit kg"),
+        ("SKU-1", "item", "0", "is not positive"),
+        ("SKU-1", "item", "-1", "is not positive"),
+        ("SKU-1", "item", "9999999999", "does not fit OroCommerce's column"),
+        ("SKU-1", "box", "1", "0 levels of product"),
+        ("SKU-99", "item", "1", "is the permission to view products or inventory levels missing?"),
+        ("SKU,1", "item", "1", "holds a comma"),
+        ("KIT", "item", "1", "is a kit"),
+    ],
+)
+def test_what_the_shop_would_take_without_a_word_is_refused_before(
+    sku: str,
+    unit: str,
+    quantity: str,
+    words: str,
+    shop: Shop,
+    oro: OroClient,
+    box: Box,
+    database_url: str,
+) -> None:
+    """OroCommerce checks neither sign nor precision, and hides what a missing permission hides."""
+    kit = ProductRecord(
+        attributes={"sku": "KIT"},
+        units=[UnitRecord(code="item", quantity="0")],
+        kit_items=[KitItemRecord(label="part", products=["1"])],
+    )
+    shop.store.add_product(kit)
+    put_delta(box, "bad:1", sku, quantity, unit_code=unit)
+    put_delta(box, "good:1", "SKU-2", "1")
+    push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert states(box) == {"bad:1": "rejected", "good:1": "confirmed"}
+    assert words in error(box, "bad:1")
+    reason = box.execute("select subject, reason, quantity::text from push.refusals").fetchone()
+    assert reason == ("bad:1", "push_rejected", quantity)
+
+
+def test_a_delta_that_fits_is_not_held_up_by_one_of_the_same_level_that_does_not(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_delta(box, "bad:1", "SKU-1", "1.5")
+    put_delta(box, "good:1", "SKU-1", "2")
+    push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert states(box) == {"bad:1": "rejected", "good:1": "confirmed"}
+    assert shop.level("SKU-1") == Decimal(1002)
+
+
+@pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
+@pytest.mark.parametrize("breakage", [lost, answer(502)], ids=["lost", "502"])
+def test_an_answer_lost_after_the_write_is_found_at_the_level(
+    breakage: Any, count: int, shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    for number in range(1, count + 1):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    shop.network.after(*BATCH, breakage)
+    first = push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (first.unknown, first.remaining) == (count, count)
+    make_due(box)
+    second = push_inventory_levels(oro, database_url, run_id="2", rules=ONE_TRY)
+    assert (second.confirmed, second.write_requests, second.remaining) == (count, 0, 0)
+    assert shop.level("SKU-1") == Decimal(1005)
+    assert {state for _, _, state in writes(box)} == {"confirmed"}
+
+
+@pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
+def test_a_connection_cut_before_the_write_leads_to_the_same_target(
+    count: int, shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    for number in range(1, count + 1):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    shop.network.before(*BATCH, cut)
+    counts = push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert (counts.confirmed, counts.remaining) == (count, 0)
+    assert [shop.level(f"SKU-{number}") for number in range(1, count + 1)] == [Decimal(1005)] * count
+    assert len(writes(box)) == count
+
+
+@pytest.mark.parametrize("moment", ["before the write", "after the write", "before the record"])
+@pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
+def test_a_worker_killed_at_any_moment_leaves_levels_exact_to_the_unit(
+    count: int, moment: str, shop: Shop, box: Box, database_url: str
+) -> None:
+    """A plain second run, at once; further deltas of the same levels have come meanwhile."""
+    for number in range(1, count + 1):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    dying = Network()
+    if moment == "before the write":
+        dying.before(*BATCH, kill)
+    elif moment == "after the write":
+        dying.after(*BATCH, kill)
+    else:
+        dying.before("GET", "/inventorylevels", kill)
+    with pytest.MonkeyPatch.context() as patch, shop.client(network=dying) as oro:
+        patch.setattr(outbox.Claimant, "settle", lambda *_: (_ for _ in ()).throw(Killed()))
+        with pytest.raises(Killed):
+            push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert set(states(box).values()) == {"sending"}
+    for number in range(1, count + 1):
+        put_delta(box, f"M{number}:1", f"SKU-{number}", "7")
+    with shop.client() as oro:
+        counts = push_inventory_levels(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert (counts.confirmed, counts.remaining) == (2 * count, 0)
+    assert [shop.level(f"SKU-{number}") for number in range(1, count + 1)] == [Decimal(1012)] * count
+
+
+def test_a_level_that_shows_neither_quantity_after_a_lost_answer_is_left_to_a_person(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_delta(box, "N1:1", "SKU-1", "5")
+    put_delta(box, "N1:2", "SKU-1", "1")
+    shop.network.after(*SINGLE, lost)
+    push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    shop.sell("SKU-1")
+    make_due(box)
+    counts = push_inventory_levels(oro, database_url, run_id="2", rules=ONE_TRY)
+    assert (counts.rejected, counts.remaining, shop.level("SKU-1")) == (2, 0, Decimal(1005))
+    assert writes(box) == [("1000", "1006", "ambiguous")]
+    assert "shows 1005, where 1000 stood before and 1006 was to be written" in error(box, "N1:1")
+    rows = box.execute("select subject, reason, quantity::text from push.refusals order by 1").fetchall()
+    assert rows == [("N1:1", "stock_write_ambiguous", "5"), ("N1:2", "stock_write_ambiguous", "1")]
+
+
+def test_an_ambiguous_write_does_not_hold_up_later_deltas_of_the_level(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_delta(box, "N1:1", "SKU-1", "5")
+    shop.network.after(*SINGLE, lost)
+    push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    shop.sell("SKU-1")
+    make_due(box)
+    put_delta(box, "N2:1", "SKU-1", "10")
+    push_inventory_levels(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert states(box) == {"N1:1": "rejected", "N2:1": "confirmed"}
+    assert shop.level("SKU-1") == Decimal(1014)
+
+
+def test_an_operator_who_finds_that_nothing_was_written_has_it_sent_again(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_delta(box, "N1:1", "SKU-1", "5")
+    shop.network.before(*SINGLE, cut)
+    push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    shop.sell("SKU-1")
+    make_due(box)
+    push_inventory_levels(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert states(box) == {"N1:1": "rejected"}
+    outbox.retry(box, "oro_inventory_delta", ["N1:1"], actor="mia", reason="one sale since, units not in it")
+    push_inventory_levels(oro, database_url, run_id="3", rules=AT_ONCE)
+    assert shop.level("SKU-1") == Decimal(1004)
+
+
+def test_the_database_refuses_to_send_a_delta_again_whose_level_was_written(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_delta(box, "N1:1", "SKU-1", "5")
+    shop.network.after(*SINGLE, lost)
+    push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    with pytest.raises(psycopg.errors.CheckViolation, match="could add it twice"):
+        box.execute("update outbox.messages set state = 'pending'")
+
+
+def test_one_level_that_is_refused_does_not_hold_up_the_batch(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    for number in (1, 2, 3):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    gone = shop.level_id("SKU-2")
+
+    def remove(_: httpx.Request) -> None:
+        with shop.store.write() as transaction:
+            transaction.delete("inventorylevels", int(gone))
+
+    shop.network.before(*BATCH, remove)
+    counts = push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert (counts.confirmed, counts.rejected, counts.remaining) == (2, 1, 0)
+    assert "not found" in error(box, "N2:1")
+    assert (shop.level("SKU-1"), shop.level("SKU-3")) == (Decimal(1005), Decimal(1005))
+
+
+def test_a_batch_still_to_run_is_waited_for_and_its_levels_are_written_no_other_way(
+    tmp_path: Path, box: Box, database_url: str
+) -> None:
+    (tmp_path / "slow").mkdir()
+    with open_shop(tmp_path / "slow", wait=0.05) as shop, shop.client() as oro:
+        shop.store.consuming = False
+        for number in (1, 2):
+            put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+        first = push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+        assert (first.unknown, first.remaining) == (2, 2)
+        make_due(box)
+        put_delta(box, "M1:1", "SKU-1", "7")
+        put_delta(box, "M3:1", "SKU-3", "7")
+        second = push_inventory_levels(oro, database_url, run_id="2", rules=ONE_TRY)
+        assert (second.confirmed, second.remaining) == (1, 3)  # SKU-3 alone, singly
+        assert (shop.level("SKU-1"), shop.level("SKU-3")) == (Decimal(1000), Decimal(1007))
+        shop.store.consuming = True
+        make_due(box)
+        third = push_inventory_levels(oro, database_url, run_id="3", rules=AT_ONCE)
+        assert (third.remaining, shop.level("SKU-1"), shop.level("SKU-2")) == (
+            0,
+            Decimal(1012),
+            Decimal(1005),
+        )
+
+
+def test_a_batch_without_an_answer_is_not_written_again_while_it_may_be_queued(
+    tmp_path: Path, box: Box, database_url: str
+) -> None:
+    """Carried out late, an absolute quantity would undo whatever happened in between."""
+    (tmp_path / "slow").mkdir()
+    with open_shop(tmp_path / "slow", wait=0.05) as shop, shop.client() as oro:
+        shop.store.consuming = False
+        for number in (1, 2):
+            put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+        shop.network.after(*BATCH, lost)
+        push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+        make_due(box)
+        second = push_inventory_levels(oro, database_url, run_id="2", rules=ONE_TRY)
+        assert (second.unknown, second.remaining) == (2, 2)
+        assert shop.network.count(*SINGLE) == 0
+        shop.store.consuming = True
+        make_due(box)
+        third = push_inventory_levels(oro, database_url, run_id="3", rules=AT_ONCE)
+        assert (third.confirmed, third.remaining) == (2, 0)
+        assert (shop.level("SKU-1"), shop.level("SKU-2")) == (Decimal(1005), Decimal(1005))
+
+
+@pytest.mark.parametrize("misbehaviour", ["success_without_writing", "failed_without_errors"])
+def test_what_an_operation_says_of_levels_is_not_believed(
+    misbehaviour: Any, shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    for number in (1, 2):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    shop.store.misbehave_once(misbehaviour)
+    counts = push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert (counts.confirmed, counts.remaining) == (2, 0)
+    assert (shop.level("SKU-1"), shop.level("SKU-2")) == (Decimal(1005), Decimal(1005))
+
+
+def test_two_processes_at_once_add_every_delta_once(shop: Shop, box: Box, database_url: str) -> None:
+    """Also where a product goes by two names, so that two keys meet at one level."""
+    product = shop.store.find("products", "sku", "SKU-1")
+    assert product is not None
+    for number in range(40):
+        put_delta(box, f"A{number}:1", f"SKU-{number % 8 + 1}", "1")
+        put_delta(box, f"B{number}:1", f"OLD-{number}", "1", product_id=str(product.id))
+    rules = SendingRules(claim_limit=3, workers=2, first_delay=0.02, longest_delay=0.1)
+
+    def push(name: str) -> None:
+        with shop.client(network=Network()) as oro:
+            push_inventory_levels(oro, database_url, run_id=name, rules=rules)
+
+    processes = [threading.Thread(target=push, args=(name,)) for name in ("one", "two")]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert set(states(box).values()) == {"confirmed"}
+    assert shop.level("SKU-1") == Decimal(1045)
+    assert [shop.level(f"SKU-{number}") for number in range(2, 9)] == [Decimal(1005)] * 7
+    assert box.execute("select count(*) from outbox.level_writes where state <> 'confirmed'").fetchone() == (
+        0,
+    )
+
+
+def test_a_worker_that_hangs_beyond_its_lease_does_not_add_what_another_one_has_added(
+    shop: Shop, box: Box, database_url: str
+) -> None:
+    put_delta(box, "N1:1", "SKU-1", "5")
+
+    def overtake(_: httpx.Request) -> None:
+        box.execute("update outbox.messages set claimed_until = now() - interval '1 s'")
+        with shop.client(network=Network()) as other:
+            push_inventory_levels(other, database_url, run_id="2", rules=ONE_TRY)
+
+    shop.network.before("GET", "/products", overtake)
+    with shop.client() as oro:
+        push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (states(box), shop.level("SKU-1")) == ({"N1:1": "confirmed"}, Decimal(1005))
+
+
+def test_a_level_is_written_by_one_worker_at_a_time(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_delta(box, "N1:1", "SKU-1", "5")
+    product = shop.store.find("products", "sku", "SKU-1")
+    assert product is not None
+    with level_writes.locked(box, [f"{product.id}/item"]):
+        counts = push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (counts.put_off, counts.write_requests, shop.level("SKU-1")) == (1, 0, Decimal(1000))
+
+
+def test_a_limited_user_is_told_and_nothing_is_lost(shop: Shop, box: Box, database_url: str) -> None:
+    for number in (1, 2):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    with shop.client("limited") as oro, pytest.raises(Exception, match="No access to this type of entities"):
+        push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    make_due(box)
+    with shop.client() as oro:
+        counts = push_inventory_levels(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert (counts.confirmed, counts.remaining) == (2, 0)

@@ -1,0 +1,144 @@
+"""What the shop holds against what was decided, without regard to what we believe to have sent."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
+from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
+from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
+from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
+from rebound_oro_pipeline_tests.services.push.shop_at_work import AT_ONCE, DAY, Shop, put_delta, put_note
+
+Box = psycopg.Connection[Any]
+
+
+def decide_note(box: Box, number: str, order_id: str) -> None:
+    """Write a note into the ledger, as `put_note` writes it into the outbox."""
+    box.execute(
+        "insert into reference.policies (document, document_hash) values ('{}', 'h') on conflict do nothing"
+    )
+    [(policy,)] = box.execute("select policy_version from reference.policies").fetchall()
+    box.execute(
+        """
+        insert into ledger.orders (order_id, order_identifier, currency, digits, total_value, net_amount,
+            discount_amount, tax_amount, shipping_amount, shipping_tax_amount, prices_include_tax, promotion_reading,
+            document_hash, decision_id, policy_version)
+        values (%s, 'O-1', 'USD', 2, 100, 100, 0, 0, 0, 0, false, 1, '', 1, %s)
+        on conflict do nothing
+        """,
+        (order_id, policy),
+    )
+    box.execute(
+        """
+        insert into ledger.credit_notes (credit_note_number, return_id, order_id, sequence, order_identifier, currency,
+            net_amount, discount_amount, tax_amount, shipping_amount, shipping_tax_amount, fee_amount, total_amount,
+            shipping_base_amount, registered_at, decided_at, decision_id, policy_version)
+        values (%s, %s, %s, 1, 'O-1', 'USD', 10, 0, 1.9, 5, 0.95, 1, 16.85, 0, %s, %s, 1, %s)
+        """,
+        (number, f"R-{number}", order_id, DAY, DAY, policy),
+    )
+    box.execute(
+        """
+        insert into ledger.credit_note_lines (credit_note_number, position, return_id, return_line_key, order_id,
+            order_line_id, sku, quantity, net_amount, discount_amount, tax_amount, total_amount, fee_amount,
+            registered_at)
+        values (%s, 1, %s, %s, %s, '1', 'SKU-1', 2, 10, 0, 1.9, 11.9, 1, %s)
+        """,
+        (number, f"R-{number}", f"R-{number}:1", order_id, DAY),
+    )
+
+
+def findings(box: Box) -> dict[str, str]:
+    return dict(box.execute("select credit_note_number, finding from reconciliation.credit_notes").fetchall())
+
+
+@pytest.fixture
+def sent(shop: Shop, oro: OroClient, box: Box, database_url: str) -> list[str]:
+    """Return the numbers of notes that were decided and sent."""
+    numbers = ["CN-1", "CN-2", "CN-3", "CN-4", "CN-5"]
+    for number in numbers:
+        decide_note(box, number, shop.order_id)
+        put_note(box, number, shop.order_id)
+    push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
+    return numbers
+
+
+def test_every_kind_of_difference_is_found(shop: Shop, oro: OroClient, box: Box, sent: list[str]) -> None:
+    records = {
+        note.attributes["creditNoteNumber"]: str(note.id) for note in shop.store.records("reboundcreditnotes")
+    }
+    shop.store.change("reboundcreditnotes", records["CN-2"], {"totalAmount": "1.0000"})
+    lines = {
+        line.attributes["returnLineKey"]: str(line.id)
+        for line in shop.store.records("reboundcreditnotelines")
+    }
+    shop.store.change("reboundcreditnotelines", lines["CN-3:1"], {"quantity": 7})
+    with shop.store.write() as transaction:
+        transaction.delete("reboundcreditnotes", int(records["CN-4"]))
+        other = transaction.insert("orders", {"identifier": "O-2", "currency": "USD"}, {})
+    shop.store.change("reboundcreditnotes", records["CN-5"], relations={"order": str(other)})
+    decide_note(box, "CN-6", shop.order_id)
+    put_note(box, "CN-6", shop.order_id)
+    decide_note(box, "CN-7", shop.order_id)
+    put_note(box, "CN-7", shop.order_id)
+    box.execute("update outbox.messages set state = 'abandoned' where business_key = 'CN-7'")
+    reconciled = reconcile_credit_notes(oro, box)
+    assert findings(box) == {
+        "CN-1": "equal",
+        "CN-2": "amounts_differ",
+        "CN-3": "lines_differ",
+        "CN-4": "missing_in_oro",
+        "CN-5": "order_differs",
+        "CN-6": "not_sent_yet",
+        "CN-7": "abandoned",
+    }
+    assert reconciled.read == 4
+    assert sum(reconciled.findings.values()) == 7
+
+
+def test_a_note_that_is_not_ours_is_found_when_everything_is_read(
+    shop: Shop, oro: OroClient, box: Box, sent: list[str]
+) -> None:
+    box.execute("alter table ledger.credit_note_lines disable trigger user")
+    box.execute("alter table ledger.credit_notes disable trigger user")
+    box.execute("delete from ledger.credit_note_lines where credit_note_number = 'CN-1'")
+    box.execute("delete from ledger.credit_notes where credit_note_number = 'CN-1'")
+    reconciled = reconcile_credit_notes(oro, box)
+    assert reconciled.findings == {"equal": 4, "not_ours": 1}
+
+
+def test_a_window_reads_and_counts_its_own_notes_only(
+    shop: Shop, oro: OroClient, box: Box, sent: list[str]
+) -> None:
+    assert reconcile_credit_notes(oro, box, window=Window.day(DAY.date())).findings == {"equal": 5}
+    nothing = reconcile_credit_notes(oro, box, window=Window.day((DAY + timedelta(days=1)).date()))
+    assert (nothing.read, nothing.findings) == (0, {})
+    assert set(findings(box).values()) == {"equal"}
+
+
+def test_stock_is_reconciled_by_units_decided_and_units_written(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    for key, sku, quantity in (("N1:1", "SKU-1", "2"), ("N2:1", "SKU-1", "3"), ("N3:1", "SKU-2", "1")):
+        put_delta(box, key, sku, quantity)
+    put_delta(box, "N4:1", "SKU-3", "0.5")
+    push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    put_delta(box, "N5:1", "SKU-4", "1")
+    shop.sell("SKU-2")
+    reconciled = reconcile_inventory(oro, box)
+    rows = box.execute(
+        "select sku, quantity_decided, quantity_written, quantity_now, finding from reconciliation.inventory order by 1"
+    ).fetchall()
+    assert rows == [
+        ("SKU-1", Decimal(5), Decimal(5), Decimal(1005), "equal"),
+        ("SKU-2", Decimal(1), Decimal(1), Decimal(1000), "moved_since"),
+        ("SKU-3", Decimal("0.5"), Decimal(0), None, "refused"),
+        ("SKU-4", Decimal(1), Decimal(0), None, "not_sent_yet"),
+    ]
+    assert reconciled.read == 2
