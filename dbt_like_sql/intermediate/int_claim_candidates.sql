@@ -124,6 +124,7 @@ select
             converted.order_line_id,
             converted.component_position
     ) as preference,
+    case when converted.is_kit then 0 else converted.unit_precision end as unit_precision,
     converted.ordered_rate,
     converted.returned_rate,
     coalesce(

@@ -1,8 +1,9 @@
 /*
-The steps in which units are allocated: per group, island after island, and within an island tier after tier.
+The steps in which units are allocated: per group, island after island, and within an island tier after tier. Where the
+candidates of a tier differ in unit or precision, each of them is a step of its own (preference tells which).
 
 materialized: table
-grain: group_key, island, tier
+grain: group_key, step
 owner: ops
 indexes: (step)
 */
@@ -17,19 +18,76 @@ first_lines as (
         lines.return_line_key
     from intermediate.int_claim_lines as lines
     order by lines.group_key, lines.island, lines.claim_order
+),
+
+candidates as (
+    select
+        first_lines.group_key,
+        first_lines.island,
+        first_lines.return_id,
+        first_lines.return_line_key,
+        candidates.tier,
+        candidates.preference,
+        candidates.is_kit,
+        candidates.unit_precision,
+        candidates.ordered_rate,
+        candidates.returned_rate,
+        row(candidates.is_kit, candidates.unit_precision, candidates.ordered_rate, candidates.returned_rate) as terms
+    from first_lines
+    inner join intermediate.int_claim_candidates as candidates
+        on
+            first_lines.return_id = candidates.return_id
+            and first_lines.return_line_key = candidates.return_line_key
+            and candidates.fits_unit
+),
+
+tiers as (
+    select
+        candidates.group_key,
+        candidates.island,
+        candidates.tier,
+        min(candidates.terms::text) <> max(candidates.terms::text) as is_mixed
+    from candidates
+    group by candidates.group_key, candidates.island, candidates.tier
+),
+
+steps as (
+    select
+        candidates.group_key,
+        candidates.island,
+        candidates.tier,
+        case when tiers.is_mixed then candidates.preference end as preference,
+        min(candidates.return_id) as candidates_return_id,
+        min(candidates.return_line_key) as candidates_return_line_key,
+        bool_or(candidates.is_kit) as is_kit,
+        min(candidates.unit_precision) as unit_precision,
+        min(candidates.ordered_rate) as ordered_rate,
+        min(candidates.returned_rate) as returned_rate
+    from candidates
+    inner join tiers
+        on
+            candidates.group_key = tiers.group_key
+            and candidates.island = tiers.island
+            and candidates.tier = tiers.tier
+    group by
+        candidates.group_key,
+        candidates.island,
+        candidates.tier,
+        case when tiers.is_mixed then candidates.preference end
 )
 
 select
-    first_lines.group_key,
-    first_lines.island,
-    candidates.tier,
-    first_lines.return_id as candidates_return_id,
-    first_lines.return_line_key as candidates_return_line_key,
-    (row_number() over (partition by first_lines.group_key order by first_lines.island, candidates.tier))::integer as step
-from first_lines
-inner join intermediate.int_claim_candidates as candidates
-    on
-        first_lines.return_id = candidates.return_id
-        and first_lines.return_line_key = candidates.return_line_key
-        and candidates.fits_unit
-group by first_lines.group_key, first_lines.island, candidates.tier, first_lines.return_id, first_lines.return_line_key
+    steps.group_key,
+    steps.island,
+    steps.tier,
+    steps.preference,
+    steps.candidates_return_id,
+    steps.candidates_return_line_key,
+    steps.is_kit,
+    steps.unit_precision,
+    steps.ordered_rate,
+    steps.returned_rate,
+    (row_number() over (
+        partition by steps.group_key order by steps.island, steps.tier, steps.preference
+    ))::integer as step
+from steps

@@ -8,15 +8,6 @@ owner: finance
 */
 with
 
-claims as (
-    select
-        claims.*,
-        lower(claims.units) as units_from,
-        upper(claims.units) as units_to
-    from ledger.claims as claims
-    where claims.decision_id = %(decision_id)s
-),
-
 cut as (
     select
         claims.credit_note_number,
@@ -41,7 +32,7 @@ cut as (
         - ledger.share(items.discount_amount, claims.units_from, items.quantity, orders.digits) as discount_amount,
         ledger.share(items.tax_amount, claims.units_to, items.quantity, orders.digits)
         - ledger.share(items.tax_amount, claims.units_from, items.quantity, orders.digits) as tax_amount
-    from claims
+    from intermediate.int_claims as claims
     inner join ledger.order_items as items
         on claims.order_id = items.order_id and claims.order_item_id = items.order_item_id
     inner join ledger.orders as orders on claims.order_id = orders.order_id

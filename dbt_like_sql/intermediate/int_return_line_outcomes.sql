@@ -12,8 +12,7 @@ credited_now as (
         claims.return_id,
         claims.return_line_key,
         sum(claims.received_units) as quantity
-    from ledger.claims as claims
-    where claims.decision_id = %(decision_id)s
+    from intermediate.int_claims as claims
     group by claims.return_id, claims.return_line_key
 ),
 

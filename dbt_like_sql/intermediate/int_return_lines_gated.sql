@@ -33,9 +33,9 @@ gated as (
             when orders.is_cancelled then 'order_cancelled'
             when not orders.is_confirmed then 'not_confirmed'
             when not orders.is_dispatched then 'not_dispatched'
+            when lines.currency is not null and lines.currency <> orders.currency then 'currency_mismatch'
             when not orders.is_kept and (explained.order_id is null or explained.verdict is not null)
                 then coalesce(explained.verdict, 'order_does_not_add_up')
-            when lines.currency is not null and lines.currency <> orders.currency then 'currency_mismatch'
         end as gate_verdict,
         case
             when lines.verdict is not null then lines.detail
@@ -55,8 +55,9 @@ gated as (
                     'order %%s is %%s', orders.order_identifier,
                     coalesce(orders.shipping_status, orders.internal_status, 'without a shipping status')
                 )
-            when not orders.is_kept and explained.verdict is not null then explained.detail
-            else format('the return is in %%s, order %%s in %%s', lines.currency, orders.order_identifier, orders.currency)
+            when lines.currency is not null and lines.currency <> orders.currency
+                then format('the return is in %%s, order %%s in %%s', lines.currency, orders.order_identifier, orders.currency)
+            else explained.detail
         end as gate_detail
     from lines
     left join intermediate.int_orders as orders on lines.order_id = orders.order_id

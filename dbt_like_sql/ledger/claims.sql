@@ -1,7 +1,7 @@
 /*
 Units of order items claimed by return lines (docs/rules.md, Clip). Each round allocates one step of every group: what the
 lines of its island still want, laid end to end, against what the candidates of the tier still have, laid end to end.
-A line that counts in another unit than the order is compared in units of the product's conversion rate.
+What is laid out is counted in the unit of the order line, and never in parts of a unit that cannot be divided.
 
 materialized: append
 repeat: round
@@ -53,81 +53,84 @@ items as (
 candidates as (
     select
         steps.group_key,
+        steps.unit_precision,
         candidates.order_id,
         candidates.order_line_id,
         candidates.order_item_id,
         candidates.is_kit,
-        candidates.preference,
-        candidates.ordered_rate,
-        candidates.returned_rate
+        candidates.preference
     from steps
     inner join intermediate.int_claim_candidates as candidates
         on
             steps.candidates_return_id = candidates.return_id
             and steps.candidates_return_line_key = candidates.return_line_key
             and steps.tier = candidates.tier
+            and coalesce(steps.preference, candidates.preference) = candidates.preference
             and candidates.fits_unit
 ),
 
-whole_kits as (
-    select
-        items.order_id,
-        items.order_line_id,
-        greatest(min(trunc((items.quantity - items.claimed_quantity) / items.quantity_per_kit)), 0) as available_ordered
-    from items
-    where items.quantity_per_kit is not null
-    group by items.order_id, items.order_line_id
-),
-
--- Available in the units in which the return lines count.
 supplies as (
     select
         candidates.*,
-        items.quantity - items.claimed_quantity as available_ordered
+        case
+            when candidates.unit_precision is null then items.quantity - items.claimed_quantity
+            else trunc(items.quantity - items.claimed_quantity, candidates.unit_precision)
+        end as available
     from candidates
     inner join items on candidates.order_id = items.order_id and candidates.order_item_id = items.order_item_id
     where not candidates.is_kit
     union all
     select
         candidates.*,
-        whole_kits.available_ordered
+        kits.available
     from candidates
-    inner join whole_kits
-        on candidates.order_id = whole_kits.order_id and candidates.order_line_id = whole_kits.order_line_id
+    inner join (
+        select
+            items.order_id,
+            items.order_line_id,
+            greatest(min(trunc((items.quantity - items.claimed_quantity) / items.quantity_per_kit)), 0) as available
+        from items
+        where items.quantity_per_kit is not null
+        group by items.order_id, items.order_line_id
+    ) as kits on candidates.order_id = kits.order_id and candidates.order_line_id = kits.order_line_id
     where candidates.is_kit
-),
-
-available as (
-    select
-        supplies.*,
-        case
-            when supplies.ordered_rate = supplies.returned_rate then supplies.available_ordered
-            else supplies.available_ordered * supplies.ordered_rate * 1.000000000000000000000000000000 / supplies.returned_rate
-        end as available
-    from supplies
 ),
 
 supply_intervals as (
     select
-        available.*,
-        sum(available.available) over upto - available.available as supply_from,
-        sum(available.available) over upto as supply_to
-    from available
-    window upto as (partition by available.group_key order by available.preference)
+        supplies.*,
+        sum(supplies.available) over upto - supplies.available as supply_from,
+        sum(supplies.available) over upto as supply_to
+    from supplies
+    window upto as (partition by supplies.group_key order by supplies.preference)
 ),
 
-demands as (
+wanted as (
     select
         lines.*,
-        wanted.quantity as demanded
+        steps.unit_precision,
+        steps.ordered_rate,
+        steps.returned_rate,
+        lines.open_quantity - coalesce(claimed_by_lines.received_units, 0) as wanted_quantity
     from steps
     inner join intermediate.int_claim_lines as lines on steps.group_key = lines.group_key and steps.island = lines.island
     left join claimed_by_lines
         on lines.return_id = claimed_by_lines.return_id and lines.return_line_key = claimed_by_lines.return_line_key
-    cross join
-        lateral (  -- noqa: ST05
-            select lines.open_quantity - coalesce(claimed_by_lines.received_units, 0) as quantity
-        ) as wanted
+),
+
+-- Twelve digits take back what a conversion by thirds left over, before a unit is cut that cannot be divided.
+demands as (
+    select
+        wanted.*,
+        case
+            when wanted.ordered_rate = wanted.returned_rate and wanted.unit_precision is null then wanted.wanted_quantity
+            when wanted.unit_precision is null
+                then round(wanted.wanted_quantity * wanted.returned_rate / wanted.ordered_rate, 12)
+            else trunc(
+                round(wanted.wanted_quantity * wanted.returned_rate / wanted.ordered_rate, 12), wanted.unit_precision
+            )
+        end as demanded
+    from wanted
 ),
 
 demand_intervals as (
@@ -139,17 +142,18 @@ demand_intervals as (
     window upto as (partition by demands.group_key order by demands.claim_order)
 ),
 
-allocated as (
+taken as (
     select
         demand_intervals.return_id,
         demand_intervals.return_line_key,
         demand_intervals.registered_at,
         demand_intervals.credit_note_number,
+        demand_intervals.ordered_rate,
+        demand_intervals.returned_rate,
         supply_intervals.order_id,
         supply_intervals.order_line_id,
         supply_intervals.order_item_id,
         supply_intervals.is_kit,
-        supply_intervals.returned_rate / supply_intervals.ordered_rate as ordered_per_returned,
         greatest(demand_intervals.demand_from, supply_intervals.supply_from) - supply_intervals.supply_from as taken_from,
         least(demand_intervals.demand_to, supply_intervals.supply_to) - supply_intervals.supply_from as taken_to
     from demand_intervals
@@ -157,59 +161,57 @@ allocated as (
         on
             demand_intervals.group_key = supply_intervals.group_key
             and demand_intervals.demand_from < supply_intervals.supply_to
-            and demand_intervals.demand_to > supply_intervals.supply_from
+            and supply_intervals.supply_from < demand_intervals.demand_to
     where demand_intervals.demanded > 0 and supply_intervals.available > 0
 ),
 
--- Ten digits are what Oro stores of a quantity; rounding to them takes back what a conversion by thirds left over.
-taken as (
+counted as (
     select
-        allocated.*,
-        trim_scale(round(allocated.taken_from * allocated.ordered_per_returned, 10)) as ordered_from,
-        trim_scale(round(allocated.taken_to * allocated.ordered_per_returned, 10)) as ordered_to,
-        trim_scale(round(allocated.taken_to - allocated.taken_from, 10)) as received_units
-    from allocated
+        taken.*,
+        case
+            when taken.ordered_rate = taken.returned_rate then taken.taken_to - taken.taken_from
+            else round((taken.taken_to - taken.taken_from) * taken.ordered_rate / taken.returned_rate, 6)
+        end as received_units
+    from taken
 )
 
 select
-    taken.order_id,
+    counted.order_id,
     items.order_item_id,
-    numrange(items.claimed_quantity + taken.ordered_from, items.claimed_quantity + taken.ordered_to) as units,
+    numrange(items.claimed_quantity + counted.taken_from, items.claimed_quantity + counted.taken_to) as units,
     items.quantity as ordered_quantity,
-    taken.return_id,
-    taken.return_line_key,
-    taken.registered_at,
-    taken.received_units,
-    taken.credit_note_number,
+    counted.return_id,
+    counted.return_line_key,
+    counted.registered_at,
+    counted.received_units,
+    counted.credit_note_number,
     false as is_whole_kit,
     %(decision_id)s as decision_id
-from taken
-inner join items on taken.order_id = items.order_id and taken.order_item_id = items.order_item_id
-where not taken.is_kit
+from counted
+inner join items on counted.order_id = items.order_id and counted.order_item_id = items.order_item_id
+where not counted.is_kit
 union all
 select
-    taken.order_id,
+    counted.order_id,
     items.order_item_id,
     numrange(
-        items.claimed_quantity + taken.ordered_from * items.quantity_per_kit,
-        items.claimed_quantity + taken.ordered_to * items.quantity_per_kit
+        items.claimed_quantity + counted.taken_from * items.quantity_per_kit,
+        items.claimed_quantity + counted.taken_to * items.quantity_per_kit
     ) as units,
     items.quantity as ordered_quantity,
-    taken.return_id,
-    taken.return_line_key,
-    taken.registered_at,
+    counted.return_id,
+    counted.return_line_key,
+    counted.registered_at,
     case
-        when
-            items.position
-            = min(items.position) over (
-                partition by items.order_id, items.order_line_id, taken.return_id, taken.return_line_key
+        when items.position = min(items.position) over (
+                partition by items.order_id, items.order_line_id, counted.return_id, counted.return_line_key
             )
-            then taken.received_units
+            then counted.received_units
         else 0
     end as received_units,
-    taken.credit_note_number,
+    counted.credit_note_number,
     true as is_whole_kit,
     %(decision_id)s as decision_id
-from taken
-inner join items on taken.order_id = items.order_id and taken.order_line_id = items.order_line_id
-where taken.is_kit
+from counted
+inner join items on counted.order_id = items.order_id and counted.order_line_id = items.order_line_id
+where counted.is_kit

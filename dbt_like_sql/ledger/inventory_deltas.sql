@@ -19,12 +19,10 @@ moved as (
         items.unit_code,
         items.is_free_form,
         min(items.position) as item_position,
-        sum(upper(claims.units) - lower(claims.units)) as quantity
-    from ledger.claims as claims
-    inner join ledger.credit_notes as notes on claims.credit_note_number = notes.credit_note_number
+        sum(claims.units_to - claims.units_from) as quantity
+    from intermediate.int_claims as claims
     inner join ledger.order_items as items
         on claims.order_id = items.order_id and claims.order_item_id = items.order_item_id
-    where claims.decision_id = %(decision_id)s
     group by
         claims.credit_note_number,
         claims.return_id,
@@ -51,6 +49,7 @@ select
     moved.registered_at,
     %(decided_at)s as decided_at
 from moved
+inner join ledger.credit_notes as notes on moved.credit_note_number = notes.credit_note_number
 inner join intermediate.int_claim_lines as lines
     on moved.return_id = lines.return_id and moved.return_line_key = lines.return_line_key
 cross join intermediate.int_policy as policy

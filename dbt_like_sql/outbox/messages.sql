@@ -25,7 +25,7 @@ select
         'shipping_tax_amount', notes.shipping_tax_amount::text,
         'fee_amount', notes.fee_amount::text,
         'total_amount', notes.total_amount::text,
-        'decided_at', to_char(notes.decided_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+        'decided_at', to_char(%(decided_at)s::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
         'lines', (
             select
                 jsonb_agg(
@@ -49,8 +49,7 @@ select
         )
     ) as payload,
     case when notes.total_amount = 0 then 'skipped' else 'pending' end::outbox.message_state as state
-from ledger.credit_notes as notes
-where notes.decision_id = %(decision_id)s
+from intermediate.int_credit_notes as notes
 union all
 select
     'oro_inventory_delta' as kind,
@@ -67,5 +66,5 @@ select
     ) as payload,
     'pending'::outbox.message_state as state
 from ledger.inventory_deltas as deltas
-inner join ledger.credit_notes as notes on deltas.credit_note_number = notes.credit_note_number
-where notes.decision_id = %(decision_id)s and deltas.restocks
+inner join intermediate.int_credit_notes as notes on deltas.credit_note_number = notes.credit_note_number
+where deltas.restocks

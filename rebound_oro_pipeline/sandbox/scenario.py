@@ -97,16 +97,22 @@ def build_scenario(settings: ScenarioSettings) -> Scenario:
     planner = OrderPlanner(settings.seed, catalogue, settings.until)
     orders = [planner.plan(number, at, needs.get(number)) for number, at in enumerate(placed)]
     returns = ReturnPlanner(seed=settings.seed, catalogue=catalogue, until=settings.until)
-    shared = sorted(
-        {slot.order for slot in slots if slot.situation is Situation.ORDINARY and slot.order is not None}
-    )
+    others = _for_ordinary_returns(slots, orders)
     planned = []
     for number, slot in enumerate(slots):
         order = None if slot.order is None else orders[slot.order]
         if slot.situation is Situation.ORDINARY and order and not has_something_left(order):
-            order = next((orders[other] for other in shared if has_something_left(orders[other])), None)
+            order = next((other for other in others if has_something_left(other)), None)
         planned.append(returns.plan(str(7_000_001 + number), slot.situation, slot.registered_at, order))
     return Scenario(settings=settings, catalogue=catalogue, orders=orders, returns=planned)
+
+
+def _for_ordinary_returns(slots: Sequence[_Slot], orders: Sequence[PlannedOrder]) -> list[PlannedOrder]:
+    """Return the orders that an ordinary return may be of where its own has nothing left, spare ones last."""
+    special = {slot.order for slot in slots if slot.situation is not Situation.ORDINARY}
+    ordinary = {slot.order for slot in slots} - special
+    allowed = [order for order in orders if order.number not in special and order.state is OrderState.SHIPPED]
+    return sorted(allowed, key=lambda order: order.number not in ordinary)
 
 
 def _placing_times(settings: ScenarioSettings) -> list[datetime]:

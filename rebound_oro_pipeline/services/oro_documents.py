@@ -203,13 +203,13 @@ def _line_resource(line: NoteLine, names: CreditNoteNames) -> dict[str, Any]:
 
 def _attributes(part: Note | NoteLine, fields: Mapping[str, str]) -> dict[str, str]:
     sent = {}
-    for name, field in fields.items():
+    for name, called in fields.items():
         value = getattr(part, name)
         if name == "decided_at" and value is not None:
             # Times are kept to the second there, in UTC, without an offset.
             value = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         if value is not None:
-            sent[field] = plain(value) if isinstance(value, Decimal) else value
+            sent[called] = plain(value) if isinstance(value, Decimal) else value
     return sent
 
 

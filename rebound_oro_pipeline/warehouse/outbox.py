@@ -218,7 +218,7 @@ class Claimant:
 
     def _take(self, conn: psycopg.Connection, lock: str, limit: int | None) -> list[Message]:
         with conn.transaction(), conn.cursor(row_factory=class_row(Message)) as cursor:
-            locked = conn.execute(_SQL[lock], {**self._scope, "limit": limit}).fetchall()
+            locked = conn.execute(_SQL[lock], {**self._scope, "at_most": limit}).fetchall()
             if not locked:
                 return []
             conn.execute(_SQL["keep_alive"], {"worker": self.worker})

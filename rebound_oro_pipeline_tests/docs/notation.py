@@ -1,10 +1,10 @@
 """The notation of the worked examples in docs/rules.md: fenced blocks marked `rules`, read into plain values.
 
-    order SO-1: total 124.90 USD, shipping 5.00       an order; the first one is meant where a return names none
-      LAMP 3 × 40.00, tax 9.90                        its lines; `with SKU quantity × price` below one: a component
-    return A for "so-1" (reason late): 1 of 2 LAMP    units received, of units announced
-    later 15 days                                     the next decision, an hour on or so long
-    credit A: net 36.67, total 41.64                  what must come out; figures that are not named are not compared
+order SO-1: total 124.90 USD, shipping 5.00       an order; the first one is meant where a return names none
+  LAMP 3 × 40.00, tax 9.90                        its lines; `with SKU quantity × price` below one: a component
+return A for "so-1" (reason late): 1 of 2 LAMP    units received, of units announced
+later 15 days                                     the next decision, an hour on or so long
+credit A: net 36.67, total 41.64                  what must come out; figures that are not named are not compared
 """
 
 import re
@@ -21,11 +21,19 @@ RULES = Path(__file__).parents[2] / "docs" / "rules.md"
 
 _BLOCK = re.compile(r"^```rules\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _ORDER = re.compile(r"order(?: (?P<name>\S+))?: (?P<settings>.+)")
-_LINE = re.compile(r"(?P<with>with )?(?P<sku>\S+) (?P<quantity>[\d.]+)(?: (?P<unit>[a-z]+))? × (?P<price>[\d.]+)(?P<rest>, .+)?")
-_RETURN = re.compile(r'return (?P<name>\w+)(?: for "(?P<reference>[^"]*)")?(?: \((?P<settings>[^)]+)\))?: (?P<items>.+)')
-_ITEM = re.compile(r"(?P<received>[\d.]+)(?: of (?P<announced>[\d.]+))?(?: (?P<unit>[a-z]+))? (?P<sku>[^\s#]+)(?: #(?P<id>\w+))?")
+_LINE = re.compile(
+    r"(?P<with>with )?(?P<sku>\S+) (?P<quantity>[\d.]+)(?: (?P<unit>[a-z]+))? × (?P<price>[\d.]+)(?P<rest>, .+)?"
+)
+_RETURN = re.compile(
+    r'return (?P<name>\w+)(?: for "(?P<reference>[^"]*)")?(?: \((?P<settings>[^)]+)\))?: (?P<items>.+)'
+)
+_ITEM = re.compile(
+    r"(?P<received>[\d.]+)(?: of (?P<announced>[\d.]+))?(?: (?P<unit>[a-z]+))? (?P<sku>[^\s#]+)(?: #(?P<id>\w+))?"
+)
 _LATER = re.compile(r"later(?: (?P<days>\d+) days)?")
-_RESULT = re.compile(r"(?P<kind>credit|stock|held|quarantine|waiting|withdrawn) (?P<name>[\w-]+)(?: line (?P<line>\d+))?: (?P<rest>.+)")
+_RESULT = re.compile(
+    r"(?P<kind>credit|stock|held|quarantine|waiting|withdrawn) (?P<name>[\w-]+)(?: line (?P<line>\d+))?: (?P<rest>.+)"
+)
 _UNITS = re.compile(r"(?P<quantity>[\d.]+) (?P<sku>\S+)(?: (?P<how>restocked|not restocked))?")
 
 
@@ -120,7 +128,9 @@ def _example(number: int, line: int, text: str) -> Example:
         try:
             _read(example, statement.partition("   ←")[0].rstrip())
         except (ValueError, LookupError) as error:
-            raise ValueError(f"{RULES.name}:{line + offset}: {statement.strip()!r} cannot be read: {error}") from error
+            raise ValueError(
+                f"{RULES.name}:{line + offset}: {statement.strip()!r} cannot be read: {error}"
+            ) from error
     return example
 
 
@@ -136,7 +146,9 @@ def _read(example: Example, statement: str) -> None:
         items = [_item(text) for text in found["items"].split(", ")]
         stage.returns.append(Return(found["name"], found["reference"], _settings(found["settings"]), items))
     elif found := _LATER.fullmatch(statement):
-        example.stages.append(Stage(timedelta(days=int(found["days"])) if found["days"] else timedelta(hours=1)))
+        example.stages.append(
+            Stage(timedelta(days=int(found["days"])) if found["days"] else timedelta(hours=1))
+        )
     elif statement.startswith("alias: "):
         alias, sku = statement.removeprefix("alias: ").split(" = ")
         stage.aliases.append((alias, sku))

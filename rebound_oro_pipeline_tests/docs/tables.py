@@ -125,7 +125,9 @@ def _values(field: Schema) -> str:
     if first["type"] == "object":
         return "by return reason: `percent` (0 to 100), `flat` (0 or more)"
     if first["type"] in ("integer", "number"):
-        least = field.get("minimum", field.get("exclusiveMinimum", -1) + 1) if "ge" not in field else field["ge"]
+        least = (
+            field.get("minimum", field.get("exclusiveMinimum", -1) + 1) if "ge" not in field else field["ge"]
+        )
         return f"{least} to {field.get('maximum', field.get('le'))}"
     if first["type"] == "boolean":
         return "`true`, `false`"

@@ -21,7 +21,9 @@ def came(clone_database: Any, template_database: str) -> Iterator[dict[int, list
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: f"rules.md:{example.line}")
 def test_a_worked_example_comes_out_as_it_says(example: Example, came: dict[int, list[Came]]) -> None:
-    for number, (stage, outcome) in enumerate(zip(example.stages, came[example.number], strict=True), start=1):
+    for number, (stage, outcome) in enumerate(
+        zip(example.stages, came[example.number], strict=True), start=1
+    ):
         where = f"docs/rules.md:{example.line}, decision {number}"
         assert _stated_notes(stage) == set(outcome.notes), where
         assert _stated_places(stage) == outcome.places, where

@@ -51,7 +51,9 @@ class Came:
     lines: dict[tuple[str, int], dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
     line_units: dict[tuple[str, int], dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
     stock: dict[str, dict[tuple[str, str], Decimal]] = field(default_factory=lambda: defaultdict(dict))
-    places: dict[tuple[str, str, str | None], dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
+    places: dict[tuple[str, str, str | None], dict[str, Decimal]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
 
 
 def decide_examples(conn: psycopg.Connection[Any], examples: Iterable[Example]) -> dict[int, list[Came]]:
@@ -99,7 +101,11 @@ def _land(conn: psycopg.Connection[Any], example: Example, number: int, day: dat
         places.setdefault(name, len(places))
     land(
         conn,
-        [order_document(example, order, place) for place, order in enumerate(orders) if order in stage.orders],
+        [
+            order_document(example, order, place)
+            for place, order in enumerate(orders)
+            if order in stage.orders
+        ],
         [
             return_document(example, given, orders, (day + timedelta(minutes=places[given.name])).isoformat())
             for given in stage.returns

@@ -54,7 +54,9 @@ def order_document(example: Example, order: Order, place: int) -> dict[str, Any]
         "internalStatus": _one("orderinternalstatuses", given.get("internal status", "open")),
     }
     if given.get("OroCommerce") != "6.0":
-        relationships["shippingStatus"] = _one("ordershippingstatuses", given.get("shipping status", "shipped"))
+        relationships["shippingStatus"] = _one(
+            "ordershippingstatuses", given.get("shipping status", "shipped")
+        )
     if "shipping tax" in given:
         subtotal = {
             "orderSubtotalType": "tax",
@@ -62,14 +64,18 @@ def order_document(example: Example, order: Order, place: int) -> dict[str, Any]
             "amount": given["shipping tax"],
             "currency": given["currency"],
         }
-        relationships["orderSubtotals"] = {"data": [_add(included, "ordersubtotals", f"{order_id}-tax", subtotal)]}
+        relationships["orderSubtotals"] = {
+            "data": [_add(included, "ordersubtotals", f"{order_id}-tax", subtotal)]
+        }
     return {
         "data": {"type": "orders", "id": order_id, "attributes": attributes, "relationships": relationships},
         "included": included,
     }
 
 
-def return_document(example: Example, given: Return, orders: list[Order], registered_at: str) -> dict[str, Any]:
+def return_document(
+    example: Example, given: Return, orders: list[Order], registered_at: str
+) -> dict[str, Any]:
     """Write a return in the shape of the default mapping; everything is a text, as there."""
     reference = orders[0].name if given.reference is None else given.reference
     return {
@@ -103,13 +109,19 @@ def product_document(example: Example, sku: str, units: Mapping[str, str], place
     }
 
 
-
 def _line(
-    example: Example, given: Mapping[str, str], line: Line, row: Decimal, line_id: str, included: list[dict[str, Any]]
+    example: Example,
+    given: Mapping[str, str],
+    line: Line,
+    row: Decimal,
+    line_id: str,
+    included: list[dict[str, Any]],
 ) -> dict[str, str]:
     promotion, tax = Decimal(line.settings.get("promotion", "0")), Decimal(line.settings.get("tax", "0"))
     charged = row - promotion
-    including, excluding = (charged, charged - tax) if "prices include tax" in given else (charged + tax, charged)
+    including, excluding = (
+        (charged, charged - tax) if "prices include tax" in given else (charged + tax, charged)
+    )
     missing = "without row totals" in line.settings
     attributes = {
         "productSku": own(example, line.sku),
@@ -161,6 +173,8 @@ def _one(kind: str, identifier: str) -> dict[str, Any]:
     return {"data": None if identifier == "missing" else {"type": kind, "id": identifier}}
 
 
-def _add(included: list[dict[str, Any]], kind: str, identifier: str, attributes: dict[str, Any]) -> dict[str, str]:
+def _add(
+    included: list[dict[str, Any]], kind: str, identifier: str, attributes: dict[str, Any]
+) -> dict[str, str]:
     included.append({"type": kind, "id": identifier, "attributes": attributes})
     return {"type": kind, "id": identifier}

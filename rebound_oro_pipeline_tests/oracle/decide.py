@@ -224,10 +224,10 @@ def _by_status(seen: World, document: Return, line: ReturnLine, credited: Decima
         if credited > 0:
             return Verdict("quarantine", "received_quantity_decreased", "withdrawn", credited)
         return Verdict("withdrawn")
-    if statuses[status] < statuses[seen.rules.milestone]:
-        return Verdict("waiting")
     if line.units < credited:
         return Verdict("quarantine", "received_quantity_decreased", "fewer", credited - line.units)
+    if statuses[status] < statuses[seen.rules.milestone]:
+        return Verdict("waiting")
     return Verdict("nowhere") if line.units == credited else None
 
 

@@ -8,7 +8,7 @@ owner: data
 */
 select
     order_id,
-    identifier as order_identifier,
+    coalesce(identifier, order_id) as order_identifier,
     identifier_key,
     po_number_key,
     external_id_key,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from rebound_oro_pipeline.sandbox.oro.calls import JSON_API, Answer
 from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record, Transaction
-from rebound_oro_pipeline.sandbox.oro.operations import Operations, Order
+from rebound_oro_pipeline.sandbox.oro.operations import Message, Operations
 from rebound_oro_pipeline.sandbox.oro.store import OroStore
 from rebound_oro_pipeline.sandbox.oro.writer import Written
 
@@ -60,7 +60,7 @@ class Batches:
 
     def submit(
         self,
-        order: Order,
+        message: Message,
         render: Render,
         render_operation: RenderOperation,
         *,
@@ -72,7 +72,7 @@ class Batches:
         """
         waiter = _Waiter(render) if synchronous else None
         with self._changed:
-            operation = self._operations.accept(order)
+            operation = self._operations.accept(message)
             if waiter is not None:
                 self._waiters[operation.id] = waiter
             self._queue.append(operation.id)

@@ -27,7 +27,7 @@ SYNC_INCLUDED_LIMIT = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Message:
     """A batch as it was sent."""
 
     resource: Resource
@@ -64,7 +64,7 @@ class Operations:
     profile: Profile
     clock: Callable[[], datetime]
 
-    def accept(self, order: Order) -> Record:
+    def accept(self, message: Message) -> Record:
         """Store a new operation and its message; return the operation."""
         stamp = to_text(self.clock())
         attributes: JsonObject = {
@@ -73,13 +73,13 @@ class Operations:
             "createdAt": stamp,
             "updatedAt": stamp,
             "elapsedTime": 0,
-            "entityType": order.resource.type,
+            "entityType": message.resource.type,
             "summary": None,
         }
-        message = {"document": order.document, "permissions": order.permissions}
+        kept = {"document": message.document, "permissions": message.permissions}
         with self.store.write() as transaction:
             operation_id = transaction.insert("asyncoperations", attributes)
-            transaction.insert("queue", message, {"operation": str(operation_id)})
+            transaction.insert("queue", kept, {"operation": str(operation_id)})
         return Record("asyncoperations", operation_id, attributes, {})
 
     def carry_out_now(
@@ -91,13 +91,13 @@ class Operations:
         Refused with the first fault, or Wordless. The operation is gone afterwards.
         """
         started = time.monotonic()
-        operation, order = self._taken(operation_id)
+        operation, message = self._taken(operation_id)
         try:
             misbehaviour = self.store.take_misbehaviour(synchronous=True)
             if misbehaviour == "success_without_writing":
                 return self._end(operation, "success", _Tally(), started, keep=True)
-            items = many(order.document)
-            included = len(order.document.get("included", ()))
+            items = many(message.document)
+            included = len(message.document.get("included", ()))
             if len(items) > SYNC_LIMIT or included > SYNC_INCLUDED_LIMIT:
                 limit = Fault(
                     400, "request data constraint", "The limit of a synchronous operation is exceeded."
@@ -108,7 +108,7 @@ class Operations:
             if misbehaviour == "failed_without_errors":
                 return self._end(operation, "failed", _Tally(read=len(items)), started, keep=False)
             try:
-                return self._write_all(order, items, render)
+                return self._write_all(message, items, render)
             except WriteFailed:
                 return self._end(operation, "failed", _Tally(read=len(items)), started, keep=False)
         except Refused as refused:
@@ -119,7 +119,7 @@ class Operations:
     def carry_out(self, operation_id: int) -> None:
         """Carry out an operation that nobody waits for: faulty records are left out, the others written."""
         started = time.monotonic()
-        operation, order = self._taken(operation_id)
+        operation, message = self._taken(operation_id)
         misbehaviour = self.store.take_misbehaviour(synchronous=False)
         tally = _Tally()
         status = "success"
@@ -127,11 +127,11 @@ class Operations:
             status = "failed"
         elif misbehaviour != "success_without_writing":
             try:
-                items = many(order.document)
+                items = many(message.document)
             except Refused as refused:
                 tally.errors += [(0, fault) for fault in refused.faults]
             else:
-                self._write_chunks(order, items, tally)
+                self._write_chunks(message, items, tally)
         if misbehaviour == "lying_create_count":
             tally.created, tally.updated = tally.read, 0
         self._end(operation, status, tally, started, keep=True)
@@ -145,7 +145,7 @@ class Operations:
 
     def _write_all(
         self,
-        order: Order,
+        message: Message,
         items: Sequence[Item],
         render: Callable[[Transaction, Sequence[Written]], JsonObject],
     ) -> JsonObject:
@@ -153,13 +153,13 @@ class Operations:
             session, writer = self._writer(transaction)
             written = []
             for item in items:
-                if not self._allows(order.resource, item):
-                    raise Wordless(405, {"Allow": order.resource.allowed_methods(collection=True)})
-                written.append(self._write(writer, order, item))
+                if not self._allows(message.resource, item):
+                    raise Wordless(405, {"Allow": message.resource.allowed_methods(collection=True)})
+                written.append(self._write(writer, message, item))
             session.flush()
             return render(transaction, written)
 
-    def _write_chunks(self, order: Order, items: Sequence[Item], tally: _Tally) -> None:
+    def _write_chunks(self, message: Message, items: Sequence[Item], tally: _Tally) -> None:
         tally.read = len(items)
         chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
         again: list[tuple[int, Item]] = []
@@ -168,10 +168,10 @@ class Operations:
             good = chunk
             try:
                 try:
-                    written = self._write_chunk(order, chunk)
+                    written = self._write_chunk(message, chunk)
                 except Refused:
-                    good = self._sift(order, chunk, number, tally)
-                    written = self._write_chunk(order, good)
+                    good = self._sift(message, chunk, number, tally)
+                    written = self._write_chunk(message, good)
             except WriteFailed:
                 kept = {id(item) for item in good}
                 numbered = enumerate(chunk, number_again + 1)
@@ -181,32 +181,32 @@ class Operations:
                 for one in written:
                     tally.count(one)
         for number, item in again:
-            self._write_alone(order, item, number, tally)
+            self._write_alone(message, item, number, tally)
 
-    def _write_chunk(self, order: Order, items: Sequence[Item]) -> list[Written]:
+    def _write_chunk(self, message: Message, items: Sequence[Item]) -> list[Written]:
         with self.store.write() as transaction:
             session, writer = self._writer(transaction)
-            written = [self._write(writer, order, item) for item in items]
+            written = [self._write(writer, message, item) for item in items]
             session.flush()
             return written
 
-    def _sift(self, order: Order, chunk: Sequence[Item], number: int, tally: _Tally) -> list[Item]:
+    def _sift(self, message: Message, chunk: Sequence[Item], number: int, tally: _Tally) -> list[Item]:
         """Return the records of a chunk that their forms accept; note the faults of the others."""
         good = []
         with self.store.rehearse() as transaction:
             for item in chunk:
                 _, writer = self._writer(transaction)
                 try:
-                    self._write(writer, order, item)
+                    self._write(writer, message, item)
                 except Refused as refused:
                     tally.errors += [(number, fault) for fault in refused.faults]
                 else:
                     good.append(item)
         return good
 
-    def _write_alone(self, order: Order, item: Item, number: int, tally: _Tally) -> None:
+    def _write_alone(self, message: Message, item: Item, number: int, tally: _Tally) -> None:
         try:
-            [written] = self._write_chunk(order, [item])
+            [written] = self._write_chunk(message, [item])
         except WriteFailed as failed:
             tally.errors.append((number, replace(failed.fault, pointer=item.pointer)))
         except Refused as refused:
@@ -214,16 +214,16 @@ class Operations:
         else:
             tally.count(written)
 
-    def _write(self, writer: Writer, order: Order, item: Item) -> Written:
+    def _write(self, writer: Writer, message: Message, item: Item) -> Written:
         update = item.meta.get("update") is True
-        if not self._allows(order.resource, item):
+        if not self._allows(message.resource, item):
             title, detail = "action not allowed exception", 'The "create" action is not allowed.'
             raise Refused(Fault(405, title, detail, item.pointer))
-        rights = Rights(self.catalogue, order.permissions)
-        if not rights.may(order.resource.type, "edit" if update else "create"):
+        rights = Rights(self.catalogue, message.permissions)
+        if not rights.may(message.resource.type, "edit" if update else "create"):
             raise Refused(replace(NO_ACCESS, pointer=item.pointer))
-        check(item, order.resource.type)
-        return writer.write(item, order.resource, update=update)
+        check(item, message.resource.type)
+        return writer.write(item, message.resource, update=update)
 
     def _allows(self, resource: Resource, item: Item) -> bool:
         return item.meta.get("update") is True or "create" in resource.actions
@@ -232,15 +232,15 @@ class Operations:
         session = Session(transaction, self.catalogue, self.clock())
         return session, Writer(session, self.profile, self.store.terms)
 
-    def _taken(self, operation_id: int) -> tuple[Record, Order]:
+    def _taken(self, operation_id: int) -> tuple[Record, Message]:
         with self.store.read() as transaction:
             operation = transaction.get("asyncoperations", operation_id)
-            message = next(iter(_messages(transaction, operation_id)), None)
-        if operation is None or message is None:
+            kept = next(_messages(transaction, operation_id), None)
+        if operation is None or kept is None:
             raise LookupError(f"operation {operation_id} has no message in the queue")
         resource = self.catalogue[operation.attributes["entityType"]]
-        order = Order(resource, message.attributes["document"], message.attributes["permissions"])
-        return operation, order
+        message = Message(resource, kept.attributes["document"], kept.attributes["permissions"])
+        return operation, message
 
     def _end(self, operation: Record, status: str, tally: _Tally, started: float, *, keep: bool) -> Record:
         """Give an operation its outcome; store it and its errors where it is kept."""

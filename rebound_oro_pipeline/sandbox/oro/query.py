@@ -203,7 +203,7 @@ def _compare(expression: str, operator: str, value: str, attribute: Attribute) -
 
 
 def _integer(value: str) -> int:
-    if re.fullmatch(r"-?\d{1,18}", value, re.ASCII):
+    if re.fullmatch(r"-?\d{1,9}", value, re.ASCII):
         return int(value)
     raise NotFitting(f'Expected integer value. Given "{value}".')
 
@@ -231,9 +231,9 @@ def moment(value: str) -> str:
     """Return a time (any ISO form; without a zone UTC) as it is stored; raises NotFitting."""
     try:
         read = datetime.fromisoformat(value)
-    except ValueError:
+        return to_text(read if read.tzinfo else read.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         raise NotFitting(f'Expected datetime value. Given "{value}".') from None
-    return to_text(read if read.tzinfo else read.replace(tzinfo=UTC))
 
 
 _READERS: Mapping[Kind, Callable[[str], object]] = {

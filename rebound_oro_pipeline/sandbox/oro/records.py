@@ -59,8 +59,6 @@ class ProductRecord:
     units: Sequence[UnitRecord] = (UnitRecord(code="item"),)
     kit_items: Sequence[KitItemRecord] = ()
     inventory_status: str = "in_stock"
-    tax_code: str | None = None
-    """Id of a `producttaxcodes` record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

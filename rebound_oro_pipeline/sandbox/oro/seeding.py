@@ -80,7 +80,6 @@ def add_product(rows: Rows, product: ProductRecord) -> str:
                 for position, item in enumerate(product.kit_items)
             ],
             "inventory_status": product.inventory_status,
-            "taxCode": product.tax_code,
             "organization": ORGANIZATION,
         },
         number,

@@ -49,18 +49,10 @@ class OroStore:
         self.queue_changed = threading.Condition()
         """Notified when a message comes, an operation ends, or the consumer is switched."""
 
-    # --- seed ---------------------------------------------------------------------------------------------
-
     def add_customer(self, attributes: Attributes) -> str:
         """Store a customer (`name`, …) and return its id."""
         with self.write() as transaction:
             return str(transaction.insert("customers", attributes, {"organization": seeding.ORGANIZATION}))
-
-    def add_tax_code(self, code: str) -> str:
-        """Store a product tax code and return its id."""
-        with self.write() as transaction:
-            relations = {"organization": seeding.ORGANIZATION}
-            return str(transaction.insert("producttaxcodes", {"code": code, "description": ""}, relations))
 
     def add_product(self, product: ProductRecord) -> str:
         """Store one product with units, levels and kit items; return its id."""
@@ -111,8 +103,6 @@ class OroStore:
             record.relations.update(relations or {})
             transaction.update(record)
 
-    # --- read ---------------------------------------------------------------------------------------------
-
     def count(self, type_name: str) -> int:
         """Return how many records of a type there are."""
         with self.read() as transaction:
@@ -149,8 +139,6 @@ class OroStore:
                 for level in transaction.select("inventorylevels")
             }
 
-    # --- switches -----------------------------------------------------------------------------------------
-
     @property
     def consuming(self) -> bool:
         """Whether the consumer of the message queue runs."""
@@ -177,8 +165,6 @@ class OroStore:
             return None
         self._misbehaviour = None
         return kind
-
-    # --- clients and tokens -------------------------------------------------------------------------------
 
     def add_client(self, client_id: str, secret: str, permissions: Permissions | None = None) -> None:
         """Register (or change) an OAuth client; `permissions` None means an administrator's rights."""
@@ -217,8 +203,6 @@ class OroStore:
         with self.write() as transaction:
             for record in transaction.select("tokens"):
                 transaction.delete("tokens", record.id)
-
-    # --- transactions and life ----------------------------------------------------------------------------
 
     def read(self) -> AbstractContextManager[Transaction]:
         """Open a reading transaction."""

@@ -56,7 +56,7 @@ class Writer:
         pairs = [(item, primary)]
         for part in item.included:
             part_resource = self.session.catalogue.get(part.type)
-            if part_resource is None or part_resource.rows is not None:
+            if part_resource is None or part_resource.rows is not None or "get" not in part_resource.actions:
                 detail = f"Unknown entity type: {part.type}."
                 faults.add("entity type constraint", detail, f"{part.pointer}/type")
                 continue
@@ -110,7 +110,8 @@ class Writer:
             detail = f"{_UPSERT} {those} to find an entity."
             raise Refused(Fault(400, "value constraint", detail, item.upsert_pointer))
         value = item.attributes.get(upsert[0])
-        found = self.session.transaction.find(resource.type, upsert[0], value)
+        known = str(value) if isinstance(value, (str, int)) else None
+        found = self.session.transaction.find(resource.type, upsert[0], known)
         existing = self.session.load(resource.type, found.id) if found is not None else None
         return existing or self.session.create(resource.type)
 

@@ -13,7 +13,7 @@ from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record, Transa
 from rebound_oro_pipeline.sandbox.oro.documents import Renderer
 from rebound_oro_pipeline.sandbox.oro.envelope import Item, read_body, single
 from rebound_oro_pipeline.sandbox.oro.errors import Fault, Refused, Wordless
-from rebound_oro_pipeline.sandbox.oro.operations import Order
+from rebound_oro_pipeline.sandbox.oro.operations import Message
 from rebound_oro_pipeline.sandbox.oro.profiles import Profile
 from rebound_oro_pipeline.sandbox.oro.query import Query
 from rebound_oro_pipeline.sandbox.oro.scope import Scope
@@ -64,7 +64,7 @@ class Writing:
 
     def batch(self, scope: Scope) -> Answer:
         """Answer `PATCH /type`: a batch, waited for with the header `X-Mode: sync`."""
-        order = Order(scope.resource, _document(scope), scope.rights.permissions)
+        message = Message(scope.resource, _document(scope), scope.rights.permissions)
         query = scope.query()
 
         def render(transaction: Transaction, written: Sequence[Written]) -> JsonObject:
@@ -83,7 +83,7 @@ class Writing:
                 return scope.renderer(transaction, Query(), self.clock()).resource(operation)
 
         synchronous = self.profile.sync_batch and scope.call.headers.get("x-mode", "").lower() == "sync"
-        return self.batches.submit(order, render, render_operation, synchronous=synchronous)
+        return self.batches.submit(message, render, render_operation, synchronous=synchronous)
 
     def _write(self, scope: Scope, item: Item, *, update: bool) -> Answer:
         query = scope.query()

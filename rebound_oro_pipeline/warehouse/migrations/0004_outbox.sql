@@ -75,7 +75,10 @@ return exists (
         locktype = 'advisory'
         and granted
         and objsubid = 1
-        and database = (select oid from pg_database where datname = current_database())
+        and database = (
+            select oid from pg_database
+            where datname = current_database()
+        )
         and classid = ((outbox.worker_lock(worker) >> 32) & 4294967295)::oid
         and objid = (outbox.worker_lock(worker) & 4294967295)::oid
 );
@@ -90,7 +93,7 @@ create table outbox.level_writes (
     unit_code text collate "C" not null,
     quantity_before numeric not null,
     quantity_target numeric not null check (quantity_target <> quantity_before),
-    message_ids bigint [] not null,
+    message_ids bigint[] not null,
     sent_as text not null check (sent_as in ('single', 'batch')),
     operation_id text collate "C",
     state text not null default 'writing' check (state in ('writing', 'confirmed', 'not_written', 'ambiguous')),
@@ -203,12 +206,12 @@ select
         when 'oro_inventory_delta' then (payload ->> 'quantity')::numeric
         else (
             select sum((lines.line ->> 'quantity')::numeric)
-            from jsonb_array_elements(payload -> 'lines') as lines (line)
+            from jsonb_array_elements(messages.payload -> 'lines') as lines (line)
         )
     end as quantity,
     coalesce(payload ->> 'return_id', (
         select notes.return_id from ledger.credit_notes as notes
-        where notes.credit_note_number = payload ->> 'credit_note_number'
+        where notes.credit_note_number = messages.payload ->> 'credit_note_number'
     )) as return_id,
     payload ->> 'return_line_key' as return_line_key,
     registered_at,

@@ -69,30 +69,33 @@ select
     held.read_at,
     case
         when decided.credit_note_number is null then 'not_ours'
-        when held.credit_note_number is null then
-            case decided.push_state
-                when 'skipped' then 'nothing_to_send'
-                when 'confirmed' then 'missing_in_oro'
-                when 'rejected' then 'refused'
-                when 'abandoned' then 'abandoned'
-                else 'not_sent_yet'
-            end
+        when held.credit_note_number is null
+            then
+                case decided.push_state
+                    when 'skipped' then 'nothing_to_send'
+                    when 'confirmed' then 'missing_in_oro'
+                    when 'rejected' then 'refused'
+                    when 'abandoned' then 'abandoned'
+                    else 'not_sent_yet'
+                end
         when held.notes_of_this_number > 1 then 'twice_in_oro'
-        when held.order_id is distinct from decided.order_id then 'order_differs'
-        when held.currency is distinct from decided.currency
-            or held.total_amount is distinct from decided.total_amount
-            or held.net_amount is distinct from decided.net_amount
-            or held.tax_amount is distinct from decided.tax_amount
-            or held.shipping_amount is distinct from decided.shipping_amount
+        when coalesce(held.order_id, '') <> decided.order_id then 'order_differs'
+        when
+            coalesce(held.currency, '') <> decided.currency
+            or coalesce(held.total_amount <> decided.total_amount, true)
+            or coalesce(held.net_amount, decided.net_amount) <> decided.net_amount
+            or coalesce(held.tax_amount, decided.tax_amount) <> decided.tax_amount
+            or coalesce(held.shipping_amount, decided.shipping_amount) <> decided.shipping_amount
             or coalesce(held.discount_amount, decided.discount_amount) <> decided.discount_amount
             or coalesce(held.shipping_tax_amount, decided.shipping_tax_amount) <> decided.shipping_tax_amount
             or coalesce(held.fee_amount, decided.fee_amount) <> decided.fee_amount
             then 'amounts_differ'
-        when held.line_count <> decided.line_count
+        when
+            held.line_count <> decided.line_count
             or held.line_quantity <> decided.line_quantity
             or held.line_total_amount <> decided.line_total_amount
             then 'lines_differ'
-        when decided.push_state is distinct from 'confirmed' then 'sent_not_confirmed'
+        when coalesce(decided.push_state, 'pending') <> 'confirmed' then 'sent_not_confirmed'
         else 'equal'
     end as finding
 from decided

@@ -10,7 +10,7 @@ select pg_advisory_unlock(hashtextextended('rebound-oro level ' || %(key)s, 0));
 -- Left out are a level that has an open write already, for that has to be read first, and a write of messages that
 -- this worker has lost meanwhile.
 with given as (
-    select *
+    select given.*
     from jsonb_to_recordset(%(writes)s::jsonb) as given (
         level_id text,
         product_id text,
@@ -18,7 +18,7 @@ with given as (
         unit_code text,
         quantity_before numeric,
         quantity_target numeric,
-        message_ids bigint []
+        message_ids bigint[]
     )
 ),
 
@@ -109,7 +109,7 @@ select distinct on (given.message_id)
     given.message_id,
     writes.level_id,
     writes.state
-from unnest(%(message_ids)s::bigint []) as given (message_id)
+from unnest(%(message_ids)s::bigint[]) as given (message_id)
 inner join outbox.level_writes as writes on writes.message_ids @> array[given.message_id]
 where writes.state <> 'writing'
 order by given.message_id asc, writes.level_write_id desc;
@@ -126,7 +126,7 @@ where level_write_id = any(%(level_write_ids)s) and state = 'writing';
 
 -- name: finish
 with verdicts as (
-    select *
+    select verdict.*
     from jsonb_to_recordset(%(verdicts)s::jsonb) as verdict (
         level_write_id bigint,
         state text,
@@ -148,8 +148,8 @@ finished as (
 
 insert into outbox.audit_log (actor, action, subject, request_id, detail)
 select
-    %(worker)s,
-    'oro_inventory_level ' || state,
+    %(worker)s as actor,
+    'oro_inventory_level ' || state as action,
     level_id,
     request_id,
     jsonb_strip_nulls(jsonb_build_object(
@@ -160,5 +160,5 @@ select
         'quantity_target', quantity_target::text,
         'quantity_seen', quantity_seen::text,
         'operation_id', operation_id
-    ))
+    )) as detail
 from finished;

@@ -10,7 +10,7 @@ where
     and registered_at >= %(window_start)s::timestamptz
     and registered_at < %(window_end)s::timestamptz
 order by next_attempt_at, message_id
-limit %(limit)s
+limit %(at_most)s
 for update skip locked;
 
 -- name: lock_keys
@@ -48,7 +48,7 @@ heads as (
                 and busy.state in ('sending', 'unknown')
         )
     order by messages.message_id
-    limit %(limit)s
+    limit %(at_most)s
     for update of messages skip locked
 )
 
@@ -69,7 +69,7 @@ where
     and registered_at >= %(window_start)s::timestamptz
     and registered_at < %(window_end)s::timestamptz
 order by operation_id, remote_id, message_id
-limit %(limit)s
+limit %(at_most)s
 for update skip locked;
 
 -- name: take
@@ -139,9 +139,9 @@ logged as (
     insert into outbox.audit_log (actor, action, subject, reason)
     select
         worker,
-        kind || ' unknown',
+        kind || ' unknown' as action,
         business_key,
-        'claim expired'
+        'claim expired' as reason
     from expired
 )
 
@@ -154,7 +154,7 @@ where message_id = any(%(message_ids)s) and claimed_by = %(worker)s and state in
 
 -- name: settle
 with outcomes as (
-    select *
+    select outcome.*
     from jsonb_to_recordset(%(outcomes)s::jsonb) as outcome (
         message_id bigint,
         state text,
@@ -204,8 +204,8 @@ changed as (
 logged as (
     insert into outbox.audit_log (actor, action, subject, reason, request_id, detail)
     select
-        %(worker)s,
-        kind || ' ' || state::text,
+        %(worker)s as actor,
+        kind || ' ' || state::text as action,
         business_key,
         last_error,
         request_id,
@@ -214,7 +214,7 @@ logged as (
             'remote_id', remote_id,
             'operation_id', operation_id,
             'attempts', attempts
-        ))
+        )) as detail
     from changed
     where was_tried or state in ('rejected', 'skipped')
 )
@@ -244,7 +244,7 @@ logged as (
     insert into outbox.audit_log (actor, action, subject, reason)
     select
         %(actor)s,
-        kind || ' ' || %(state)s,
+        kind || ' ' || %(state)s as action,
         business_key,
         %(reason)s
     from changed
@@ -272,7 +272,10 @@ workers as (
     select
         claimed_by,
         outbox.is_alive(claimed_by) as is_alive
-    from (select distinct claimed_by from messages where claimed_by is not null) as names
+    from (
+        select distinct claimed_by from messages
+        where claimed_by is not null
+    ) as names
 ),
 
 due as (
@@ -301,14 +304,16 @@ where kind = %(kind)s and open_until > statement_timestamp();
 -- name: open_circuit
 insert into outbox.circuits (kind, openings, open_until, last_error)
 values (%(kind)s, 1, statement_timestamp() + make_interval(secs => %(least)s), %(error)s)
-on conflict (kind) do update set
-    openings = circuits.openings + 1,
-    open_until = statement_timestamp() + make_interval(
-        secs => greatest(%(least)s, least(%(longest)s, %(least)s * power(2, least(circuits.openings, 20))))
-    ),
-    last_error = excluded.last_error
-where circuits.open_until <= statement_timestamp()
+on conflict (kind) do update
+    set
+        openings = circuits.openings + 1,
+        open_until = statement_timestamp() + make_interval(
+            secs => greatest(%(least)s, least(%(longest)s, %(least)s * power(2, least(circuits.openings, 20))))
+        ),
+        last_error = excluded.last_error
+    where circuits.open_until <= statement_timestamp()
 returning open_until;
 
 -- name: close_circuit
-delete from outbox.circuits where kind = %(kind)s and open_until <= statement_timestamp();
+delete from outbox.circuits
+where kind = %(kind)s and open_until <= statement_timestamp();

@@ -9,7 +9,7 @@ where registered_at >= %(window_start)s::timestamptz and registered_at < %(windo
 
 -- name: forget_notes
 delete from reconciliation.oro_credit_notes
-where %(credit_note_numbers)s::text [] is null or credit_note_number = any(%(credit_note_numbers)s::text []);
+where %(credit_note_numbers)s::text[] is null or credit_note_number = any(%(credit_note_numbers)s::text[]);
 
 -- name: keep_notes
 insert into reconciliation.oro_credit_notes (
@@ -30,21 +30,21 @@ insert into reconciliation.oro_credit_notes (
     read_at
 )
 select
-    credit_note_number,
-    remote_id,
-    order_id,
-    currency,
-    net_amount,
-    discount_amount,
-    tax_amount,
-    shipping_amount,
-    shipping_tax_amount,
-    fee_amount,
-    total_amount,
-    line_count,
-    line_quantity,
-    line_total_amount,
-    statement_timestamp()
+    held.credit_note_number,
+    held.remote_id,
+    held.order_id,
+    held.currency,
+    held.net_amount,
+    held.discount_amount,
+    held.tax_amount,
+    held.shipping_amount,
+    held.shipping_tax_amount,
+    held.fee_amount,
+    held.total_amount,
+    held.line_count,
+    held.line_quantity,
+    held.line_total_amount,
+    statement_timestamp() as read_at
 from jsonb_to_recordset(%(notes)s::jsonb) as held (
     credit_note_number text,
     remote_id text,
@@ -65,7 +65,7 @@ from jsonb_to_recordset(%(notes)s::jsonb) as held (
 -- name: note_findings
 select
     finding,
-    count(*)
+    count(*) as found
 from reconciliation.credit_notes
 where
     (registered_at >= %(window_start)s::timestamptz and registered_at < %(window_end)s::timestamptz)
@@ -80,8 +80,8 @@ order by level_id;
 -- name: keep_levels
 with shown as (
     select
-        level_id,
-        quantity
+        shown.level_id,
+        shown.quantity
     from jsonb_to_recordset(%(levels)s::jsonb) as shown (level_id text, quantity numeric)
 ),
 
@@ -94,13 +94,13 @@ insert into reconciliation.oro_inventory_levels (level_id, quantity, read_at)
 select
     level_id,
     quantity,
-    statement_timestamp()
+    statement_timestamp() as read_at
 from shown
 on conflict (level_id) do update set quantity = excluded.quantity, read_at = excluded.read_at;
 
 -- name: inventory_findings
 select
     finding,
-    count(*)
+    count(*) as found
 from reconciliation.inventory
 group by finding;

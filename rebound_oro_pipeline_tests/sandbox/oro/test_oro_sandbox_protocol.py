@@ -85,6 +85,11 @@ def test_levels_are_found_by_product_and_by_its_sku(shop: Any) -> None:
     assert ids(shop.get("inventorylevels?filter[productUnitPrecision]=4")) == ["4"]
 
 
+def test_a_truth_value_that_was_never_set_is_found_as_its_default(shop: Any) -> None:
+    assert ids(shop.get("orders?filter[external]=no")) == ["11"]
+    assert ids(shop.get("orders?filter[external]=yes")) == []
+
+
 def test_lists_have_ten_rows_unless_asked_otherwise(shop: Any) -> None:
     assert len(ids(shop.get("products"))) == 10
     assert len(ids(shop.get("products?page[size]=-1"))) == 30

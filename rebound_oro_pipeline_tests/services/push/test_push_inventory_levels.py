@@ -381,6 +381,27 @@ def test_a_worker_that_hangs_beyond_its_lease_does_not_add_what_another_one_has_
     assert (states(box), shop.level("SKU-1")) == ({"N1:1": "confirmed"}, Decimal(1005))
 
 
+def test_a_worker_that_hangs_while_it_writes_is_believed_by_the_others(
+    shop: Shop, box: Box, database_url: str
+) -> None:
+    """Its lease is over and its claim is lost, but it holds the level, and what it wrote counts."""
+    put_delta(box, "N1:1", "SKU-1", "5")
+
+    def overtake(_: httpx.Request) -> None:
+        box.execute("update outbox.messages set claimed_until = now() - interval '1 s'")
+        with shop.client(network=Network()) as other:
+            counts = push_inventory_levels(other, database_url, run_id="2", rules=ONE_TRY)
+        assert (counts.unknown, counts.write_requests) == (1, 0)
+
+    shop.network.before(*SINGLE, overtake)
+    with shop.client() as oro:
+        push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+        assert states(box) == {"N1:1": "unknown"}
+        make_due(box)
+        counts = push_inventory_levels(oro, database_url, run_id="3", rules=ONE_TRY)
+    assert (counts.confirmed, counts.write_requests, shop.level("SKU-1")) == (1, 0, Decimal(1005))
+
+
 def test_a_level_is_written_by_one_worker_at_a_time(
     shop: Shop, oro: OroClient, box: Box, database_url: str
 ) -> None:

@@ -1,0 +1,108 @@
+"""The last step before a go-live: OroCommerce itself validates every waiting note, and stores none.
+
+`meta.validate` exists since 6.1, for entities with `enable_validation`; an older release ignores it and would
+store the note. So the release is made sure of first, and the first note that is accepted is looked for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+
+from rebound_oro_pipeline.clients.errors import Forbidden, NotAllowed, NotFound, Refused
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.services.credit_note_packs import Entry, read_entry, refuse_or_skip
+from rebound_oro_pipeline.services.oro_documents import CreditNoteNames, find_notes, single_document
+from rebound_oro_pipeline.services.sending import words_of
+from rebound_oro_pipeline.warehouse.outbox import MessageState, Outcome, waiting
+
+_WORKERS: Final = 4
+# Came with the same release as `meta.validate`.
+_SINCE_6_1: Final = "ordersubtotals"
+
+
+class DryRunImpossible(RuntimeError):  # noqa: N818 - an outcome, named like one
+    """OroCommerce cannot validate without storing; the message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class DryRun:
+    """How many notes were accepted, and by number why the others would be refused; none was stored."""
+
+    accepted: int
+    refused: Mapping[str, str]
+
+
+def dry_run_credit_notes(
+    oro: OroClient,
+    conn: psycopg.Connection,
+    *,
+    window: Window | None = None,
+    names: CreditNoteNames | None = None,
+) -> DryRun:
+    """Have every pending note of the window validated; neither the outbox nor the shop is changed.
+
+    Raises DryRunImpossible, or ApiError where the API cannot be reached or a permission is missing.
+    """
+    called = names or CreditNoteNames()
+    entries: list[Entry] = []
+    refused: dict[str, str] = {}
+    for message in waiting(conn, "oro_credit_note", window):
+        entry = read_entry(message)
+        outcome = entry if isinstance(entry, Outcome) else refuse_or_skip(entry)
+        if isinstance(entry, Entry) and outcome is None:
+            entries.append(entry)
+        elif outcome is not None and outcome.state is MessageState.REJECTED:
+            refused[message.business_key] = outcome.error or ""
+    if entries:
+        _require_6_1(oro)
+    accepted = 0
+    for entry, words in in_order(lambda one: (one, _validate(oro, called, one)), entries, workers=_WORKERS):
+        if words is not None:
+            refused[entry.note.credit_note_number] = words
+            continue
+        if accepted == 0:
+            _require_absent(oro, called, entry)
+        accepted += 1
+    return DryRun(accepted, refused)
+
+
+def _validate(oro: OroClient, names: CreditNoteNames, entry: Entry) -> str | None:
+    """Return why OroCommerce would refuse a note; None: it would take it."""
+    document = single_document(entry.note, names)
+    document["data"]["meta"] = {"validate": True}
+    try:
+        oro.create(names.note_type, document)
+    except Refused as error:
+        if any(reason.pointer == "/meta/validate" for reason in error.reasons):
+            raise DryRunImpossible(
+                f"OroCommerce does not validate {names.note_type} without storing: set enable_validation for its "
+                "entity in api.yml"
+            ) from error
+        if isinstance(error, Forbidden | NotFound | NotAllowed) and not any(r.pointer for r in error.reasons):
+            raise
+        return words_of(error)
+    return None
+
+
+def _require_6_1(oro: OroClient) -> None:
+    try:
+        for _ in oro.pages(_SINCE_6_1, filters={"order": "0"}, page_size=None):
+            pass
+    except NotFound as error:
+        raise DryRunImpossible(
+            "This OroCommerce is older than 6.1: it would store what it is asked to validate. "
+            "Use a copy of the shop for the rehearsal."
+        ) from error
+
+
+def _require_absent(oro: OroClient, names: CreditNoteNames, entry: Entry) -> None:
+    number = entry.note.credit_note_number
+    if find_notes(oro, names, {number: entry.note.order_id})[number]:
+        raise DryRunImpossible(
+            f"OroCommerce has stored note {number}, which it was asked to validate only. Remove it there; "
+            "nothing else was sent."
+        )
