@@ -17,7 +17,7 @@ lines as (
         lines.order_id,
         lines.sku_key,
         lines.unit_code,
-        lines.open_quantity
+        lines.received_quantity
     from intermediate.int_return_lines_gated as lines
     where lines.destination is null
 ),
@@ -88,7 +88,7 @@ converted as (
     select
         lines.return_id,
         lines.return_line_key,
-        lines.open_quantity,
+        lines.received_quantity,
         candidates.*,
         case
             when lines.unit_code is null or lines.unit_code = candidates.unit_code then 1
@@ -131,12 +131,12 @@ select
         converted.returned_rate > 0 and converted.ordered_rate > 0
         and (
             not converted.is_kit
-            or mod(converted.open_quantity * converted.returned_rate, converted.ordered_rate) = 0
+            or mod(converted.received_quantity * converted.returned_rate, converted.ordered_rate) = 0
         )
         and (
             converted.unit_precision is null
             or mod(
-                converted.open_quantity * converted.returned_rate * ('1e' || converted.unit_precision)::numeric,
+                converted.received_quantity * converted.returned_rate * ('1e' || converted.unit_precision)::numeric,
                 converted.ordered_rate
             ) = 0
         ),

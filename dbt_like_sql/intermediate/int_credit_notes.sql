@@ -149,10 +149,16 @@ shipped as (
 capped as (
     select
         shipped.*,
-        least(
-            shipped.fee_amount,
-            shipped.net_amount + shipped.tax_amount + shipped.shipping_amount + shipped.shipping_tax_amount
-        ) as fee_taken
+        case
+            when shipped.fee_amount > 0
+                then least(
+                    shipped.fee_amount,
+                    greatest(
+                        shipped.net_amount + shipped.tax_amount + shipped.shipping_amount + shipped.shipping_tax_amount, 0
+                    )
+                )
+            else shipped.fee_amount
+        end as fee_taken
     from shipped
 )
 

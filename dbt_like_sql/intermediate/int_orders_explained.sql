@@ -214,6 +214,7 @@ select
     kept.digits,
     kept.reading as promotion_reading,
     kept.prices_include_tax,
+    kept.tolerance,
     kept.manual_discount_amount + kept.promotions - kept.line_promotion_amount as order_discount_amount,
     kept.goods_tax_inside,
     kept.goods_tax_inside + kept.tax_charged - kept.shipping_tax_charged as tax_amount,

@@ -20,6 +20,16 @@ lines as (
     left join intermediate.int_order_matches as matches on lines.order_reference_key = matches.order_reference_key
 ),
 
+-- A discount larger than what it is spread over can leave a line that is worth less than nothing, and its neighbours worth
+-- more than was paid: beyond odd cents, nothing is credited from such figures.
+overdrawn as (
+    select distinct items.order_id
+    from intermediate.int_order_items as items
+    inner join intermediate.int_orders_explained as explained on items.order_id = explained.order_id
+    group by items.order_id, items.order_line_id, explained.tolerance
+    having sum(items.net_amount + items.tax_amount) < -explained.tolerance
+),
+
 gated as (
     select
         lines.*,
@@ -36,6 +46,7 @@ gated as (
             when lines.currency is not null and lines.currency <> orders.currency then 'currency_mismatch'
             when not orders.is_kept and (explained.order_id is null or explained.verdict is not null)
                 then coalesce(explained.verdict, 'order_does_not_add_up')
+            when overdrawn.order_id is not null then 'order_does_not_add_up'
         end as gate_verdict,
         case
             when lines.verdict is not null then lines.detail
@@ -57,11 +68,14 @@ gated as (
                 )
             when lines.currency is not null and lines.currency <> orders.currency
                 then format('the return is in %%s, order %%s in %%s', lines.currency, orders.order_identifier, orders.currency)
+            when overdrawn.order_id is not null
+                then format('the discounts of order %%s make a line of it worth less than nothing', orders.order_identifier)
             else explained.detail
         end as gate_detail
     from lines
     left join intermediate.int_orders as orders on lines.order_id = orders.order_id
     left join intermediate.int_orders_explained as explained on lines.order_id = explained.order_id
+    left join overdrawn on lines.order_id = overdrawn.order_id
     left join ledger.orders as kept on lines.order_id = kept.order_id
 ),
 

@@ -10,12 +10,24 @@ from typing import Final
 
 import psycopg
 
-from rebound_oro_pipeline.clients.errors import Forbidden, NotAllowed, NotFound, Refused
+from rebound_oro_pipeline.clients.errors import (
+    Conflict,
+    Forbidden,
+    NotAllowed,
+    NotFound,
+    Refused,
+    ServerError,
+)
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.concurrently import in_order
 from rebound_oro_pipeline.services.credit_note_packs import Entry, read_entry, refuse_or_skip
-from rebound_oro_pipeline.services.oro_documents import CreditNoteNames, find_notes, single_document
+from rebound_oro_pipeline.services.oro_documents import (
+    CreditNoteNames,
+    StoredNote,
+    find_notes,
+    single_document,
+)
 from rebound_oro_pipeline.services.sending import words_of
 from rebound_oro_pipeline.warehouse.outbox import MessageState, Outcome, waiting
 
@@ -59,33 +71,53 @@ def dry_run_credit_notes(
             refused[message.business_key] = outcome.error or ""
     if entries:
         _require_6_1(oro)
-    accepted = 0
-    for entry, words in in_order(lambda one: (one, _validate(oro, called, one)), entries, workers=_WORKERS):
-        if words is not None:
-            refused[entry.note.credit_note_number] = words
-            continue
-        if accepted == 0:
+    answers: list[_Answer] = []
+    rest = iter(entries)
+    for entry in rest:
+        answers.append(_validate(oro, called, entry))
+        if answers[-1].is_new:
+            # One note at most is stored by a shop that does not do what it says.
             _require_absent(oro, called, entry)
-        accepted += 1
-    return DryRun(accepted, refused)
+            break
+    answers += in_order(lambda entry: _validate(oro, called, entry), rest, workers=_WORKERS)
+    refused |= {answer.number: answer.refusal for answer in answers if answer.refusal is not None}
+    return DryRun(sum(answer.refusal is None for answer in answers), refused)
 
 
-def _validate(oro: OroClient, names: CreditNoteNames, entry: Entry) -> str | None:
-    """Return why OroCommerce would refuse a note; None: it would take it."""
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    number: str
+    refusal: str | None = None
+    is_new: bool = False
+
+
+def _validate(oro: OroClient, names: CreditNoteNames, entry: Entry) -> _Answer:
+    """Return why OroCommerce would refuse a note, or that it would take it, or holds it already."""
+    number = entry.note.credit_note_number
     document = single_document(entry.note, names)
     document["data"]["meta"] = {"validate": True}
     try:
         oro.create(names.note_type, document)
+    except Conflict as error:
+        held = _held(oro, names, entry)
+        is_same = len(held) == 1 and not held[0].differences(entry.note)
+        return _Answer(number, None if is_same else words_of(error))
     except Refused as error:
-        if any(reason.pointer == "/meta/validate" for reason in error.reasons):
+        pointers = [reason.pointer for reason in error.reasons if reason.pointer]
+        if any(pointer.startswith("/meta") for pointer in pointers):
             raise DryRunImpossible(
                 f"OroCommerce does not validate {names.note_type} without storing: set enable_validation for its "
-                "entity in api.yml"
+                f"entity in api.yml ({words_of(error)})"
             ) from error
-        if isinstance(error, Forbidden | NotFound | NotAllowed) and not any(r.pointer for r in error.reasons):
+        if isinstance(error, Forbidden | NotFound | NotAllowed) and not pointers:
             raise
-        return words_of(error)
-    return None
+        return _Answer(number, words_of(error))
+    except ServerError as error:
+        # A value that violates a constraint of the database ends so.
+        if error.status != 500:
+            raise
+        return _Answer(number, str(error))
+    return _Answer(number, is_new=True)
 
 
 def _require_6_1(oro: OroClient) -> None:
@@ -100,9 +132,13 @@ def _require_6_1(oro: OroClient) -> None:
 
 
 def _require_absent(oro: OroClient, names: CreditNoteNames, entry: Entry) -> None:
-    number = entry.note.credit_note_number
-    if find_notes(oro, names, {number: entry.note.order_id})[number]:
+    if _held(oro, names, entry):
         raise DryRunImpossible(
-            f"OroCommerce has stored note {number}, which it was asked to validate only. Remove it there; "
-            "nothing else was sent."
+            f"OroCommerce has stored note {entry.note.credit_note_number}, which it was asked to validate only. "
+            "Nothing else was sent; remove the note there, or let it stand: the push will find it."
         )
+
+
+def _held(oro: OroClient, names: CreditNoteNames, entry: Entry) -> list[StoredNote]:
+    number = entry.note.credit_note_number
+    return find_notes(oro, names, {number: entry.note.order_id})[number]

@@ -204,21 +204,14 @@ class Claimant:
     def progress(self, conn: psycopg.Connection) -> Progress:
         """How much of the kind is open in the window."""
         with conn.cursor(row_factory=class_row(Progress)) as cursor:
-            [progress] = cursor.execute(_SQL["progress"], self._scope).fetchall()
+            [progress] = cursor.execute(_SQL["progress"], _scope(self.kind, self.window)).fetchall()
             return progress
-
-    @property
-    def _scope(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "now": self.now,
-            "window_start": self.window.start if self.window else "-infinity",
-            "window_end": self.window.end if self.window else "infinity",
-        }
 
     def _take(self, conn: psycopg.Connection, lock: str, limit: int | None) -> list[Message]:
         with conn.transaction(), conn.cursor(row_factory=class_row(Message)) as cursor:
-            locked = conn.execute(_SQL[lock], {**self._scope, "at_most": limit}).fetchall()
+            locked = conn.execute(
+                _SQL[lock], {**_scope(self.kind, self.window), "now": self.now, "at_most": limit}
+            ).fetchall()
             if not locked:
                 return []
             conn.execute(_SQL["keep_alive"], {"worker": self.worker})
@@ -251,6 +244,12 @@ def close_circuit(conn: psycopg.Connection, kind: Kind) -> None:
     conn.execute(_SQL["close_circuit"], {"kind": kind})
 
 
+def waiting(conn: psycopg.Connection, kind: Kind, window: Window | None = None) -> list[Message]:
+    """Return the pending messages of the window, without claiming them."""
+    with conn.cursor(row_factory=class_row(Message)) as cursor:
+        return cursor.execute(_SQL["waiting"], _scope(kind, window)).fetchall()
+
+
 def due(conn: psycopg.Connection, kind: Kind) -> int:
     """How many messages could be sent or read now; 0 while the circuit is open. For sensors."""
     if circuit_open_until(conn, kind):
@@ -281,3 +280,11 @@ def _intervene(
         raise ValueError("An intervention in the outbox needs the name of who decides and a reason.")
     changed = conn.execute(_SQL["intervene"], {**given, "state": state, "from_states": origins})
     return sorted(key for (key,) in changed)
+
+
+def _scope(kind: Kind, window: Window | None) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "window_start": window.start if window else "-infinity",
+        "window_end": window.end if window else "infinity",
+    }

@@ -1,14 +1,14 @@
 """The notation of the worked examples in docs/rules.md: fenced blocks marked `rules`, read into plain values.
 
 order SO-1: total 124.90 USD, shipping 5.00       an order; the first one is meant where a return names none
-  LAMP 3 × 40.00, tax 9.90                        its lines; `with SKU quantity × price` below one: a component
+  LAMP 3 x 40.00, tax 9.90                        its lines; `with SKU quantity x price` below one: a component
 return A for "so-1" (reason late): 1 of 2 LAMP    units received, of units announced
 later 15 days                                     the next decision, an hour on or so long
 credit A: net 36.67, total 41.64                  what must come out; figures that are not named are not compared
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -20,19 +20,12 @@ import yaml
 RULES = Path(__file__).parents[2] / "docs" / "rules.md"
 
 _BLOCK = re.compile(r"^```rules\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_ORDER = re.compile(r"order(?: (?P<name>\S+))?: (?P<settings>.+)")
 _LINE = re.compile(
-    r"(?P<with>with )?(?P<sku>\S+) (?P<quantity>[\d.]+)(?: (?P<unit>[a-z]+))? × (?P<price>[\d.]+)(?P<rest>, .+)?"
-)
-_RETURN = re.compile(
-    r'return (?P<name>\w+)(?: for "(?P<reference>[^"]*)")?(?: \((?P<settings>[^)]+)\))?: (?P<items>.+)'
+    r"(?P<with>with )?(?P<sku>\S+) (?P<quantity>[\d.]+)(?: (?P<unit>[a-z]+))?"
+    r" [x\u00d7] (?P<price>[\d.]+)(?P<rest>, .+)?"
 )
 _ITEM = re.compile(
     r"(?P<received>[\d.]+)(?: of (?P<announced>[\d.]+))?(?: (?P<unit>[a-z]+))? (?P<sku>[^\s#]+)(?: #(?P<id>\w+))?"
-)
-_LATER = re.compile(r"later(?: (?P<days>\d+) days)?")
-_RESULT = re.compile(
-    r"(?P<kind>credit|stock|held|quarantine|waiting|withdrawn) (?P<name>[\w-]+)(?: line (?P<line>\d+))?: (?P<rest>.+)"
 )
 _UNITS = re.compile(r"(?P<quantity>[\d.]+) (?P<sku>\S+)(?: (?P<how>restocked|not restocked))?")
 
@@ -81,7 +74,7 @@ class Return:
 
 @dataclass(frozen=True)
 class Result:
-    """An outcome that the example states: figures by name, units as (sku, how): quantity, and the reason, if it has one."""
+    """An outcome that the example states: figures by name, units by (sku, how), and the reason, if it has one."""
 
     kind: str
     name: str
@@ -135,37 +128,45 @@ def _example(number: int, line: int, text: str) -> Example:
 
 
 def _read(example: Example, statement: str) -> None:
-    stage = example.stages[-1]
-    if not statement:
-        return
     if statement.startswith(" "):
-        _read_line(stage.orders[-1], statement.strip())
-    elif found := _ORDER.fullmatch(statement):
-        stage.orders.append(Order(found["name"] or "SO-1", _settings(found["settings"])))
-    elif found := _RETURN.fullmatch(statement):
-        items = [_item(text) for text in found["items"].split(", ")]
-        stage.returns.append(Return(found["name"], found["reference"], _settings(found["settings"]), items))
-    elif found := _LATER.fullmatch(statement):
-        example.stages.append(
-            Stage(timedelta(days=int(found["days"])) if found["days"] else timedelta(hours=1))
-        )
-    elif statement.startswith("alias: "):
-        alias, sku = statement.removeprefix("alias: ").split(" = ")
-        stage.aliases.append((alias, sku))
-    elif statement.startswith("product "):
-        sku, units = statement.removeprefix("product ").split(": ")
-        example.products[sku] = dict(unit.split(" ", 1) for unit in units.split(", "))  # type: ignore[misc]
-    elif statement.startswith("policy: "):
-        path, value = statement.removeprefix("policy: ").split(" = ")
-        *sections, name = path.split(".")
-        place = example.policy
-        for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = yaml.load(value, yaml.BaseLoader)  # 2.00 stays exact
-    elif found := _RESULT.fullmatch(statement):
-        stage.results.append(_result(found))
-    else:
+        _read_line(example.stages[-1].orders[-1], statement.strip())
+    elif statement:
+        for pattern, read in _STATEMENTS.items():
+            if found := pattern.fullmatch(statement):
+                read(example, found)
+                return
         raise ValueError("no statement of the notation")
+
+
+def _read_order(example: Example, found: re.Match[str]) -> None:
+    example.stages[-1].orders.append(Order(found["name"] or "SO-1", _settings(found["settings"])))
+
+
+def _read_return(example: Example, found: re.Match[str]) -> None:
+    items = [_item(text) for text in found["items"].split(", ")]
+    given = Return(found["name"], found["reference"], _settings(found["settings"]), items)
+    example.stages[-1].returns.append(given)
+
+
+def _read_later(example: Example, found: re.Match[str]) -> None:
+    example.stages.append(Stage(timedelta(days=int(found["days"])) if found["days"] else timedelta(hours=1)))
+
+
+def _read_alias(example: Example, found: re.Match[str]) -> None:
+    example.stages[-1].aliases.append((found["alias"], found["sku"]))
+
+
+def _read_product(example: Example, found: re.Match[str]) -> None:
+    units = (unit.partition(" ") for unit in found["units"].split(", "))
+    example.products[found["sku"]] = {name: text for name, _, text in units}
+
+
+def _read_policy(example: Example, found: re.Match[str]) -> None:
+    *sections, name = found["path"].split(".")
+    place = example.policy
+    for section in sections:
+        place = place.setdefault(section, {})
+    place[name] = yaml.load(found["value"], yaml.BaseLoader)  # 2.00 stays exact
 
 
 def _read_line(order: Order, text: str) -> None:
@@ -204,7 +205,7 @@ def _item(text: str) -> Item:
     return Item(found["sku"], Decimal(found["received"]), announced, found["unit"], found["id"])
 
 
-def _result(found: re.Match[str]) -> Result:
+def _read_result(example: Example, found: re.Match[str]) -> None:
     figures: dict[str, Decimal] = {}
     units: dict[tuple[str, str | None], Decimal] = {}
     reason = None
@@ -216,9 +217,24 @@ def _result(found: re.Match[str]) -> Result:
             figures[name] = Decimal(value)
         else:
             reason = part
-    return Result(
-        found["kind"], found["name"], int(found["line"]) if found["line"] else None, figures, units, reason
-    )
+    line = int(found["line"]) if found["line"] else None
+    example.stages[-1].results.append(Result(found["kind"], found["name"], line, figures, units, reason))
+
+
+_STATEMENTS: Mapping[re.Pattern[str], Callable[[Example, re.Match[str]], None]] = {
+    re.compile(r"order(?: (?P<name>\S+))?: (?P<settings>.+)"): _read_order,
+    re.compile(
+        r'return (?P<name>\w+)(?: for "(?P<reference>[^"]*)")?(?: \((?P<settings>[^)]+)\))?: (?P<items>.+)'
+    ): _read_return,
+    re.compile(r"later(?: (?P<days>\d+) days)?"): _read_later,
+    re.compile(r"alias: (?P<alias>\S+) = (?P<sku>\S+)"): _read_alias,
+    re.compile(r"product (?P<sku>\S+): (?P<units>.+)"): _read_product,
+    re.compile(r"policy: (?P<path>\S+) = (?P<value>.+)"): _read_policy,
+    re.compile(
+        r"(?P<kind>credit|stock|held|quarantine|waiting|withdrawn) (?P<name>[\w-]+)"
+        r"(?: line (?P<line>\d+))?: (?P<rest>.+)"
+    ): _read_result,
+}
 
 
 def named(results: list[Result], *kinds: str) -> Iterator[Result]:

@@ -1,7 +1,7 @@
 """Tables of the documentation that follow from the code: settings, policy keys, quarantine reasons.
 
-`python -m rebound_oro_pipeline_tests.docs.tables` writes them anew; tests compare. In docs/policy.md the column `meaning` is
-written by hand and kept.
+`python -m rebound_oro_pipeline_tests.docs.tables` writes them anew; tests compare. In docs/policy.md the column
+`meaning` is written by hand and kept.
 """
 
 import csv
@@ -16,6 +16,9 @@ from rebound_oro_pipeline.settings import PREFIX, Settings
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 REASONS = ROOT / "dbt_like_sql" / "seeds" / "quarantine_reasons.csv"
+
+NOTHING = "\N{EN DASH}"
+"""Stands where there is no value."""
 
 Row = Sequence[str]
 Schema = Mapping[str, Any]
@@ -104,7 +107,7 @@ def _keys(schema: Schema, definitions: Schema, path: str = "") -> Iterator[tuple
 
 def _shown(value: object) -> str:
     if value is None:
-        return "–"
+        return NOTHING
     if isinstance(value, list):
         return f"`[{', '.join(_quoted(each) for each in value)}]`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"

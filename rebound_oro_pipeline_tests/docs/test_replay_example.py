@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rebound_oro_pipeline.cli import main
-from rebound_oro_pipeline_tests.docs.tables import DOCS, ROOT, rows_of
+from rebound_oro_pipeline_tests.docs.tables import DOCS, NOTHING, ROOT, rows_of
 
 README = ROOT / "README.md"
 DOCUMENTS = (README, DOCS / "rules.md", DOCS / "tour.md")
@@ -108,7 +108,9 @@ def test_the_rules_name_the_order_of_each_return() -> None:
             returns[document["id"]] = document["order_reference"].strip().upper()
     orders = json.loads((ROOT / "examples" / "orders.json").read_text(encoding="utf-8"))["data"]
     by_po_number = {order["attributes"]["poNumber"]: order["attributes"]["identifier"] for order in orders}
-    told = {name: order for name, order, _, _ in _rows(DOCS / "rules.md", "replay:returns") if name != "–"}
+    told = {
+        name: order for name, order, _, _ in _rows(DOCS / "rules.md", "replay:returns") if name != NOTHING
+    }
     assert told == {
         name: by_po_number[reference] if reference == "PO-7788" else reference
         for name, reference in returns.items()
@@ -134,7 +136,7 @@ def _outcomes(replayed: Replayed) -> dict[str, list[str]]:
     for file, word in (("held", "held"), ("quarantine", "quarantined")):
         units: dict[tuple[str, str], Decimal | None] = {}
         for row in replayed.rows[file]:
-            key = (row["return_id"] or "–", row["reason"])
+            key = (row["return_id"] or NOTHING, row["reason"])
             quantity = Decimal(row["quantity"]) if row["quantity"] else None
             units[key] = quantity if quantity is None else quantity + (units.get(key) or 0)
         for (name, reason), quantity in units.items():

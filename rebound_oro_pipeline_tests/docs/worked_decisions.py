@@ -15,7 +15,7 @@ from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.decide import decide
 from rebound_oro_pipeline.warehouse import reference
-from rebound_oro_pipeline_tests.docs.notation import Example, Order, Stage
+from rebound_oro_pipeline_tests.docs.notation import Example, Order
 from rebound_oro_pipeline_tests.docs.worked_documents import (
     order_document,
     own,
@@ -84,7 +84,7 @@ def decide_examples(conn: psycopg.Connection[Any], examples: Iterable[Example]) 
             tables = {name: _rows(conn, name) for name in _QUERIES}
             tables["notes"] = [row for row in tables["notes"] if row["credit_note_number"] not in known]
             for example in members:
-                came[example.number].append(_read(example, number, tables))
+                came[example.number].append(_read(example, tables))
     conn.rollback()
     return came
 
@@ -127,7 +127,7 @@ def _rows(conn: psycopg.Connection[Any], name: str) -> list[dict[str, Any]]:
         return cursor.execute(_QUERIES[name]).fetchall()
 
 
-def _read(example: Example, number: int, tables: Mapping[str, list[dict[str, Any]]]) -> Came:
+def _read(example: Example, tables: Mapping[str, list[dict[str, Any]]]) -> Came:
     came = Came()
     mine = {name: [row for row in rows if _is_own(example, row)] for name, rows in tables.items()}
     names: dict[str, str] = {}
@@ -137,11 +137,9 @@ def _read(example: Example, number: int, tables: Mapping[str, list[dict[str, Any
         came.notes[names[note["credit_note_number"]]] = {
             figure: note[f"{figure.replace(' ', '_')}_amount"] for figure in FIGURES
         }
-    orders = _orders(example, number)
     for row in mine["lines"]:
         if row["credit_note_number"] in names:
-            place = int(row["order_line_id"].removeprefix(row["order_id"])) if orders else 0
-            key = (names[row["credit_note_number"]], place)
+            key = (names[row["credit_note_number"]], int(row["order_line_id"].removeprefix(row["order_id"])))
             for figure in ("net", "discount", "tax", "total"):
                 amounts = came.lines[key]
                 amounts[figure] = amounts.get(figure, Decimal(0)) + row[f"{figure}_amount"]

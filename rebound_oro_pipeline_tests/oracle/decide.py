@@ -153,6 +153,7 @@ def _decide_return(seen: World, books: Books, document: Return, decided_at: date
                     quantity = None
                 quarantine.append(_row(document, line, verdict.reason, quantity, verdict.detail))
         elif matched is not None:
+            books.held_since.pop((name, line.key), None)
             order = matched
             taken, rest = _claim(books, matched, document, line, chosen, rest, seen.products)
             takes += taken

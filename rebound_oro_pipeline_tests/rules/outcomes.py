@@ -60,8 +60,8 @@ class Tables:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        # Only quantities in another unit than the order line's can have more digits: a third of a box.
-        value = round(value, 6)
+        # Only quantities converted from another unit can have more digits: a third of a box.
+        value = round(value, 4)
         return format(value.normalize(), "f") if value else "0"
     return value
 

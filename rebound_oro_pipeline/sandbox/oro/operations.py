@@ -24,6 +24,7 @@ CHUNK = 100
 """Records that an asynchronous operation writes in one go."""
 SYNC_LIMIT = 100
 SYNC_INCLUDED_LIMIT = 50
+_OVER_LIMIT = Fault(400, "request data constraint", "The limit of a synchronous operation is exceeded.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,29 +93,27 @@ class Operations:
         """
         started = time.monotonic()
         operation, message = self._taken(operation_id)
+        misbehaviour = self.store.take_misbehaviour(synchronous=True)
+        if misbehaviour == "success_without_writing":
+            return self._end(operation, "success", _Tally(), started, keep=True)
         try:
-            misbehaviour = self.store.take_misbehaviour(synchronous=True)
-            if misbehaviour == "success_without_writing":
-                return self._end(operation, "success", _Tally(), started, keep=True)
             items = many(message.document)
             included = len(message.document.get("included", ()))
             if len(items) > SYNC_LIMIT or included > SYNC_INCLUDED_LIMIT:
-                limit = Fault(
-                    400, "request data constraint", "The limit of a synchronous operation is exceeded."
-                )
-                operation = self._end(operation, "failed", _Tally(errors=[(0, limit)]), started, keep=False)
+                self._end(operation, "failed", _Tally(errors=[(0, _OVER_LIMIT)]), started, keep=False)
                 operation.attributes["progress"] = None
                 return operation
             if misbehaviour == "failed_without_errors":
                 return self._end(operation, "failed", _Tally(read=len(items)), started, keep=False)
-            try:
-                return self._write_all(message, items, render)
-            except WriteFailed:
-                return self._end(operation, "failed", _Tally(read=len(items)), started, keep=False)
+            return self._write_all(operation_id, message, items, render)
+        except WriteFailed:
+            return self._end(operation, "failed", _Tally(read=len(items)), started, keep=False)
         except Refused as refused:
+            self._forget(operation_id)
             raise Refused(refused.faults[0]) from None
-        finally:
-            self._forget(operation_id, keep=operation.attributes["status"] == "success")
+        except BaseException:
+            self._forget(operation_id)
+            raise
 
     def carry_out(self, operation_id: int) -> None:
         """Carry out an operation that nobody waits for: faulty records are left out, the others written."""
@@ -135,16 +134,15 @@ class Operations:
         if misbehaviour == "lying_create_count":
             tally.created, tally.updated = tally.read, 0
         self._end(operation, status, tally, started, keep=True)
-        self._forget(operation_id, keep=True)
 
     def give_up(self, operation_id: int) -> None:
         """End an operation that could not be carried out as failed, without a reason."""
         operation, _ = self._taken(operation_id)
         self._end(operation, "failed", _Tally(), time.monotonic(), keep=True)
-        self._forget(operation_id, keep=True)
 
     def _write_all(
         self,
+        operation_id: int,
         message: Message,
         items: Sequence[Item],
         render: Callable[[Transaction, Sequence[Written]], JsonObject],
@@ -157,6 +155,7 @@ class Operations:
                     raise Wordless(405, {"Allow": message.resource.allowed_methods(collection=True)})
                 written.append(self._write(writer, message, item))
             session.flush()
+            _remove(transaction, operation_id, with_operation=True)
             return render(transaction, written)
 
     def _write_chunks(self, message: Message, items: Sequence[Item], tally: _Tally) -> None:
@@ -257,20 +256,26 @@ class Operations:
                 "updateCount": tally.updated,
             },
         )
-        if keep:
-            with self.store.write() as transaction:
+        with self.store.write() as transaction:
+            _remove(transaction, operation.id, with_operation=not keep)
+            if keep:
                 transaction.update(operation)
                 for number, (chunk, fault) in enumerate(tally.errors, 1):
                     attributes = {"key": f"{operation.id}-{chunk}-{number}", **_error_attributes(fault)}
                     transaction.insert("asyncoperationerrors", attributes, {"operation": str(operation.id)})
         return operation
 
-    def _forget(self, operation_id: int, *, keep: bool) -> None:
+    def _forget(self, operation_id: int) -> None:
         with self.store.write() as transaction:
-            for message in _messages(transaction, operation_id):
-                transaction.delete("queue", message.id)
-            if not keep:
-                transaction.delete("asyncoperations", operation_id)
+            _remove(transaction, operation_id, with_operation=True)
+
+
+def _remove(transaction: Transaction, operation_id: int, *, with_operation: bool) -> None:
+    """Take an operation's message out of the queue, and the operation itself where nobody may ask for it."""
+    for message in _messages(transaction, operation_id):
+        transaction.delete("queue", message.id)
+    if with_operation:
+        transaction.delete("asyncoperations", operation_id)
 
 
 def _messages(transaction: Transaction, operation_id: int) -> Iterator[Record]:

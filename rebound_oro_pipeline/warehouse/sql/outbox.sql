@@ -252,6 +252,25 @@ logged as (
 
 select business_key from changed;
 
+-- name: waiting
+select
+    message_id,
+    business_key,
+    ordering_key,
+    payload,
+    attempts,
+    checks,
+    operation_id,
+    operation_index,
+    remote_id
+from outbox.messages
+where
+    kind = %(kind)s
+    and state = 'pending'
+    and registered_at >= %(window_start)s::timestamptz
+    and registered_at < %(window_end)s::timestamptz
+order by message_id;
+
 -- name: progress
 -- Held is what a living worker has claimed; what a dead one has left in sending is due.
 with messages as (
