@@ -1,6 +1,6 @@
 /*
-Credit notes of this decision: one per return, order and decision. Shipping, less its discount, and its tax are cut along the net amount
-credited on the order so far, a step per note; where the order's net is nothing, or the policy waits for the complete
+Credit notes of this decision: one per return, order and decision. Shipping, less its discount, and its tax are cut along
+the net amount credited on the order so far, a step per note; where the order's net is nothing, or the policy waits for the complete
 return, they come with the note that completes the order (docs/rules.md, Shipping).
 
 materialized: table
@@ -58,7 +58,11 @@ credited_before as (
         sum(earlier.shipping_amount) as shipping_amount,
         sum(earlier.shipping_tax_amount) as shipping_tax_amount
     from ledger.credit_notes as earlier
-    where earlier.order_id in (select orders.order_id from orders where orders.decision_id <> %(decision_id)s)
+    where
+        earlier.order_id in (
+            select orders.order_id from orders
+            where orders.decision_id <> %(decision_id)s
+        )
     group by earlier.order_id
 ),
 

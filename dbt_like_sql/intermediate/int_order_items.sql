@@ -55,7 +55,9 @@ inside as (
         case
             when lines.goods_tax_inside = 0 or sum(lines.row_tax) over whole_order = 0 then 0
             else
-                ledger.share(lines.goods_tax_inside, sum(lines.row_tax) over upto, sum(lines.row_tax) over whole_order, lines.digits)
+                ledger.share(
+                    lines.goods_tax_inside, sum(lines.row_tax) over upto, sum(lines.row_tax) over whole_order, lines.digits
+                )
                 - ledger.share(
                     lines.goods_tax_inside,
                     sum(lines.row_tax) over upto - lines.row_tax,
@@ -202,7 +204,7 @@ new_items as (
         priced_lines.order_id,
         priced_lines.order_line_id as order_item_id,
         priced_lines.order_line_id,
-        null::text collate "C" as kit_item_line_id,
+        null::text as kit_item_line_id,
         priced_lines.line_number::integer as line_number,
         0 as component_number,
         priced_lines.sku,

@@ -22,12 +22,21 @@ lines as (
 
 -- A discount larger than what it is spread over can leave a line that is worth less than nothing, and its neighbours worth
 -- more than was paid: beyond odd cents, nothing is credited from such figures.
-overdrawn as (
-    select distinct items.order_id
+line_worths as (
+    select
+        items.order_id,
+        items.order_line_id,
+        sum(items.net_amount + items.tax_amount) as worth
     from intermediate.int_order_items as items
-    inner join intermediate.int_orders_explained as explained on items.order_id = explained.order_id
-    group by items.order_id, items.order_line_id, explained.tolerance
-    having sum(items.net_amount + items.tax_amount) < -explained.tolerance
+    group by items.order_id, items.order_line_id
+),
+
+overdrawn as (
+    select line_worths.order_id
+    from line_worths
+    inner join intermediate.int_orders_explained as explained on line_worths.order_id = explained.order_id
+    where line_worths.worth < -explained.tolerance
+    group by line_worths.order_id
 ),
 
 gated as (

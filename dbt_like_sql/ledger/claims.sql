@@ -69,6 +69,16 @@ candidates as (
             and candidates.fits_unit
 ),
 
+whole_kits as (
+    select
+        items.order_id,
+        items.order_line_id,
+        greatest(min(trunc((items.quantity - items.claimed_quantity) / items.quantity_per_kit)), 0) as available
+    from items
+    where items.quantity_per_kit is not null
+    group by items.order_id, items.order_line_id
+),
+
 supplies as (
     select
         candidates.*,
@@ -82,17 +92,10 @@ supplies as (
     union all
     select
         candidates.*,
-        kits.available
+        whole_kits.available
     from candidates
-    inner join (
-        select
-            items.order_id,
-            items.order_line_id,
-            greatest(min(trunc((items.quantity - items.claimed_quantity) / items.quantity_per_kit)), 0) as available
-        from items
-        where items.quantity_per_kit is not null
-        group by items.order_id, items.order_line_id
-    ) as kits on candidates.order_id = kits.order_id and candidates.order_line_id = kits.order_line_id
+    inner join whole_kits
+        on candidates.order_id = whole_kits.order_id and candidates.order_line_id = whole_kits.order_line_id
     where candidates.is_kit
 ),
 
@@ -161,7 +164,7 @@ taken as (
         on
             demand_intervals.group_key = supply_intervals.group_key
             and demand_intervals.demand_from < supply_intervals.supply_to
-            and supply_intervals.supply_from < demand_intervals.demand_to
+            and demand_intervals.demand_to > supply_intervals.supply_from
     where demand_intervals.demanded > 0 and supply_intervals.available > 0
 ),
 
@@ -203,7 +206,9 @@ select
     counted.return_line_key,
     counted.registered_at,
     case
-        when items.position = min(items.position) over (
+        when
+            items.position
+            = min(items.position) over (
                 partition by items.order_id, items.order_line_id, counted.return_id, counted.return_line_key
             )
             then counted.received_units

@@ -126,7 +126,7 @@ def attempts(order: Order, currency_digits: int | None) -> Iterator[Attempt]:
         rows = tuple(rounded(Fraction(line.quantity) * Fraction(line.value), digits) for line in lines)
         if not lines or sum(rows, ZERO) != order.subtotal:
             continue
-        if max(places(order.total), places(order.manual), places(order.shipping_tax)) > digits:
+        if max(places(order.total), places(order.manual)) > digits:
             continue
         first = rounded(order.discount or ZERO, digits)
         yield _attempt(order, digits, 1, lines, rows, first)
