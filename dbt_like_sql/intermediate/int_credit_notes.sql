@@ -1,7 +1,7 @@
 /*
-Credit notes of this decision: one per return, order and decision. Shipping, less its discount, and its tax are cut along
-the net amount credited on the order so far, a step per note; where the order's net is nothing, or the policy waits for the complete
-return, they come with the note that completes the order (docs/rules.md, Shipping).
+Credit notes of this decision: one per return, order and decision. Shipping, less its discount, and its tax are cut along the
+net amount credited on the order so far, a step per note; where the order's net is nothing, or the policy waits for the
+complete return, they come with the note that completes the order (docs/rules.md, Shipping).
 
 materialized: table
 grain: credit_note_number

@@ -124,7 +124,7 @@ charged as (
         figured.*,
         figured.total_amount - figured.goods_amount - figured.shipping + figured.shipping_discount as tax_charged,
         case when figured.prices_include_tax then 0 else figured.rows_tax end as goods_tax_on_top,
-        taxes.shipping_tax_amount as shipping_tax_by_subtotals
+        round(taxes.shipping_tax_amount, figured.digits) as shipping_tax_by_subtotals
     from figured
     left join staging.stg_oro__order_taxes as taxes on figured.order_id = taxes.order_id
 ),
@@ -215,12 +215,12 @@ select
     kept.reading as promotion_reading,
     kept.prices_include_tax,
     kept.tolerance,
-    kept.manual_discount_amount + kept.promotions - kept.line_promotion_amount as order_discount_amount,
+    round(kept.manual_discount_amount + kept.promotions - kept.line_promotion_amount, kept.digits) as order_discount_amount,
     kept.goods_tax_inside,
-    kept.goods_tax_inside + kept.tax_charged - kept.shipping_tax_charged as tax_amount,
-    kept.goods_amount - kept.goods_tax_inside as net_amount,
-    kept.shipping - kept.shipping_discount - kept.shipping_tax_inside as shipping_amount,
-    kept.shipping_tax_charged + kept.shipping_tax_inside as shipping_tax_amount,
+    round(kept.goods_tax_inside + kept.tax_charged - kept.shipping_tax_charged, kept.digits) as tax_amount,
+    round(kept.goods_amount - kept.goods_tax_inside, kept.digits) as net_amount,
+    round(kept.shipping - kept.shipping_discount - kept.shipping_tax_inside, kept.digits) as shipping_amount,
+    round(kept.shipping_tax_charged + kept.shipping_tax_inside, kept.digits) as shipping_tax_amount,
     case
         when line_sums.has_other_currency then 'currency_mismatch'
         when kept.is_explained or kept.is_by_value then null

@@ -14,7 +14,7 @@ select
     explained.digits,
     orders.total_amount as total_value,
     explained.net_amount,
-    orders.subtotal_amount - explained.net_amount - explained.goods_tax_inside as discount_amount,
+    round(orders.subtotal_amount - explained.net_amount - explained.goods_tax_inside, explained.digits) as discount_amount,
     explained.tax_amount,
     explained.shipping_amount,
     explained.shipping_tax_amount,

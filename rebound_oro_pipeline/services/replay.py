@@ -136,6 +136,7 @@ def _land(
         imported = reference.import_aliases(conn, files.aliases, added_by="replay")
         said.extend(str(fault) for fault in imported.faults)
     landing.land_returns(conn, noted(_returns(files.returns, mapping)), **stamp)
+    conn.execute(_SQL["analyse"])
     return tuple(said)
 
 

@@ -20,6 +20,8 @@ from rebound_oro_pipeline.sqlmodels.model import DECIDED_AT, ROUND, WINDOW_END, 
 from rebound_oro_pipeline.sqlmodels.relations import create_views
 
 _NEW = "pg_temp.rows_of_this_build"
+_ANALYSE_FROM = 1000
+"""Rows written to a durable table from which on the planner must hear of them before the next model reads it."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Builder:
                     statements.run(f"drop table {_NEW}")
                 case _:
                     assert_never(model.materialized)
+            if model.materialized in ("append", "partition", "state") and written >= _ANALYSE_FROM:
+                statements.run(f"analyze {quoted(model.relation)}")
         return BuildResult(model.relation, written, in_window, perf_counter() - started)
 
     def _build_table(self, statements: Statements, model: Model, parameters: Mapping[str, object]) -> int:

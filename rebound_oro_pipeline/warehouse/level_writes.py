@@ -129,6 +129,24 @@ def finish(conn: psycopg.Connection, worker: str, verdicts: Sequence[Verdict]) -
         conn.execute(_SQL["finish"], {"verdicts": _json(verdicts), "worker": worker})
 
 
+def replenished(conn: psycopg.Connection, threshold: Decimal) -> dict[str, list[int]]:
+    """Return, by product, the writes that lifted a level over the threshold and were not looked at since."""
+    return dict(conn.execute(_SQL["replenished"], {"threshold": threshold}).fetchall())
+
+
+def mark_status_checked(conn: psycopg.Connection, level_write_ids: Sequence[int]) -> None:
+    """Remember that the products of these writes were looked at."""
+    conn.execute(_SQL["status_checked"], {"level_write_ids": list(level_write_ids)})
+
+
+def log_status(conn: psycopg.Connection, worker: str, product_id: str, reason: str, request_id: str) -> None:
+    """Write into the audit log that a product was put back in stock, or why not."""
+    conn.execute(
+        _SQL["status_written"],
+        {"worker": worker, "product_id": product_id, "reason": reason, "request_id": request_id},
+    )
+
+
 def _try_lock(conn: psycopg.Connection, key: str) -> bool:
     [(locked_now,)] = conn.execute(_SQL["try_lock"], {"key": key}).fetchall()
     return bool(locked_now)

@@ -37,7 +37,13 @@ create table ledger.orders (
     document_hash bytea not null,
     decision_id bigint not null,
     policy_version integer not null references reference.policies,
-    check (net_amount + tax_amount + shipping_amount + shipping_tax_amount = total_value)
+    check (net_amount + tax_amount + shipping_amount + shipping_tax_amount = total_value),
+    check (
+        net_amount = round(net_amount, digits)
+        and tax_amount = round(tax_amount, digits)
+        and shipping_amount = round(shipping_amount, digits)
+        and shipping_tax_amount = round(shipping_tax_amount, digits)
+    )
 );
 comment on table ledger.orders is
 'Orders as they were when first credited, explained: the amounts add up to total_value. net_amount is after all discounts.';

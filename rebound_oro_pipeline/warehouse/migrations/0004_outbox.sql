@@ -100,15 +100,18 @@ create table outbox.level_writes (
     quantity_seen numeric,
     started_at timestamptz not null default clock_timestamp(),
     finished_at timestamptz,
+    status_checked_at timestamptz,
     written_by text not null,
     check ((state = 'writing') = (finished_at is null))
 );
 -- One write of a level at a time, whoever writes. An ambiguous one is closed: it never blocks the deltas after it.
 create unique index level_writes_open on outbox.level_writes (level_id) where state = 'writing';
+create index level_writes_unchecked on outbox.level_writes (product_id)
+where state = 'confirmed' and status_checked_at is null;
 create index level_writes_messages on outbox.level_writes using gin (message_ids);
 create index level_writes_level on outbox.level_writes (level_id, level_write_id);
 comment on table outbox.level_writes is
-'Every write of a stock level: before, target, what was seen afterwards. sent_as batch means that Oro may carry it out late.';
+'Every write of a stock level: before, target, what was seen afterwards. sent_as batch means that Oro may carry it out late, status_checked_at that the product was looked at, which Oro may have taken for out of stock.';
 
 -- The transitions are held by the database itself: a bug in a worker cannot confirm what was refused, nor send a stock
 -- delta again while nobody knows whether it was written.

@@ -162,3 +162,26 @@ select
         'operation_id', operation_id
     )) as detail
 from finished;
+
+-- name: replenished
+-- Levels that our units lifted over the threshold at which Oro calls a product out of stock.
+select
+    product_id,
+    array_agg(level_write_id order by level_write_id) as level_write_ids
+from outbox.level_writes
+where
+    state = 'confirmed'
+    and status_checked_at is null
+    and quantity_before <= %(threshold)s
+    and quantity_target > %(threshold)s
+group by product_id
+order by product_id;
+
+-- name: status_checked
+update outbox.level_writes
+set status_checked_at = statement_timestamp()
+where level_write_id = any(%(level_write_ids)s);
+
+-- name: status_written
+insert into outbox.audit_log (actor, action, subject, reason, request_id)
+values (%(worker)s, 'oro_product in_stock', %(product_id)s, %(reason)s, %(request_id)s);

@@ -1,3 +1,15 @@
+-- name: analyse
+-- The planner must know how much was landed before everything is decided at once.
+analyze
+    landing.rebound_returns,
+    landing.rebound_return_lines,
+    landing.oro_orders,
+    landing.oro_order_lines,
+    landing.oro_order_kit_items,
+    landing.oro_order_subtotals,
+    landing.oro_products,
+    landing.oro_product_units
+
 -- name: registered
 select
     min(registered_at),
