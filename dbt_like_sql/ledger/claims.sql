@@ -179,6 +179,7 @@ counted as (
 )
 
 select
+    kept.item_number,
     counted.order_id,
     items.order_item_id,
     numrange(items.claimed_quantity + counted.taken_from, items.claimed_quantity + counted.taken_to) as units,
@@ -192,9 +193,12 @@ select
     %(decision_id)s as decision_id
 from counted
 inner join items on counted.order_id = items.order_id and counted.order_item_id = items.order_item_id
+inner join ledger.order_items as kept
+    on items.order_id = kept.order_id and items.order_item_id = kept.order_item_id
 where not counted.is_kit
 union all
 select
+    kept.item_number,
     counted.order_id,
     items.order_item_id,
     numrange(
@@ -219,4 +223,6 @@ select
     %(decision_id)s as decision_id
 from counted
 inner join items on counted.order_id = items.order_id and counted.order_line_id = items.order_line_id
+inner join ledger.order_items as kept
+    on items.order_id = kept.order_id and items.order_item_id = kept.order_item_id
 where counted.is_kit

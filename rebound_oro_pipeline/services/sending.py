@@ -34,6 +34,8 @@ SendingMode = Literal["batch", "single"]
 # What is due but held by others (a level in doubt, another process) is looked at again after such pauses.
 _SHORTEST_PAUSE = 0.05
 _LONGEST_LOOK_AROUND = 2.0
+# PostgreSQL takes a moment to notice that a killed process no longer holds its claims.
+_GRACE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +241,12 @@ def _rounds(first: Worker, workers: list[Worker], step: Step, hire: Callable[[st
         if _settled(workers) > before:
             idle_since = time.monotonic()
             shortest_pause = _SHORTEST_PAUSE
-        patience = idle_since + rules.patience - time.monotonic()
+        idle = time.monotonic() - idle_since
         pause = max((progress.next_attempt_at - progress.read_at).total_seconds(), shortest_pause)
-        if pause > patience:
-            return
+        if idle + pause > rules.patience:
+            if idle > min(_GRACE, rules.patience):
+                return
+            pause = shortest_pause
         time.sleep(pause)
         shortest_pause = min(2 * shortest_pause, _LONGEST_LOOK_AROUND)
 

@@ -1,5 +1,6 @@
 """`rebound-oro replay` on examples/ gives every figure that README.md, docs/rules.md and docs/tour.md show of it."""
 
+import csv
 import json
 import re
 import shlex
@@ -12,7 +13,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rebound_oro_pipeline.cli import main
-from rebound_oro_pipeline_tests.docs.tables import DOCS, NOTHING, ROOT, rows_of
+from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.contracts.yaml_file import load_yaml
+from rebound_oro_pipeline_tests.docs.tables import DOCS, NOTHING, REASONS, ROOT, rows_of
+from rebound_oro_pipeline_tests.oracle.documents import from_json
+from rebound_oro_pipeline_tests.rules.deciding import decide_with_oracle
+from rebound_oro_pipeline_tests.rules.outcomes import COLUMNS
 
 README = ROOT / "README.md"
 DOCUMENTS = (README, DOCS / "rules.md", DOCS / "tour.md")
@@ -122,6 +128,43 @@ def test_rows_shown_in_a_document_are_rows_that_come_out(document: Path, replaye
     for file, rows in _SHOWN.findall(document.read_text(encoding="utf-8")):
         for row in map(json.loads, rows.splitlines()):
             assert any(row.items() <= found.items() for found in replayed.rows[file]), f"{file}: {row}"
+
+
+def test_the_examples_show_every_reason_that_one_decision_can_give(replayed: Replayed) -> None:
+    shown = {row["reason"] for row in replayed.rows["quarantine"]}
+    text = (DOCS / "rules.md").read_text(encoding="utf-8")
+    [others] = re.findall(r"^Some reasons need more than one decision.*$", text, re.MULTILINE)
+    with REASONS.open(encoding="utf-8", newline="") as file:
+        reasons = {row["reason"] for row in csv.DictReader(file)}
+    assert shown | set(re.findall(r"`(\w+)`", others)) == reasons
+
+
+def test_the_oracle_decides_the_examples_alike(replayed: Replayed) -> None:
+    """The oracle reads documents that can be read; of the broken ones only the SQL knows."""
+    examples = ROOT / "examples"
+    lines = (examples / "returns.jsonl").read_text(encoding="utf-8").splitlines()
+    with (examples / "aliases.csv").open(encoding="utf-8", newline="") as file:
+        aliases = [(row["alias"], row["sku"]) for row in csv.DictReader(file)]
+    tables = decide_with_oracle(
+        [from_json((examples / "orders.json").read_text(encoding="utf-8"))],
+        [from_json(line) for line in lines if "order_reference:" not in line],
+        products=[from_json((examples / "products.json").read_text(encoding="utf-8"))],
+        aliases=aliases,
+        policy=Policy.model_validate(load_yaml(examples / "policy.yaml")).document(),
+    )
+    for name in ("credit_notes", "credit_note_lines", "held"):
+        assert _comparable(getattr(tables, name), name) == _comparable(replayed.rows[name], name), name
+
+
+def _comparable(rows: list[dict[str, Any]], file: str) -> list[tuple[str, ...]]:
+    return sorted(tuple(_plain(row[column]) for column in COLUMNS[file]) for row in rows)
+
+
+def _plain(value: object) -> str:
+    try:
+        return format(Decimal(str(value)).normalize(), "f")
+    except ArithmeticError:
+        return str(value)
 
 
 def _rows(document: Path, name: str) -> list[list[str]]:

@@ -32,7 +32,7 @@ from rebound_oro_pipeline_tests.oracle.match import (
     references,
 )
 from rebound_oro_pipeline_tests.oracle.notes import Take, write_note
-from rebound_oro_pipeline_tests.oracle.numbers import by_id
+from rebound_oro_pipeline_tests.oracle.numbers import by_id, rounded
 from rebound_oro_pipeline_tests.oracle.rules import Rules, Seeds
 
 GIVEN_UP_AFTER = timedelta(days=14)
@@ -314,7 +314,8 @@ def _claim(
         for claim in claims:
             books.add(claim)
         takes.append(Take(line, candidate, taken, tuple(claims)))
-    return takes, _decimal(rest)
+    # A third of a box has no last digit: what is over is told to six.
+    return takes, rounded(rest, 6)
 
 
 def _decimal(value: Fraction) -> Decimal:

@@ -236,14 +236,22 @@ def explain(
         found = shipping_tax_of(attempt, max_rate)
         if found is not None:
             odd, shipping_tax, inside = found
-            return _explained(attempt, odd, shipping_tax, inside=inside)
+            return _of_worth(attempt, _explained(attempt, odd, shipping_tax, inside=inside))
     for attempt in tried:
         if rows_tell_no_tax(attempt):
             if without_rows != "by_value":
                 return "tax_unresolvable"
             shipping_tax = _own_shipping_tax(attempt)
-            return _explained(attempt, attempt.charged - shipping_tax, shipping_tax, inside=False)
+            goods_tax = attempt.charged - shipping_tax
+            return _of_worth(attempt, _explained(attempt, goods_tax, shipping_tax, inside=False))
     return "order_does_not_add_up"
+
+
+def _of_worth(attempt: Attempt, explained: Explained) -> Explained | str:
+    """Refuse an order whose discounts make a line worth less than nothing, beyond odd cents."""
+    if any(line.net + line.tax < -attempt.tolerance for line in explained.lines):
+        return "order_does_not_add_up"
+    return explained
 
 
 def _explained(attempt: Attempt, odd: Decimal, shipping_tax: Decimal, *, inside: bool) -> Explained:

@@ -49,6 +49,7 @@ comment on table ledger.orders is
 'Orders as they were when first credited, explained: the amounts add up to total_value. net_amount is after all discounts.';
 
 create table ledger.order_items (
+    item_number bigint generated always as identity,
     order_item_id text collate "C" not null,
     order_id text collate "C" not null references ledger.orders,
     order_line_id text collate "C" not null,
@@ -73,12 +74,13 @@ create table ledger.order_items (
     line_quantity numeric not null,
     decision_id bigint not null,
     primary key (order_id, order_item_id),
-    unique (order_id, order_item_id, quantity)
+    unique (item_number, quantity)
 );
 comment on table ledger.order_items is
-'What can come back of a kept order: a plain line, or a component of a kit line, with its amounts. order_item_id is the line id, with the component''s id after a slash.';
+'What can come back of a kept order: a plain line, or a component of a kit line, with its amounts. order_item_id is the line id, with the component''s id after a slash; item_number is short, for the index that guards the claims.';
 
 create table ledger.claims (
+    item_number bigint not null,
     order_id text collate "C" not null,
     order_item_id text collate "C" not null,
     units numrange not null,
@@ -91,11 +93,10 @@ create table ledger.claims (
     is_whole_kit boolean not null,
     decision_id bigint not null,
     primary key (order_id, order_item_id, units),
-    foreign key (order_id, order_item_id, ordered_quantity)
-    references ledger.order_items (order_id, order_item_id, quantity) deferrable initially deferred,
+    foreign key (item_number, ordered_quantity) references ledger.order_items (item_number, quantity),
     check (not isempty(units) and lower_inc(units) and not upper_inc(units)),
     check (lower(units) >= 0 and upper(units) <= ordered_quantity),
-    constraint no_unit_is_claimed_twice exclude using gist (order_id with =, order_item_id with =, units with &&)
+    constraint no_unit_is_claimed_twice exclude using gist (item_number with =, units with &&)
 );
 create index claims_return_line on ledger.claims (return_id, return_line_key);
 create index claims_decision on ledger.claims (decision_id);

@@ -14,6 +14,7 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.sending import PushCounts, SendingRules
 from rebound_oro_pipeline.warehouse import outbox
+from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     ONE_TRY,
@@ -198,6 +199,20 @@ def test_two_processes_at_once_send_every_note_once(shop: Shop, box: Box, databa
     assert shop.notes() == numbers
     assert sum(result.confirmed for result in results) == 120
     assert set(states(box).values()) == {"confirmed"}
+
+
+def test_a_claim_whose_worker_dies_a_moment_later_is_waited_for(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    """A killed process may still seem to hold its claims when the next run begins."""
+    put_notes(box, shop.order_id, 1)
+    dying = connect(database_url, autocommit=True)
+    outbox.Claimant("oro_credit_note", "dying").claim(dying, 1)
+    end = threading.Timer(0.3, dying.close)
+    end.start()
+    counts = push_credit_notes(oro, database_url, run_id="1", rules=SendingRules(first_delay=0.0))
+    end.join()
+    assert (counts.confirmed, counts.remaining) == (1, 0)
 
 
 def test_two_processes_that_race_for_the_same_note_create_one(
