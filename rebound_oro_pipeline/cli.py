@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from rebound_oro_pipeline import cli_operators, cli_oro, cli_webhook
+from rebound_oro_pipeline.cli_support import Commands, read_settings
+
 if TYPE_CHECKING:
-    from rebound_oro_pipeline.settings import Settings
-    from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres
+    from datetime import datetime
+
+    from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres, ServerStatus
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_AT_LEAST_ONE = click.IntRange(min=1)
+_DAY = click.DateTime(["%Y-%m-%d"])
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="rebound-oro-pipeline")
 def main() -> None:
     """Returns from ReBound, credited and restocked in OroCommerce, to the cent and to the unit.
@@ -27,21 +32,23 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--days", default=30, show_default=True, help="Days of returns.")
-@click.option("--orders", default=2000, show_default=True, help="Orders in the sandbox.")
-@click.option("--returns", default=600, show_default=True, help="Returns in the sandbox.")
+@click.option("--days", default=30, show_default=True, type=_AT_LEAST_ONE, help="Days of returns.")
+@click.option("--orders", default=2000, show_default=True, type=_AT_LEAST_ONE, help="Orders in the sandbox.")
+@click.option("--returns", default=600, show_default=True, type=_AT_LEAST_ONE, help="Returns in the sandbox.")
 @click.option("--seed", default=1, show_default=True, help="The whole sandbox follows from this number.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary for machines.")
 def demo(days: int, orders: int, returns: int, seed: int, as_json: bool) -> None:
     """Run the whole loop over HTTP against a sandbox of both systems, and show what came out.
 
+    Exit status 0 if every unit and every cent is accounted for. A second run finds everything done.
+
     Example: rebound-oro demo --days 30 --json
     """
-    from rebound_oro_pipeline.demo import Scale, run_demo
+    from rebound_oro_pipeline.demo import run_demo
+    from rebound_oro_pipeline.demo_scene import Scale
 
-    sys.exit(
-        run_demo(_settings(), Scale(days=days, orders=orders, returns=returns, seed=seed), as_json=as_json)
-    )
+    scale = Scale(days=days, orders=orders, returns=returns, seed=seed)
+    sys.exit(run_demo(read_settings(), scale, as_json=as_json))
 
 
 @main.command()
@@ -49,16 +56,17 @@ def demo(days: int, orders: int, returns: int, seed: int, as_json: bool) -> None
     "--port",
     default=3000,
     show_default=True,
+    type=click.IntRange(0, 65535),
     help="Port of Dagster's UI on this machine; 0 takes a free one.",
 )
 def dev(port: int) -> None:
-    """Open Dagster's UI, with its daemon, on the data of the demo.
+    """Open Dagster's UI, with its daemon, on the data of the demo, until Ctrl+C.
 
     Example: rebound-oro dev --port 3001
     """
-    from rebound_oro_pipeline.demo import run_dev
+    from rebound_oro_pipeline.dev import run_dev
 
-    sys.exit(run_dev(_settings(), port))
+    sys.exit(run_dev(read_settings(), port))
 
 
 @main.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
@@ -97,16 +105,13 @@ def replay(
     Example: rebound-oro replay --orders examples/orders.json --returns examples/returns.jsonl --out out
     """
     from rebound_oro_pipeline import wiring
-    from rebound_oro_pipeline.contracts.policy import PolicyError, load_policy
+    from rebound_oro_pipeline.contracts.policy import load_policy
     from rebound_oro_pipeline.services.replay import ReplayFiles
     from rebound_oro_pipeline.services.replay import replay as run_replay
     from rebound_oro_pipeline.sqlmodels.read import read_models
 
-    settings = _settings()
-    try:
-        policy = load_policy(policy_file or settings.policy_file)
-    except PolicyError as error:
-        raise click.ClickException(str(error)) from error
+    settings = read_settings()
+    policy = load_policy(policy_file or settings.policy_file)
     with wiring.running_database(settings) as url:
         replayed = run_replay(
             url,
@@ -131,7 +136,7 @@ def migrate() -> None:
     from rebound_oro_pipeline import wiring
     from rebound_oro_pipeline.sqlmodels.read import read_models
 
-    settings = _settings()
+    settings = read_settings()
     with wiring.running_database(settings):
         applied = wiring.prepare_database(settings, read_models())
     click.echo("\n".join(applied) or "nothing to migrate")
@@ -150,7 +155,8 @@ def db_start() -> None:
     """
     server = _server()
     started = server.start()
-    click.echo(f"{'started' if started else 'was running'}: {server.status()}")
+    click.echo("started" if started else "was running")
+    click.echo(_said_of(server.status()))
 
 
 @db.command("stop")
@@ -168,7 +174,7 @@ def db_status() -> None:
 
     Example: rebound-oro db status
     """
-    click.echo(str(_server().status()))
+    click.echo(_said_of(_server().status()))
 
 
 @db.command("url")
@@ -179,7 +185,7 @@ def db_url() -> None:
     """
     from rebound_oro_pipeline import wiring
 
-    click.echo(wiring.database_url(_settings()))
+    click.echo(wiring.database_url(read_settings()))
 
 
 @db.command("remove")
@@ -197,46 +203,62 @@ def db_remove(yes: bool) -> None:
 
 
 @main.command("run")
-@click.option("--from", "first", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First day.")
-@click.option("--to", "last", required=True, type=click.DateTime(["%Y-%m-%d"]), help="Last day.")
-def run_days(first: date, last: date) -> None:
-    """Land and decide a range of days in a single Dagster run, in this process.
+@click.option("--from", "first", required=True, type=_DAY, help="First day.")
+@click.option("--to", "last", required=True, type=_DAY, help="Last day.")
+def run_days(first: datetime, last: datetime) -> None:
+    """Land and decide a range of days in a single Dagster run, in this process; nothing is sent.
+
+    Days are UTC, by the registration of the returns.
 
     Example: rebound-oro run --from 2026-10-01 --to 2026-10-31
     """
     from rebound_oro_pipeline import wiring
     from rebound_oro_pipeline.definitions import defs
     from rebound_oro_pipeline.defs.jobs import RETURNS
-    from rebound_oro_pipeline.defs.local import execute, local_instance
+    from rebound_oro_pipeline.defs.local import execute, failures, local_instance
+    from rebound_oro_pipeline.defs.partitions import DayError, range_of_days
+    from rebound_oro_pipeline.sqlmodels.read import read_models
 
-    settings = _settings()
-    with wiring.running_database(settings), local_instance(settings) as instance:
-        result = execute(
-            defs, instance, RETURNS, days=(first.strftime("%Y-%m-%d"), last.strftime("%Y-%m-%d"))
-        )
+    settings = read_settings()
+    try:
+        days = range_of_days(settings, first.date(), last.date())
+    except DayError as error:
+        raise click.UsageError(str(error)) from None
+    wiring.require_systems(settings)
+    with wiring.running_database(settings):
+        wiring.prepare_database(settings, read_models())
+        with local_instance(settings) as instance:
+            result = execute(defs, instance, RETURNS, days=days)
+    for failure in failures(result):
+        click.echo(failure, err=True)
     click.echo(f"run {result.run_id}: {'success' if result.success else 'failure'}")
     sys.exit(0 if result.success else 1)
-
-
-def _settings() -> Settings:
-    from pydantic import ValidationError
-
-    from rebound_oro_pipeline.settings import PREFIX, Settings
-
-    try:
-        return Settings()
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{PREFIX}{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
-            for fault in error.errors()
-        )
-        raise click.ClickException(f"settings: {faults}") from None
 
 
 def _server() -> EmbeddedPostgres:
     from rebound_oro_pipeline import wiring
 
-    server = wiring.embedded_server(_settings())
+    server = wiring.embedded_server(read_settings())
     if server is None:
         raise click.ClickException("REBOUND_ORO_DATABASE_URL is set; the embedded server is not used")
     return server
+
+
+def _said_of(status: ServerStatus) -> str:
+    if status.state == "absent":
+        return (
+            f"absent: no server was made in {status.data_directory.parent}; `rebound-oro db start` makes one"
+        )
+    lines = {
+        "state": status.state if status.pid is None else f"{status.state}, process {status.pid}",
+        "address": f"127.0.0.1:{status.port}",
+        "version": f"PostgreSQL {status.version}",
+        "data": status.data_directory,
+        "log": status.log,
+    }
+    return "\n".join(f"{name + ':':<9}{value}" for name, value in lines.items())
+
+
+cli_oro.register(main, read_settings)
+cli_operators.register(main, read_settings)
+cli_webhook.register(main, read_settings)

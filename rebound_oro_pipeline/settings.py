@@ -12,7 +12,14 @@ from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "REBOUND_ORO_"
-SECRETS = ("database_url", "dagster_database_url", "oro_client_secret", "rebound_api_key")
+SECRETS = (
+    "database_url",
+    "dagster_database_url",
+    "oro_client_secret",
+    "rebound_api_key",
+    "webhook_rebound_secret",
+    "webhook_oro_secret",
+)
 
 
 class MissingSetting(ValueError):  # noqa: N818 - reads as what it says in a traceback
@@ -92,6 +99,63 @@ class Settings(BaseSettings):
         default="15 5 * * *", description="When OroCommerce is read back and compared, UTC."
     )
 
+    webhook_rebound_secret: SecretStr | None = Field(
+        default=None,
+        description="What ReBound's webhooks prove themselves with: HMAC key, header value or Basic password. "
+        "Without it none is taken.",
+    )
+    webhook_rebound_secret_file: Path | None = Field(
+        default=None, description="File that holds webhook_rebound_secret."
+    )
+    webhook_rebound_scheme: Literal["hmac", "header", "basic"] = Field(
+        default="hmac", description="HMAC-SHA256 over the raw body, a secret header, or HTTP Basic."
+    )
+    webhook_rebound_header: str = Field(
+        default="X-ReBound-Signature",
+        min_length=1,
+        description="Header that holds the signature, or the secret itself.",
+    )
+    webhook_rebound_encoding: Literal["hex", "base64"] = Field(
+        default="hex", description="How the signature is written."
+    )
+    webhook_rebound_timestamp_header: str | None = Field(
+        default=None, description="Header with the time of sending, if ReBound sends one."
+    )
+    webhook_rebound_signed: Literal["body", "timestamp.body"] = Field(
+        default="body", description="What is signed; only a signed time keeps replays out."
+    )
+    webhook_rebound_window_seconds: int = Field(
+        default=300, ge=1, description="How far the timestamp header may be from our clock."
+    )
+    webhook_rebound_user: str | None = Field(default=None, description="User of HTTP Basic.")
+    webhook_oro_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of OroCommerce's webhook subscription. Without it none of its webhooks is taken.",
+    )
+    webhook_oro_secret_file: Path | None = Field(
+        default=None, description="File that holds webhook_oro_secret."
+    )
+    webhook_oro_window_seconds: int = Field(
+        default=86_400,
+        ge=1,
+        description="How old OroCommerce's webhooks may be: its retries keep the time of the first attempt.",
+    )
+    webhook_max_bytes: int = Field(
+        default=2_097_152, ge=1024, description="Largest body of a webhook; more is answered 413."
+    )
+    webhook_max_depth: int = Field(
+        default=32, ge=8, description="How deep a webhook's JSON may be nested; more is answered 400."
+    )
+    webhook_requests_per_second: int = Field(
+        default=1000,
+        ge=1,
+        description="Webhooks of one sender that each worker takes; more are answered 429.",
+    )
+    webhook_trusted_proxies: str | None = Field(
+        default=None,
+        description="Addresses of reverse proxies, separated by commas, whose X-Forwarded-For names the sender.",
+    )
+
     @model_validator(mode="after")
     def _one_source_per_secret(self) -> Self:
         for name in SECRETS:
@@ -101,12 +165,25 @@ class Settings(BaseSettings):
         return self
 
     def secret(self, name: str) -> str | None:
-        """Return the value of a secret from its variable or its file; None where neither is set."""
+        """Return the value of a secret from its variable or its file; None where neither is set.
+
+        Raises MissingSetting where the file cannot be read or is empty.
+        """
         value: SecretStr | None = getattr(self, name)
         if value is not None:
             return value.get_secret_value()
         path: Path | None = getattr(self, f"{name}_file")
-        return path.read_text(encoding="utf-8").strip() if path else None
+        if path is None:
+            return None
+        variable = f"{PREFIX}{name.upper()}_FILE"
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise MissingSetting(f"{variable} names {path}, which cannot be read: {reason}") from None
+        if not text:
+            raise MissingSetting(f"{variable} names {path}, which is empty")
+        return text
 
     def required(self, name: str) -> str:
         """Return a setting as text; MissingSetting names the variable to set."""

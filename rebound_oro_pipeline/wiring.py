@@ -3,8 +3,9 @@
 Building any of them opens nothing that needs the network, but `connect_database`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 
@@ -20,6 +21,11 @@ from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline.warehouse.connection import connect, dagster_url, normalise_url
 from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres
 from rebound_oro_pipeline.warehouse.migrate import migrate
+
+DAGSTER_SCHEMA = "dagster"
+"""Where Dagster's storage lies in a database that it shares with the data."""
+
+_NEEDED = ("rebound_url", "rebound_login", "rebound_api_key", "oro_url", "oro_client_id", "oro_client_secret")
 
 
 def embedded_server(settings: Settings) -> EmbeddedPostgres | None:
@@ -45,16 +51,31 @@ def database_url(settings: Settings) -> str:
     return normalise_url(given) if given is not None else EmbeddedPostgres(settings.home).url("pipeline")
 
 
-def dagster_storage_url(settings: Settings) -> str:
-    """Return the URL of Dagster's storage: a second database of the embedded server, else a schema."""
-    given = settings.secret("dagster_database_url")
+def dagster_storage_url(settings: Settings, *, durable: bool = True) -> str:
+    """Return the URL of Dagster's storage: a second database of the embedded server, else a schema.
+
+    Unless `durable`, commits do not wait for the disk: a crash of the server may take the last events with it.
+    """
+    given, own = settings.secret("dagster_database_url"), settings.secret("database_url")
+    options = [] if durable else ["-csynchronous_commit=off"]
     if given is not None:
-        return dagster_url(given)
-    own = settings.secret("database_url")
-    if own is None:
-        return dagster_url(EmbeddedPostgres(settings.home).url("dagster"))
-    separator = "&" if "?" in own else "?"
-    return f"{dagster_url(own)}{separator}options=-csearch_path%3Ddagster"
+        url = given
+    elif own is None:
+        url = EmbeddedPostgres(settings.home).url("dagster")
+    else:
+        url = own
+        options.insert(0, f"-csearch_path={DAGSTER_SCHEMA}")
+    return _with_options(dagster_url(url), options)
+
+
+def _with_options(url: str, options: Sequence[str]) -> str:
+    """Add to the options that a URL sets for its sessions."""
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    said = " ".join([*filter(None, [query.get("options")]), *options])
+    if said:
+        query["options"] = said
+    return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
 
 
 def connect_database(
@@ -68,7 +89,7 @@ def prepare_database(settings: Settings, models: Models) -> list[str]:
     """Bring the database up to this version: migrations, seeds, views; returns the migrations run."""
     applied = migrate(database_url(settings))
     with connect_database(settings, application_name="rebound-oro migrate") as conn, conn.transaction():
-        ensure_schema(conn, "dagster")
+        ensure_schema(conn, DAGSTER_SCHEMA)
         load_seeds(conn, models)
         create_views(conn, models)
     return applied
@@ -87,6 +108,12 @@ def save_policy(settings: Settings, conn: psycopg.Connection) -> int:
 def rebound_mapping(settings: Settings) -> ReboundMapping:
     """Return the mapping of ReBound's documents."""
     return load_mapping(settings.rebound_mapping_file)
+
+
+def require_systems(settings: Settings) -> None:
+    """Raise MissingSetting, before anything is started, where a setting of ReBound or OroCommerce is missing."""
+    for name in _NEEDED:
+        settings.required(name)
 
 
 def oro_client(settings: Settings) -> OroClient:

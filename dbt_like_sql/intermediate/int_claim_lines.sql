@@ -8,6 +8,8 @@ grain: return_id, return_line_key
 owner: ops
 previous: ledger.credit_notes
 indexes: (group_key, island)
+columns:
+    claimable_quantity: units that the line may claim, those it claimed earlier included
 */
 with
 
@@ -38,7 +40,7 @@ lines as (
         lines.disposition,
         lines.reason_code,
         lines.digits,
-        lines.open_quantity,
+        lines.open_quantity + lines.credited_before_quantity as claimable_quantity,
         candidate_lists.candidate_list,
         case
             when bool_or(candidate_lists.crosses_skus) over (partition by lines.order_id) then lines.order_id
@@ -94,7 +96,7 @@ select
     numbered.disposition,
     numbered.reason_code,
     numbered.digits,
-    numbered.open_quantity,
+    numbered.claimable_quantity,
     numbered.group_key,
     numbered.island::integer as island,
     numbered.claim_order,

@@ -22,10 +22,19 @@ orders as (
     where orders.order_id in (select matches.order_id from intermediate.int_order_matches as matches)
 ),
 
+-- A person says of a line of theirs that they were dispatched, or that they count although they are cancelled.
+released as (
+    select distinct matches.order_id
+    from intermediate.int_return_lines as lines
+    inner join intermediate.int_order_matches as matches on lines.order_reference_key = matches.order_reference_key
+    where lines.released_reasons && array['order_cancelled', 'dispatch_timeout']
+),
+
 gated as (
     select
         orders.*,
         kept.order_id is not null as is_kept,
+        released.order_id is not null as is_released,
         coalesce(orders.internal_status = any(policy.cancelled_statuses), false) as is_cancelled,
         case
             when not orders.has_internal_status then true
@@ -41,6 +50,7 @@ gated as (
         end as dispatch_status
     from orders
     left join ledger.orders as kept on orders.order_id = kept.order_id
+    left join released on orders.order_id = released.order_id
     cross join intermediate.int_policy as policy
 )
 
@@ -53,6 +63,7 @@ select
     gated.internal_status,
     gated.shipping_status,
     gated.is_kept,
+    gated.is_released,
     gated.is_cancelled,
     coalesce(gated.is_confirmed, false) as is_confirmed,
     coalesce(

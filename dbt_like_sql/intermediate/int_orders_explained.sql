@@ -22,7 +22,12 @@ orders as (
     where
         orders.order_id in (
             select at_hand.order_id from intermediate.int_orders as at_hand
-            where not at_hand.is_kept and at_hand.is_confirmed and at_hand.is_dispatched and not at_hand.is_cancelled
+            where
+                not at_hand.is_kept
+                and (
+                    at_hand.is_released
+                    or (at_hand.is_confirmed and at_hand.is_dispatched and not at_hand.is_cancelled)
+                )
         )
 ),
 

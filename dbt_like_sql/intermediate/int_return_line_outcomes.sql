@@ -54,21 +54,103 @@ credited as (
     where lines.credited_before_quantity + lines.credited_now_quantity > 0
 ),
 
-taken_whole as (
+operator_decisions as (
+    select
+        decisions.*,
+        decisions.who || ': ' || decisions.why as said
+    from reference.operator_decisions as decisions
+    where decisions.revoked_at is null and decisions.verdict <> 'released'
+),
+
+-- Units that people took out, in the sequence in which they did.
+taken_out_of as (
+    select
+        lines.return_id,
+        lines.position,
+        lines.taken_out_quantity,
+        operator_decisions.verdict,
+        operator_decisions.reason,
+        operator_decisions.quantity,
+        operator_decisions.said,
+        sum(operator_decisions.quantity) over (
+            partition by lines.return_id, lines.position order by operator_decisions.operator_decision_id
+        ) as upto
+    from lines
+    inner join operator_decisions on lines.subject = operator_decisions.subject and operator_decisions.takes_units
+    where lines.taken_out_quantity > 0
+),
+
+taken_out_by_reason as (
+    select
+        taken_out_of.return_id,
+        taken_out_of.position,
+        taken_out_of.verdict,
+        taken_out_of.reason,
+        sum(
+            least(taken_out_of.upto, taken_out_of.taken_out_quantity) - (taken_out_of.upto - taken_out_of.quantity)
+        ) as quantity,
+        string_agg(taken_out_of.said, '; ' order by taken_out_of.upto) as said
+    from taken_out_of
+    where taken_out_of.upto - taken_out_of.quantity < taken_out_of.taken_out_quantity
+    group by taken_out_of.return_id, taken_out_of.position, taken_out_of.verdict, taken_out_of.reason
+),
+
+taken_out as (
     select
         lines.*,
-        lines.destination as placed_in,
+        taken_out_by_reason.verdict as placed_in,
+        taken_out_by_reason.reason,
+        taken_out_by_reason.quantity,
+        taken_out_by_reason.said as why
+    from lines
+    inner join taken_out_by_reason
+        on lines.return_id = taken_out_by_reason.return_id and lines.position = taken_out_by_reason.position
+),
+
+counted_whole as (
+    select
+        lines.*,
         case when lines.destination in ('held', 'quarantined') then lines.verdict end as reason,
         case
             when lines.verdict in ('malformed_document', 'duplicate_line', 'withdrawn') then lines.received_quantity
             else abs(lines.open_quantity)
-        end as quantity,
-        lines.detail as why
+        end as quantity
     from lines
     where
         lines.destination is not null
         and lines.destination <> 'none'
         and (lines.destination <> 'withdrawn' or lines.received_quantity > 0)
+),
+
+summed_whole as (
+    select
+        counted_whole.*,
+        sum(counted_whole.quantity) over (partition by counted_whole.subject, counted_whole.reason) as quantity_of_row
+    from counted_whole
+),
+
+-- What people decided about a row without units of its own holds as long as the row does not grow.
+decided_whole as (
+    select distinct on (operator_decisions.subject, operator_decisions.reason) operator_decisions.*
+    from operator_decisions
+    where not operator_decisions.takes_units
+    order by operator_decisions.subject, operator_decisions.reason, operator_decisions.operator_decision_id desc
+),
+
+taken_whole as (
+    select
+        lines.*,
+        coalesce(decided_whole.verdict, summed_whole.destination) as placed_in,
+        summed_whole.reason,
+        summed_whole.quantity,
+        coalesce(decided_whole.said, summed_whole.detail) as why
+    from lines
+    inner join summed_whole on lines.return_id = summed_whole.return_id and lines.position = summed_whole.position
+    left join decided_whole
+        on
+            summed_whole.subject = decided_whole.subject
+            and summed_whole.reason = decided_whole.reason
+            and coalesce(summed_whole.quantity_of_row <= decided_whole.quantity, true)
 ),
 
 left_over as (
@@ -109,6 +191,8 @@ left_over as (
 
 placed as (
     select * from credited
+    union all
+    select * from taken_out
     union all
     select * from taken_whole
     union all

@@ -55,9 +55,23 @@ credited_before as (
     group by claims.return_id, claims.return_line_key
 ),
 
+-- What people took out of a line for good, and the rules that they set aside for it.
+intervened as (
+    select
+        decisions.subject,
+        sum(decisions.quantity) filter (where decisions.takes_units) as taken_out_quantity,
+        array_agg(decisions.reason) filter (where decisions.verdict = 'released') as released_reasons
+    from reference.operator_decisions as decisions
+    where decisions.revoked_at is null
+    group by decisions.subject
+),
+
 counted as (
     select
         lines.*,
+        coalesce(intervened.released_reasons, '{}') as released_reasons,
+        case when lines.fault is null and lines.occurrence = 1 then coalesce(intervened.taken_out_quantity, 0) else 0 end
+            as decided_out_quantity,
         case when lines.fault is null and lines.occurrence = 1 then coalesce(credited_before.credited_quantity, 0) else 0 end
             as credited_before_quantity,
         statuses.position as status_position,
@@ -65,19 +79,34 @@ counted as (
     from lines
     left join credited_before
         on lines.return_id = credited_before.return_id and lines.return_line_key = credited_before.return_line_key
+    left join intervened on lines.subject = intervened.subject
     left join seeds.rebound_statuses as statuses on lines.status = statuses.status
+),
+
+-- Units that are not there any more cannot be taken out: what ReBound withdraws or takes back goes first.
+taken as (
+    select
+        counted.*,
+        case
+            when counted.is_withdrawn then 0
+            else least(
+                counted.decided_out_quantity,
+                greatest(counted.received_quantity - counted.credited_before_quantity, 0)
+            )
+        end as taken_out_quantity
+    from counted
 ),
 
 judged as (
     select
-        counted.*,
-        case when counted.is_withdrawn then 0 else counted.received_quantity end
-        - counted.credited_before_quantity as open_quantity,
+        taken.*,
+        case when taken.is_withdrawn then 0 else taken.received_quantity end
+        - taken.credited_before_quantity - taken.taken_out_quantity as open_quantity,
         dispositions.disposition is not null as is_disposition_known,
         reasons.reason_code is not null as is_reason_known
-    from counted
-    left join seeds.return_reasons as reasons on counted.reason_code = reasons.reason_code
-    left join seeds.dispositions as dispositions on counted.disposition = dispositions.disposition
+    from taken
+    left join seeds.return_reasons as reasons on taken.reason_code = reasons.reason_code
+    left join seeds.dispositions as dispositions on taken.disposition = dispositions.disposition
 )
 
 select
@@ -97,17 +126,21 @@ select
     judged.announced_quantity,
     judged.received_quantity,
     judged.credited_before_quantity,
+    judged.taken_out_quantity,
+    judged.released_reasons,
     judged.open_quantity,
     case
         when judged.fault is not null then 'malformed_document'
         when judged.received_quantity = 0 and judged.credited_before_quantity = 0 then 'nothing_received'
         when judged.occurrence > 1 then 'duplicate_line'
         when judged.open_quantity < 0 then 'received_quantity_decreased'
-        when judged.open_quantity = 0 and judged.credited_before_quantity > 0 then 'credited_before'
-        when judged.status_position is null then 'unknown_status'
+        when judged.open_quantity = 0 and judged.credited_before_quantity + judged.taken_out_quantity > 0
+            then 'settled_before'
+        when judged.status_position is null and 'unknown_status' <> all(judged.released_reasons) then 'unknown_status'
         when judged.is_withdrawn then 'withdrawn'
         when judged.status_position < policy.milestone_position then 'waiting'
-        when not judged.is_disposition_known then 'unknown_disposition'
+        when not judged.is_disposition_known and 'unknown_disposition' <> all(judged.released_reasons)
+            then 'unknown_disposition'
         when policy.amount_depends_on_reason and not judged.is_reason_known then 'unknown_reason'
     end as verdict,
     case

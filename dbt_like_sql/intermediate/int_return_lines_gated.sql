@@ -13,6 +13,8 @@ with
 lines as (
     select
         lines.*,
+        'order_cancelled' = any(lines.released_reasons) as is_cancellation_released,
+        lines.released_reasons && array['order_cancelled', 'dispatch_timeout'] as is_status_released,
         matches.order_id,
         matches.orders_found,
         matches.kind as reference_kind
@@ -49,9 +51,9 @@ gated as (
             when lines.verdict is not null then lines.verdict
             when lines.orders_found > 1 then 'ambiguous_order'
             when lines.order_id is null then 'unknown_order'
-            when orders.is_cancelled then 'order_cancelled'
-            when not orders.is_confirmed then 'not_confirmed'
-            when not orders.is_dispatched then 'not_dispatched'
+            when orders.is_cancelled and not lines.is_cancellation_released then 'order_cancelled'
+            when not (orders.is_confirmed or lines.is_status_released) then 'not_confirmed'
+            when not (orders.is_dispatched or lines.is_status_released) then 'not_dispatched'
             when lines.currency is not null and lines.currency <> orders.currency then 'currency_mismatch'
             when not orders.is_kept and (explained.order_id is null or explained.verdict is not null)
                 then coalesce(explained.verdict, 'order_does_not_add_up')
@@ -65,12 +67,13 @@ gated as (
                 )
             when lines.order_id is null
                 then format('no order is found by reference %%s', coalesce(quote_literal(lines.order_reference), 'that is empty'))
-            when orders.is_cancelled then format('order %%s is cancelled', orders.order_identifier)
-            when not orders.is_confirmed
+            when orders.is_cancelled and not lines.is_cancellation_released
+                then format('order %%s is cancelled', orders.order_identifier)
+            when not (orders.is_confirmed or lines.is_status_released)
                 then format(
                     'order %%s is %%s', orders.order_identifier, coalesce(orders.internal_status, 'without an internal status')
                 )
-            when not orders.is_dispatched
+            when not (orders.is_dispatched or lines.is_status_released)
                 then format(
                     'order %%s is %%s', orders.order_identifier,
                     coalesce(orders.shipping_status, orders.internal_status, 'without a shipping status')
@@ -131,6 +134,7 @@ select
     gated.announced_quantity,
     gated.received_quantity,
     gated.credited_before_quantity,
+    gated.taken_out_quantity,
     gated.open_quantity,
     gated.order_id,
     gated.order_identifier,
@@ -138,7 +142,7 @@ select
     holding.held_since,
     case
         when gated.gate_verdict is null then null
-        when gated.gate_verdict in ('nothing_received', 'credited_before') then 'none'
+        when gated.gate_verdict in ('nothing_received', 'settled_before') then 'none'
         when gated.gate_verdict in ('waiting', 'withdrawn') then gated.gate_verdict
         when holding.position is not null and not holding.is_given_up then 'held'
         else 'quarantined'

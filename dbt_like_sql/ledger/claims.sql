@@ -16,26 +16,12 @@ steps as (
     where steps.step = %(round)s
 ),
 
-claimed_by_lines as (
-    select
-        claims.return_id,
-        claims.return_line_key,
-        sum(claims.received_units) as received_units
-    from ledger.claims as claims
-    where claims.decision_id = %(decision_id)s
-    group by claims.return_id, claims.return_line_key
+candidates as (
+    select candidates.* from intermediate.int_claim_step_candidates as candidates
+    where candidates.step = %(round)s
 ),
 
-claimed_of_items as (
-    select
-        claims.order_id,
-        claims.order_item_id,
-        max(upper(claims.units)) as claimed_quantity
-    from ledger.claims as claims
-    where claims.decision_id = %(decision_id)s
-    group by claims.order_id, claims.order_item_id
-),
-
+-- Claims are laid end to end, so the last one of an item tells how far they reach.
 items as (
     select
         items.order_id,
@@ -44,29 +30,16 @@ items as (
         items.position,
         items.quantity,
         items.quantity_per_kit,
-        coalesce(claimed_of_items.claimed_quantity, items.claimed_quantity) as claimed_quantity
+        coalesce(claimed.upto, 0) as claimed_quantity
     from intermediate.int_order_items as items
-    left join claimed_of_items
-        on items.order_id = claimed_of_items.order_id and items.order_item_id = claimed_of_items.order_item_id
-),
-
-candidates as (
-    select
-        steps.group_key,
-        steps.unit_precision,
-        candidates.order_id,
-        candidates.order_line_id,
-        candidates.order_item_id,
-        candidates.is_kit,
-        candidates.preference
-    from steps
-    inner join intermediate.int_claim_candidates as candidates
-        on
-            steps.candidates_return_id = candidates.return_id
-            and steps.candidates_return_line_key = candidates.return_line_key
-            and steps.tier = candidates.tier
-            and coalesce(steps.preference, candidates.preference) = candidates.preference
-            and candidates.fits_unit
+    left join lateral (
+        select upper(claims.units) as upto
+        from ledger.claims as claims
+        where claims.order_id = items.order_id and claims.order_item_id = items.order_item_id
+        order by claims.units desc
+        limit 1
+    ) as claimed on true
+    where items.order_id in (select candidates.order_id from candidates)
 ),
 
 whole_kits as (
@@ -114,11 +87,14 @@ wanted as (
         steps.unit_precision,
         steps.ordered_rate,
         steps.returned_rate,
-        lines.open_quantity - coalesce(claimed_by_lines.received_units, 0) as wanted_quantity
+        lines.claimable_quantity - coalesce(claimed.received_units, 0) as wanted_quantity
     from steps
     inner join intermediate.int_claim_lines as lines on steps.group_key = lines.group_key and steps.island = lines.island
-    left join claimed_by_lines
-        on lines.return_id = claimed_by_lines.return_id and lines.return_line_key = claimed_by_lines.return_line_key
+    cross join lateral (
+        select sum(claims.received_units) as received_units
+        from ledger.claims as claims
+        where claims.return_id = lines.return_id and claims.return_line_key = lines.return_line_key
+    ) as claimed
 ),
 
 -- Twelve digits take back what a conversion by thirds left over, before a unit is cut that cannot be divided.

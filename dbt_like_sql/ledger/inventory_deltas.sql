@@ -44,8 +44,8 @@ select
     moved.sku,
     moved.unit_code,
     moved.quantity,
-    lines.disposition,
-    lines.disposition = any(policy.saleable_dispositions) and not moved.is_free_form as restocks,
+    coalesce(lines.disposition, 'unknown') as disposition,
+    coalesce(lines.disposition = any(policy.saleable_dispositions), false) and not moved.is_free_form as restocks,
     moved.registered_at,
     %(decided_at)s as decided_at
 from moved

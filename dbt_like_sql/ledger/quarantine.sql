@@ -41,3 +41,14 @@ from landing.malformed_documents as documents
 where
     documents.registered_at >= %(window_start)s
     and documents.registered_at < %(window_end)s
+    -- A person gave this version up; another one of the document opens the row again.
+    and not exists (
+        select 1
+        from reference.operator_decisions as decisions
+        where
+            decisions.subject = documents.source_system || ' ' || documents.resource || ' ' || documents.document_key
+            and decisions.reason = 'malformed_document'
+            and decisions.verdict <> 'released'
+            and decisions.revoked_at is null
+            and decisions.decided_at >= documents.landed_at
+    )

@@ -1,13 +1,13 @@
 /*
-Where every unit of every return line is: credited, held, quarantined, waiting for the milestone, or withdrawn. The sum over
-the destinations is what came back; nothing is ever in two places.
+Where every unit of every return line is: credited, held, quarantined, waiting for the milestone, withdrawn, or taken out by a
+person (rejected, written off). The sum over the destinations is what came back; nothing is ever in two places.
 
 materialized: partition
 window: registered_at
 grain: return_id, position, destination, reason_or_none
 owner: finance
 columns:
-    destination: credited, held, quarantined, waiting or withdrawn
+    destination: credited, held, quarantined, waiting, withdrawn, rejected or written_off
     quantity: units as ReBound counts them; null where they could not be read
 */
 select

@@ -76,7 +76,8 @@ class Resources:
 
 def identity_of(resource: object) -> Identity | None:
     """Give type and id of a resource or resource identifier, None where it is neither."""
-    if not isinstance(resource, Mapping):
+    # dict first: asking an abstract class is slow, and this is asked of everything that a document refers to.
+    if not isinstance(resource, dict | Mapping):
         return None
     resource_type, identifier = resource.get("type"), resource.get("id")
     if not isinstance(resource_type, str) or not isinstance(identifier, str | int) or identifier == "":

@@ -4,8 +4,8 @@ import dagster as dg
 
 from rebound_oro_pipeline.defs.checks import build_checks
 from rebound_oro_pipeline.defs.jobs import build_jobs
-from rebound_oro_pipeline.defs.landing import build_landing, landing_sources
-from rebound_oro_pipeline.defs.models import build_decision, seed_specs
+from rebound_oro_pipeline.defs.landing import build_landing
+from rebound_oro_pipeline.defs.models import build_decision, source_specs
 from rebound_oro_pipeline.defs.partitions import daily_returns
 from rebound_oro_pipeline.defs.pushes import build_pushes
 from rebound_oro_pipeline.defs.reconciliation import build_reconciliation
@@ -22,15 +22,15 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     partitions = daily_returns(settings)
     jobs = build_jobs()
     by_name = {job.name: job for job in jobs}
+    made = [
+        *build_landing(partitions),
+        build_decision(models, partitions),
+        *build_pushes(),
+        *build_reconciliation(),
+    ]
+    sources = source_specs(models, {key for assets in made for key in assets.keys})
     return dg.Definitions(
-        assets=[
-            *landing_sources(),
-            *seed_specs(models),
-            *build_landing(partitions),
-            build_decision(models, partitions),
-            *build_pushes(),
-            *build_reconciliation(),
-        ],
+        assets=[*sources, *made],
         asset_checks=[build_checks(models)],
         jobs=jobs,
         schedules=build_schedules(settings, by_name),

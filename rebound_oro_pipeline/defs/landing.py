@@ -8,8 +8,12 @@ from typing import Any
 import dagster as dg
 
 from rebound_oro_pipeline import wiring
+from rebound_oro_pipeline.defs.failures import named_failure
+from rebound_oro_pipeline.defs.figures import ROWS, add_by_day, of_run
 from rebound_oro_pipeline.defs.partitions import window_of
 from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
+from rebound_oro_pipeline.defs.tables import comments, table_metadata
+from rebound_oro_pipeline.services.figures_by_day import returns_by_day
 from rebound_oro_pipeline.services.land_oro_inventory_levels import land_oro_inventory_levels
 from rebound_oro_pipeline.services.land_oro_orders import land_oro_orders
 from rebound_oro_pipeline.services.land_oro_products import land_oro_products
@@ -23,30 +27,6 @@ OWNER = "team:data"
 _RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
 
-def landing_sources() -> list[dg.AssetSpec]:
-    """Return what the models read and no step of ours makes: operators' tables, and what did not validate."""
-    return [
-        dg.AssetSpec(
-            ["landing", "malformed_documents"],
-            group_name="landing",
-            kinds={"postgres"},
-            description="Documents that did not validate, kept raw.",
-        ),
-        dg.AssetSpec(
-            ["reference", "policies"],
-            group_name="staging",
-            kinds={"postgres"},
-            description="Every policy ever in force.",
-        ),
-        dg.AssetSpec(
-            ["reference", "sku_aliases"],
-            group_name="staging",
-            kinds={"postgres"},
-            description="Codes under which goods come back, and the SKU on the order; kept by operators.",
-        ),
-    ]
-
-
 def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
     """Return the steps that read the two systems; each takes a day or a range of days in one run."""
     shared: dict[str, Any] = {
@@ -56,9 +36,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
     }
 
     @dg.multi_asset(
-        specs=_specs(
-            "rebound", "ReBound's returns and their items.", "rebound_returns", "rebound_return_lines"
-        ),
+        specs=_specs("rebound", "rebound_returns", "rebound_return_lines"),
         pool="rebound_api",
         **shared,
     )
@@ -67,7 +45,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Ask ReBound which returns were registered in the window, and read each document."""
         settings = Settings()
-        with rebound.client() as client, warehouse.connect("landing") as conn:
+        with named_failure(), rebound.client() as client, warehouse.connect("landing") as conn:
             landed = land_rebound_returns(
                 client,
                 conn,
@@ -77,12 +55,18 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
                 run_id=context.run_id,
                 workers=settings.rebound_connections,
             )
+            days = returns_by_day(conn, window_of(context))
+        add_by_day(
+            context, "landing.rebound_returns", {day: {ROWS: count} for day, (count, _) in days.items()}
+        )
+        add_by_day(
+            context, "landing.rebound_return_lines", {day: {ROWS: count} for day, (_, count) in days.items()}
+        )
         yield from _results(context, landed)
 
     @dg.multi_asset(
         specs=_specs(
             "orocommerce",
-            "The orders to which the window's returns refer.",
             "oro_orders",
             "oro_order_lines",
             "oro_order_kit_items",
@@ -96,7 +80,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Fetch the orders by the references of the returns, many in one request."""
         settings = Settings()
-        with oro.client() as client, warehouse.connect("landing") as conn:
+        with named_failure(), oro.client() as client, warehouse.connect("landing") as conn:
             landed = land_oro_orders(
                 client,
                 conn,
@@ -112,7 +96,6 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
     @dg.multi_asset(
         specs=_specs(
             "orocommerce",
-            "Products of the window's returns and their units.",
             "oro_products",
             "oro_product_units",
             after=("rebound_return_lines", "oro_order_lines", "oro_order_kit_items"),
@@ -123,7 +106,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Fetch the products that the returns and their orders name."""
-        with oro.client() as client, warehouse.connect("landing") as conn:
+        with named_failure(), oro.client() as client, warehouse.connect("landing") as conn:
             landed = land_oro_products(
                 client, conn, window_of(context), now=datetime.now(UTC), run_id=context.run_id
             )
@@ -132,7 +115,6 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
     @dg.multi_asset(
         specs=_specs(
             "orocommerce",
-            "Stock levels of those products as last read; for people, never the base of a write.",
             "oro_inventory_levels",
             after=("oro_products",),
         ),
@@ -142,7 +124,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Fetch one level per product and unit."""
-        with oro.client() as client, warehouse.connect("landing") as conn:
+        with named_failure(), oro.client() as client, warehouse.connect("landing") as conn:
             landed = land_oro_inventory_levels(
                 client, conn, window_of(context), now=datetime.now(UTC), run_id=context.run_id
             )
@@ -151,16 +133,16 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
     return [read_rebound_returns, read_oro_orders, read_oro_products, read_oro_inventory_levels]
 
 
-def _specs(kind: str, description: str, *names: str, after: tuple[str, ...] = ()) -> list[dg.AssetSpec]:
+def _specs(kind: str, *names: str, after: tuple[str, ...] = ()) -> list[dg.AssetSpec]:
     return [
         dg.AssetSpec(
             ["landing", name],
             deps=[["landing", upstream] for upstream in after],
-            description=description,
+            description=comments()[f"landing.{name}"],
             group_name="landing",
             kinds={kind, "postgres"},
             owners=[OWNER],
-            metadata={"dagster/table_name": f"landing.{name}"},
+            metadata=table_metadata(f"landing.{name}"),
         )
         for name in names
     ]
@@ -168,4 +150,4 @@ def _specs(kind: str, description: str, *names: str, after: tuple[str, ...] = ()
 
 def _results(context: dg.AssetExecutionContext, landed: Landed) -> Iterator[dg.MaterializeResult[None]]:
     for key in sorted(context.selected_asset_keys):
-        yield dg.MaterializeResult(asset_key=key, metadata=asdict(landed))
+        yield dg.MaterializeResult(asset_key=key, metadata=of_run(context, asdict(landed)))

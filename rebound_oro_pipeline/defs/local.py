@@ -1,6 +1,7 @@
 """Dagster on this machine: its instance beside the data, and jobs run in this process."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -17,8 +18,11 @@ STORAGE_URL = "REBOUND_ORO_DAGSTER_STORAGE_URL"
 """Variable by which dagster.yaml finds its storage; set for this process and those it starts, written nowhere."""
 
 
-def prepare_home(settings: Settings) -> Path:
-    """Make Dagster's home folder with its dagster.yaml, and set the variables that Dagster reads; return the folder."""
+def prepare_home(settings: Settings, *, durable: bool = True) -> Path:
+    """Make Dagster's home folder with its dagster.yaml, and set the variables that Dagster reads; return the folder.
+
+    `durable` is that of `wiring.dagster_storage_url`.
+    """
     home = (settings.home / "dagster").resolve()
     home.mkdir(parents=True, exist_ok=True)
     text = (files("rebound_oro_pipeline") / "dagster.yaml").read_text(encoding="utf-8")
@@ -27,14 +31,15 @@ def prepare_home(settings: Settings) -> Path:
         configuration.write_text(text, encoding="utf-8")
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")
-    os.environ[STORAGE_URL] = wiring.dagster_storage_url(settings)
+    os.environ[STORAGE_URL] = wiring.dagster_storage_url(settings, durable=durable)
     return home
 
 
 @contextmanager
 def local_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """Open the instance whose storage lies in the same PostgreSQL as the data."""
-    prepare_home(settings)
+    """Open the instance whose storage lies in the same PostgreSQL as the data, for jobs run in this process."""
+    # A run of this process does not outlive a crash of the server, so its events need not wait for the disk.
+    prepare_home(settings, durable=False)
     with dg.DagsterInstance.get() as instance:
         # Dagster connects anew for every event it stores; a process that runs jobs itself keeps its connections.
         instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3600, max_overflow=4)
@@ -44,9 +49,28 @@ def local_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 def execute(
     defs: dg.Definitions, instance: dg.DagsterInstance, job_name: str, *, days: tuple[str, str] | None = None
 ) -> dg.ExecuteInProcessResult:
-    """Run a job in this process; `days` are the first and last partition of a range, run as one."""
+    """Run a job in this process; `days` are the first and last partition of a range, run as one.
+
+    A run that fails is a result without success, one that is interrupted a KeyboardInterrupt.
+    """
     job = defs.resolve_job_def(job_name)
     tags = {RANGE_START_TAG: days[0], RANGE_END_TAG: days[1]} if days else {}
-    # The event log keeps everything; the terminal is for what went wrong.
-    quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
-    return job.execute_in_process(instance=instance, tags=tags, run_config=quiet, raise_on_error=False)
+    # The event log keeps everything; whoever runs a job here says what went wrong.
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    result = job.execute_in_process(instance=instance, tags=tags, run_config=quiet, raise_on_error=False)
+    if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:
+        signal.raise_signal(signal.SIGINT)  # Dagster took it for itself while the run lasted
+    return result
+
+
+def failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """Return what went wrong in each failed step, in a sentence that names the step; [] if nothing did."""
+    said = []
+    for event in result.get_step_failure_events():
+        failure = event.step_failure_data
+        error = failure.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        told = failure.user_failure_data and failure.user_failure_data.description
+        said.append(f"{event.step_key}: {told or (error.message.strip() if error else 'failed')}")
+    return said

@@ -4,28 +4,29 @@ The asset key is the relation, so the table names in the SQL are the lineage. On
 must not be half done: units, notes, quarantine and what has to be sent change together or not at all.
 """
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
+import psycopg
 
 from rebound_oro_pipeline import wiring
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.defs.failures import named_failure
+from rebound_oro_pipeline.defs.figures import ROWS, add_by_day, of_run
+from rebound_oro_pipeline.defs.keys import group_of, key_of
 from rebound_oro_pipeline.defs.partitions import window_of
 from rebound_oro_pipeline.defs.resources import Warehouse
-from rebound_oro_pipeline.services.decide import DecisionRefused, checks_of_decisions, decide
-from rebound_oro_pipeline.services.summarise import credited
+from rebound_oro_pipeline.defs.tables import comments, table_metadata
+from rebound_oro_pipeline.services.decide import Decision, DecisionRefused, checks_of_decisions, decide
+from rebound_oro_pipeline.services.figures_by_day import credited_by_day, rows_by_day
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult
 from rebound_oro_pipeline.sqlmodels.model import Model, Models
 
-GROUPS = {"outbox": "push"}
-"""Asset groups are the layers; the outbox belongs to the pushes."""
-
-
-def key_of(relation: str) -> dg.AssetKey:
-    """Return the asset key of `schema.name`."""
-    return dg.AssetKey(relation.split("."))
+CREDIT_NOTES = "marts.credit_notes"
+OWNER = "team:data"
 
 
 def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition) -> dg.AssetSpec:
@@ -34,29 +35,50 @@ def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition) -> dg.AssetS
         key_of(model.relation),
         deps=[key_of(relation) for relation in model.depends_on],
         description=model.description,
-        group_name=GROUPS.get(model.schema, model.schema),
+        group_name=group_of(model.relation),
         owners=[f"team:{model.owner}"] if model.owner else None,
         kinds={"postgres", "sql", "view" if model.materialized == "view" else "table"},
         code_version=model.code_version,
         # Staging is a view of everything, and the working sets hold the last decision only.
         partitions_def=partitions if model.window or model.materialized == "append" else None,
-        metadata={
-            "dagster/table_name": model.relation,
-            "dagster/column_schema": dg.TableSchema(
-                columns=[
-                    dg.TableColumn(name, description=model.columns.get(name)) for name in model.output_columns
-                ]
-            ),
-            "materialized": model.materialized,
-        },
+        metadata={**table_metadata(model.relation, model.columns), "materialized": model.materialized},
     )
 
 
-def seed_specs(models: Models) -> list[dg.AssetSpec]:
-    """Return the seeds, which are loaded with the migrations, as external assets."""
+def source_specs(models: Models, made: Collection[dg.AssetKey]) -> list[dg.AssetSpec]:
+    """Return, as external assets, the seeds, and what models read and no step makes: tables that people or pushes write."""
+    read = {relation for model in models.values() for relation in model.reads}
+    others = sorted(
+        relation for relation in read - set(models) - set(models.seeds) if key_of(relation) not in made
+    )
     return [
-        dg.AssetSpec(key_of(seed.relation), description=seed.description, group_name="staging", kinds={"csv"})
+        dg.AssetSpec(
+            key_of(seed.relation),
+            group_name=group_of(seed.relation),
+            kinds={"csv"},
+            owners=[OWNER],
+            description=seed.description,
+            metadata={
+                "dagster/table_name": seed.relation,
+                "dagster/column_schema": dg.TableSchema(
+                    columns=[
+                        dg.TableColumn(name, type=column.type, description=column.description)
+                        for name, column in seed.columns.items()
+                    ]
+                ),
+            },
+        )
         for seed in models.seeds.values()
+    ] + [
+        dg.AssetSpec(
+            key_of(relation),
+            group_name=group_of(relation),
+            kinds={"postgres"},
+            owners=[OWNER],
+            description=comments().get(relation),
+            metadata=table_metadata(relation),
+        )
+        for relation in others
     ]
 
 
@@ -65,7 +87,7 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
     checks = checks_of_decisions(models)
 
     @dg.multi_asset(
-        name="decide",
+        name="returns_decided",
         specs=[spec_of(model, partitions) for model in models.values()],
         check_specs=[check_spec(check) for check in checks],
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -76,7 +98,7 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
         """Match, gate, clip and price the returns of the window, and enqueue what has to be sent."""
         window = window_of(context)
         settings = Settings()
-        with warehouse.connect("decide") as conn:
+        with named_failure(), warehouse.connect("decide") as conn:
             policy_version = wiring.save_policy(settings, conn)
             conn.commit()
             try:
@@ -91,32 +113,44 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
             except DecisionRefused as refused:
                 yield from map(check_result, refused.checks)
                 raise dg.Failure(str(refused)) from refused
-            totals = credited(conn, window)
-        # Plots need floats; nothing is ever computed from them.
-        plotted = {f"total {total.currency}": float(total.total_amount) for total in totals}
+            for relation, days in _figures(conn, models, window).items():
+                add_by_day(context, relation, days)
         for relation in models:
             yield dg.MaterializeResult(
-                asset_key=key_of(relation),
-                metadata={
-                    **(
-                        {"dagster/partition_row_count": rows}
-                        if (rows := decision.rows_in_window.get(relation)) is not None
-                        else {}
-                    ),
-                    **_written(decision.built, relation),
-                    **(plotted if relation == "marts.credit_notes" else {}),
-                },
+                asset_key=key_of(relation), metadata=_of_run(context, models, decision, relation)
             )
         yield from map(check_result, decision.checks)
 
     return decide_window
 
 
-def _written(built: Mapping[str, Any], relation: str) -> dict[str, Any]:
+def _figures(
+    conn: psycopg.Connection, models: Models, window: Window
+) -> Mapping[str, Mapping[date, Mapping[str, int | float]]]:
+    """Return relation → day → figures, of what people read and what is open."""
+    rows = rows_by_day(conn, models, [model.relation for model in models.values() if model.window], window)
+    figures: dict[str, dict[date, dict[str, int | float]]] = {
+        relation: {day: {ROWS: count} for day, count in days.items()} for relation, days in rows.items()
+    }
+    for day, totals in credited_by_day(conn, window).items():
+        # Plots need floats; nothing is ever computed from them.
+        plotted = {f"total {currency}": float(total) for currency, total in totals.items()}
+        figures.setdefault(CREDIT_NOTES, {}).setdefault(day, {}).update(plotted)
+    return figures
+
+
+def _of_run(
+    context: dg.AssetExecutionContext, models: Models, decision: Decision, relation: str
+) -> dict[str, Any]:
+    built = decision.built.get(relation)
+    if built is None:
+        return {}
+    done = {"rows written": built.rows_written, "seconds": round(built.seconds, 4)}
+    # A working set holds the rows of this decision, whatever its days.
     return (
-        {"rows written": built[relation].rows_written, "seconds": built[relation].seconds}
-        if relation in built
-        else {}
+        {"dagster/row_count": built.rows_in_window, **done}
+        if models[relation].materialized == "table"
+        else of_run(context, done)
     )
 
 

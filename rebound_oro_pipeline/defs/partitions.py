@@ -1,14 +1,35 @@
 """The unit of time: one UTC day of ReBound returns, by the day on which the return was registered."""
 
+from datetime import date
+
 import dagster as dg
 
 from rebound_oro_pipeline.contracts.window import Window
-from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.settings import PREFIX, Settings
 
 
 def daily_returns(settings: Settings) -> dg.DailyPartitionsDefinition:
     """Return the daily partitions, from the first day that the settings name up to yesterday."""
     return dg.DailyPartitionsDefinition(start_date=settings.first_day.isoformat(), timezone="UTC")
+
+
+class DayError(ValueError):
+    """Days that the pipeline has no partitions for; the message names the first and the last one it has."""
+
+
+def range_of_days(settings: Settings, first: date, last: date) -> tuple[str, str]:
+    """Return the keys of the first and the last day of a range; DayError where there is no such range."""
+    partitions = daily_returns(settings)
+    keys = (first.isoformat(), last.isoformat())
+    if first > last:
+        raise DayError(f"{keys[0]} is after {keys[1]}")
+    for key in keys:
+        if not partitions.has_partition_key(key):
+            raise DayError(
+                f"{key} is not among the days from {partitions.get_first_partition_key()} "
+                f"({PREFIX}FIRST_DAY) to yesterday, {partitions.get_last_partition_key()} (UTC)"
+            )
+    return keys
 
 
 def window_of(context: dg.AssetExecutionContext) -> Window:

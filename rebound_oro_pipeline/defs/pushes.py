@@ -1,13 +1,12 @@
 """Pushes: what waits in the outbox is sent to OroCommerce. Running one twice changes nothing the second time."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 
 import dagster as dg
 
-from rebound_oro_pipeline.clients.errors import ApiError
+from rebound_oro_pipeline.defs.failures import named_failure
 from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
+from rebound_oro_pipeline.defs.tables import table_metadata
 from rebound_oro_pipeline.services.oro_documents import CreditNoteNames
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
@@ -25,6 +24,7 @@ def build_pushes() -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         key=["push", "oro_credit_notes"],
+        metadata=table_metadata("push.oro_credit_notes"),
         deps=[_MESSAGES],
         group_name="push",
         kinds={"orocommerce", "python"},
@@ -35,12 +35,13 @@ def build_pushes() -> list[dg.AssetsDefinition]:
     def oro_credit_notes(
         context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
     ) -> dg.MaterializeResult[None]:
-        with oro.client() as client, named_failure():
+        with named_failure(), oro.client() as client:
             counts = push_credit_notes(client, warehouse.url(), run_id=context.run_id, names=note_names())
         return _result(context, counts)
 
     @dg.asset(
         key=["push", "oro_inventory_levels"],
+        metadata=table_metadata("push.oro_inventory_levels"),
         deps=[_MESSAGES],
         group_name="push",
         kinds={"orocommerce", "python"},
@@ -51,20 +52,11 @@ def build_pushes() -> list[dg.AssetsDefinition]:
     def oro_inventory_levels(
         context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
     ) -> dg.MaterializeResult[None]:
-        with oro.client() as client, named_failure():
+        with named_failure(), oro.client() as client:
             counts = push_inventory_levels(client, warehouse.url(), run_id=context.run_id)
         return _result(context, counts)
 
     return [oro_credit_notes, oro_inventory_levels]
-
-
-@contextmanager
-def named_failure() -> Iterator[None]:
-    """Turn an ApiError that ends a push into a failure of the step that says what to do, without a stack of frames."""
-    try:
-        yield
-    except ApiError as error:
-        raise dg.Failure(str(error)) from error
 
 
 def note_names() -> CreditNoteNames:

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from rebound_oro_pipeline.defs.pushes import named_failure, note_names
+from rebound_oro_pipeline.defs.failures import named_failure
+from rebound_oro_pipeline.defs.pushes import note_names
 from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
+from rebound_oro_pipeline.defs.tables import table_metadata
 from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
 from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
 
@@ -30,6 +32,7 @@ def build_reconciliation() -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         key=NOTES,
+        metadata=table_metadata("reconciliation.credit_notes"),
         deps=[["push", "oro_credit_notes"], ["ledger", "credit_notes"], ["ledger", "credit_note_lines"]],
         group_name="reconciliation",
         kinds={"orocommerce", "python"},
@@ -44,12 +47,13 @@ def build_reconciliation() -> list[dg.AssetsDefinition]:
         ],
     )
     def credit_notes(warehouse: Warehouse, oro: OroCommerce) -> Iterator[dg.MaterializeResult[None]]:
-        with oro.client() as client, warehouse.connect("reconcile") as conn, named_failure():
+        with named_failure(), oro.client() as client, warehouse.connect("reconcile") as conn:
             reconciled = reconcile_credit_notes(client, conn, names=note_names())
         yield _result(reconciled.read, reconciled.findings, "oro_holds_what_was_decided", NOTES_AT_FAULT)
 
     @dg.asset(
         key=LEVELS,
+        metadata=table_metadata("reconciliation.inventory"),
         deps=[["push", "oro_inventory_levels"], ["ledger", "inventory_deltas"]],
         group_name="reconciliation",
         kinds={"orocommerce", "python"},
@@ -64,7 +68,7 @@ def build_reconciliation() -> list[dg.AssetsDefinition]:
         ],
     )
     def inventory(warehouse: Warehouse, oro: OroCommerce) -> Iterator[dg.MaterializeResult[None]]:
-        with oro.client() as client, warehouse.connect("reconcile") as conn, named_failure():
+        with named_failure(), oro.client() as client, warehouse.connect("reconcile") as conn:
             reconciled = reconcile_inventory(client, conn)
         yield _result(reconciled.read, reconciled.findings, "levels_took_what_was_decided", LEVELS_AT_FAULT)
 

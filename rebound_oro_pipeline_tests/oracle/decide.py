@@ -143,25 +143,38 @@ def _decide_return(seen: World, books: Books, document: Return, decided_at: date
         credited = books.credited_units(name, line.key)
         verdict, matched, chosen = _place(seen, books, document, line, credited, is_repeated=is_repeated)
         rest = line.units - credited
-        if verdict is not None:
-            verdict = _patience(books, document, line, verdict, decided_at)
-            if verdict.place == "held":
-                held.append(_held(document, line, verdict.reason, rest, decided_at))
-            elif verdict.place == "quarantine":
-                quantity: Decimal | None = rest if verdict.quantity is None else verdict.quantity
-                if verdict.reason == "malformed_document" and line.received is line.announced is None:
-                    quantity = None
-                quarantine.append(_row(document, line, verdict.reason, quantity, verdict.detail))
-        elif matched is not None:
-            books.held_since.pop((name, line.key), None)
+        if verdict is None and matched is not None:
             order = matched
             taken, rest = _claim(books, matched, document, line, chosen, rest, seen.products)
             takes += taken
-            if rest > 0:
-                quarantine.append(_row(document, line, "over_return", rest, "more than is left on the order"))
+            detail = "more than is left on the order"
+            verdict = Verdict("quarantine", "over_return", detail, rest) if rest > 0 else Verdict("nowhere")
+        if verdict is not None:
+            if not is_repeated and line.fault is None:
+                verdict = _patience(books, document, line, verdict, decided_at)
+            _record(document, line, verdict, rest, decided_at, quarantine, held)
     if order is not None and takes:
         books.kept.setdefault(order.order.id, order)
         write_note(books, order, document, takes, seen.rules, seen.seeds)
+
+
+def _record(
+    document: Return,
+    line: ReturnLine,
+    verdict: Verdict,
+    rest: Decimal,
+    decided_at: datetime,
+    quarantine: list[dict[str, Any]],
+    held: list[dict[str, Any]],
+) -> None:
+    """Add the row of a line that waits or is quarantined."""
+    if verdict.place == "held":
+        held.append(_held(document, line, verdict.reason, rest, decided_at))
+    elif verdict.place == "quarantine":
+        quantity: Decimal | None = rest if verdict.quantity is None else verdict.quantity
+        if verdict.reason == "malformed_document" and line.received is line.announced is None:
+            quantity = None
+        _add(quarantine, _row(document, line, verdict.reason, quantity, verdict.detail))
 
 
 def _repeated(lines: Sequence[ReturnLine]) -> list[tuple[ReturnLine, bool]]:
@@ -209,11 +222,11 @@ def _before_the_order(
     seen: World, document: Return, line: ReturnLine, credited: Decimal, *, is_repeated: bool
 ) -> Verdict | None:
     if line.fault is not None:
-        return Verdict("quarantine", "malformed_document", line.fault)
-    if is_repeated:
-        return Verdict("quarantine", "duplicate_line")
-    if line.units == 0 and credited == 0:
+        return Verdict("quarantine", "malformed_document", line.fault, line.units)
+    if line.units == 0 and (credited == 0 or is_repeated):
         return Verdict("nowhere")
+    if is_repeated:
+        return Verdict("quarantine", "duplicate_line", quantity=line.units)
     return _by_status(seen, document, line, credited) or _by_codes(seen, line)
 
 
@@ -320,6 +333,16 @@ def _claim(
 
 def _decimal(value: Fraction) -> Decimal:
     return Decimal(value.numerator) / Decimal(value.denominator)
+
+
+def _add(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
+    """Add a row; what stands there of the same line key for the same reason is one row with the sum."""
+    for row in rows:
+        if (row["return_line_key"], row["reason"]) == (new["return_line_key"], new["reason"]):
+            known = [each["quantity"] for each in (row, new) if each["quantity"] is not None]
+            row["quantity"] = sum(known, ZERO) if known else None
+            return
+    rows.append(new)
 
 
 def _row(

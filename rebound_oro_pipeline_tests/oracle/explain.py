@@ -223,8 +223,7 @@ def _values_after_discounts(attempt: Attempt) -> list[Decimal]:
 
 
 def _own_shipping_tax(attempt: Attempt) -> Decimal:
-    tax = rounded(attempt.order.shipping_tax or ZERO, attempt.digits)
-    return tax if abs(attempt.charged - tax) <= abs(attempt.charged) else ZERO
+    return rounded(attempt.order.shipping_tax or ZERO, attempt.digits)
 
 
 def explain(

@@ -295,13 +295,13 @@ def _codes(random: Random, sale: Sale, row: Row) -> tuple[str, Decimal, str | No
 
 def _returns(random: Random, sale: Sale, reference: str | None, habits: Habits) -> Sequence[dict[str, Any]]:
     documents = []
-    for _ in range(random.choice((1, 1, 2, 3, 4))):
+    for _ in range(random.choice((1, 1, 2, 3))):
         items = [_item(random, sale, habits) for _ in range(random.choice((1, 1, 2, 3)))]
-        if habits.rarely(random, 0.03) and items:
-            items.append(dict(items[0]))
         if habits.rarely(random, 0.1):
             for place, item in enumerate(items):
                 item["id"] = f"L{sale.id}{place}"
+            if random.random() < 0.4:
+                items.append(_item(random, sale, habits) | {"id": items[0]["id"]})
         status = "processed"
         if habits.rarely(random, 0.15):
             status = random.choice(

@@ -10,7 +10,9 @@ import psycopg
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from rebound_oro_pipeline_tests.rules.deciding import Window, decide_with_oracle
+from rebound_oro_pipeline_tests.oracle.books import Books
+from rebound_oro_pipeline_tests.oracle.decide import World, decide, world
+from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT, Window, seeds, tables
 from rebound_oro_pipeline_tests.rules.generate import Shop
 from rebound_oro_pipeline_tests.rules.outcomes import Tables, differences
 from rebound_oro_pipeline_tests.rules.sql_runner import Landed, landed
@@ -61,16 +63,16 @@ def days(number: int) -> list[tuple[datetime, datetime]]:
     return [(FIRST_DAY + timedelta(days=day), FIRST_DAY + timedelta(days=day + 1)) for day in range(number)]
 
 
-def by_oracle(made: Shop, policy: Policy, windows: Sequence[Window | None] = (None,)) -> Tables:
+def oracle_of(made: Shop, policy: Policy) -> World:
+    """Return what the oracle sees of a shop."""
+    return world(made.orders, made.returns, made.products, made.aliases, policy, seeds())
+
+
+def by_oracle(seen: World, windows: Sequence[Window | None] = (None,)) -> Tables:
     """Decide a shop by the oracle."""
-    return decide_with_oracle(
-        made.orders,
-        made.returns,
-        products=made.products,
-        aliases=made.aliases,
-        policy=policy,
-        windows=windows,
-    )
+    books = Books()
+    outcomes = [decide(seen, books, window=window, decided_at=DECIDED_AT) for window in windows]
+    return tables(outcomes[-1])
 
 
 def landed_shop(conn: psycopg.Connection[Any], made: Shop, policy: Policy) -> AbstractContextManager[Landed]:

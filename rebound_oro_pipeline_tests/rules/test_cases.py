@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from rebound_oro_pipeline_tests.rules.cases import CASES, DIFFERENT, NOT_APPLICABLE, Case
+from rebound_oro_pipeline_tests.rules.case import Case
+from rebound_oro_pipeline_tests.rules.cases import CASES, DIFFERENT, NOT_APPLICABLE
 from rebound_oro_pipeline_tests.rules.deciding import decide_with_oracle
 from rebound_oro_pipeline_tests.rules.outcomes import Tables
 from rebound_oro_pipeline_tests.rules.price import order_document

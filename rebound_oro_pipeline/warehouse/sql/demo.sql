@@ -1,3 +1,17 @@
+-- name: filled_by
+select
+    exists (select from landing.rebound_returns) as holds_returns,
+    exists (select from outbox.audit_log where action = 'demo') as by_a_demo
+
+-- name: mark_as_demo
+insert into outbox.audit_log (actor, action, subject, reason)
+select
+    'rebound-oro demo',
+    'demo',
+    current_database(),
+    'filled from a sandbox'
+where not exists (select from outbox.audit_log where action = 'demo')
+
 -- name: messages_unsettled
 select count(*)
 from outbox.messages

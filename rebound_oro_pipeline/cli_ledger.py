@@ -1,0 +1,125 @@
+"""`rebound-oro ledger` and `rebound-oro retention`: the month's books, and removing what is old."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from rebound_oro_pipeline.cli_output import (
+    SettingsReader,
+    json_option,
+    operators_database,
+    print_dry_run,
+    print_json,
+    print_rows,
+    writing_options,
+)
+
+
+@click.command()
+@click.option(
+    "--month", required=True, metavar="YYYY-MM", help="Month in which the notes were decided (UTC)."
+)
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the files."
+)
+@json_option
+@click.pass_obj
+def ledger(read_settings: SettingsReader, /, *, month: str, out: Path, as_json: bool) -> None:
+    """Export a month's credit notes with lines, tax and reasons (CSV and Excel), and say whether they tie.
+
+    Compared is what was last read back from OroCommerce: run the reconciliation before. Exit status 1 where a
+    currency does not tie; the differences are named note by note.
+
+    Example: rebound-oro ledger --month 2026-10 --out out
+    """
+    from rebound_oro_pipeline.services.ledger_export import export_ledger, month_window
+
+    try:
+        month_window(month)
+    except ValueError:
+        raise click.BadParameter(f"{month} is no month; write 2026-10", param_hint="--month") from None
+    with operators_database(read_settings, read_only=True) as (_, conn):
+        exported = export_ledger(conn, month, out)
+    if as_json:
+        print_json(
+            {
+                "month": month,
+                "ties": exported.ties,
+                "trial_totals": exported.trial_totals,
+                "differences": exported.differences,
+                "files": [str(path) for path in exported.files],
+            }
+        )
+    else:
+        print_rows(
+            exported.trial_totals,
+            (
+                "currency",
+                "credit_notes",
+                "total_amount",
+                "oro_total_amount",
+                "difference",
+                "verdict",
+                "read_at",
+            ),
+            as_json=False,
+            of="currencies",
+        )
+        print_rows(
+            exported.differences,
+            (
+                "credit_note_number",
+                "finding",
+                "currency",
+                "decided_total_amount",
+                "oro_total_amount",
+                "difference",
+            ),
+            as_json=False,
+            of="differences",
+        )
+        for path in exported.files:
+            click.echo(path)
+    sys.exit(0 if exported.ties else 1)
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    "days",
+    required=True,
+    type=click.IntRange(1),
+    metavar="DAYS",
+    help="Age of the documents.",
+)
+@writing_options
+@click.pass_obj
+def retention(
+    read_settings: SettingsReader, /, *, days: int, who: str, why: str, dry_run: bool, as_json: bool
+) -> None:
+    """Remove old documents, and the personal data in them, from the landing zone; the ledger stays.
+
+    What is held or quarantined keeps its documents until it is settled.
+
+    Example: rebound-oro retention --older-than 365 --why "yearly removal" --dry-run
+    """
+    from dataclasses import asdict
+
+    from rebound_oro_pipeline.services.operate_deed import Deed
+    from rebound_oro_pipeline.services.retention import remove_old_documents
+
+    with operators_database(read_settings, dry_run=dry_run) as (_, conn):
+        deed = Deed(who, why)
+        removed = remove_old_documents(
+            conn, timedelta(days=days), deed, now=datetime.now(UTC), dry_run=dry_run
+        )
+    if as_json:
+        print_json({**asdict(removed), "dry_run": dry_run})
+        return
+    for name, count in asdict(removed).items():
+        click.echo(f"{name.replace('_', ' ')}: {count}")
+    print_dry_run(dry_run)

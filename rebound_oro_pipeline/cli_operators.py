@@ -1,0 +1,29 @@
+"""The operators' commands, put together: `alias`, `quarantine`, `hold`, `outbox`, `trace` and the rest."""
+
+import click
+
+from rebound_oro_pipeline.cli_alias import alias
+from rebound_oro_pipeline.cli_hold import hold
+from rebound_oro_pipeline.cli_ledger import ledger, retention
+from rebound_oro_pipeline.cli_outbox import outbox
+from rebound_oro_pipeline.cli_output import SettingsReader
+from rebound_oro_pipeline.cli_quarantine import quarantine
+from rebound_oro_pipeline.cli_trace import replay_return, trace
+
+COMMANDS: tuple[click.Command, ...] = (
+    alias,
+    quarantine,
+    hold,
+    outbox,
+    trace,
+    replay_return,
+    ledger,
+    retention,
+)
+
+
+def register(group: click.Group, settings: SettingsReader) -> None:
+    """Add the commands to a group; `settings` reads the settings, or ends the command with what is wrong in them."""
+    for command in COMMANDS:
+        command.context_settings["obj"] = settings
+        group.add_command(command)

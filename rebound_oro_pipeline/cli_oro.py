@@ -1,0 +1,185 @@
+"""The commands that ask and fill the live systems: `rebound-oro doctor` and `rebound-oro push`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import click
+
+if TYPE_CHECKING:
+    from rebound_oro_pipeline.services.doctor import Finding
+    from rebound_oro_pipeline.services.oro_documents import CreditNoteNames
+    from rebound_oro_pipeline.settings import Settings
+
+_SIGNS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "failure": ("FAILURE", "red")}
+
+
+def register(group: click.Group, settings: Callable[[], Settings]) -> None:
+    """Add the commands to a group; `settings` reads the settings, or ends the command with what is wrong in them."""
+
+    @group.command()
+    @click.option("--json", "as_json", is_flag=True, help="Print the findings for machines.")
+    def doctor(as_json: bool) -> None:
+        """Ask OroCommerce, ReBound and the database what is missing for a run; nothing is written that stays.
+
+        Exit status 1 if a run would fail. docs/doctor.md explains each finding.
+
+        Example: rebound-oro doctor --json
+        """
+        from rebound_oro_pipeline.services.doctor import has_failure
+
+        findings = []
+        for finding in _findings(settings()):
+            findings.append(finding)
+            if not as_json:
+                _show(finding)
+        if as_json:
+            click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        sys.exit(1 if has_failure(findings) else 0)
+
+    @group.command()
+    @click.option("--credit-notes", is_flag=True, help="Credit notes only.")
+    @click.option("--stock", is_flag=True, help="Stock levels only.")
+    @click.option("--dry-run", is_flag=True, help="Have OroCommerce validate every waiting note; store none.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the counts for machines.")
+    def push(credit_notes: bool, stock: bool, dry_run: bool, as_json: bool) -> None:
+        """Send what waits in the outbox to OroCommerce: credit notes, then stock levels.
+
+        May be run at any time, twice, and by several processes at once. With --dry-run (credit notes only,
+        OroCommerce 6.1 and later) nothing changes on either side; exit status 1 if a note would be refused.
+
+        Example: rebound-oro push --dry-run
+        """
+        if dry_run and stock:
+            raise click.UsageError("--dry-run is for credit notes: OroCommerce cannot rehearse stock levels")
+        if dry_run:
+            sys.exit(_rehearse(settings(), as_json=as_json))
+        both = credit_notes == stock
+        _send(settings(), credit_notes=credit_notes or both, stock=stock or both, as_json=as_json)
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.contracts.policy import PolicyError
+    from rebound_oro_pipeline.services.doctor import Finding, examine_database
+    from rebound_oro_pipeline.warehouse.errors import WarehouseError
+
+    references: tuple[str, ...] = ()
+    try:
+        references = wiring.policy(settings).order_reference
+        yield Finding(
+            "policy", "ok", f"read from {settings.policy_file}" if settings.policy_file else "the default"
+        )
+    except PolicyError as error:
+        yield Finding("policy", "failure", str(error), "Correct the file; docs/policy.md lists every key.")
+    try:
+        server = wiring.embedded_server(settings)
+        if server is not None and server.status().state == "absent":
+            remedy = "Run `rebound-oro migrate`, which makes one, or set REBOUND_ORO_DATABASE_URL."
+            yield Finding(
+                "database", "failure", f"there is no embedded PostgreSQL in {settings.home}", remedy
+            )
+        else:
+            with wiring.running_database(settings) as url:
+                yield from examine_database(url)
+    except (WarehouseError, OSError) as error:
+        yield Finding(
+            "database", "failure", str(error), "Run `rebound-oro db start`, or set REBOUND_ORO_DATABASE_URL."
+        )
+    for subject, findings in (
+        ("ReBound", _examine_rebound(settings)),
+        ("OroCommerce", _examine_oro(settings, references)),
+    ):
+        try:
+            yield from findings
+        except (ValueError, OSError) as error:
+            # A ValueError is a missing setting or a URL that secrets must not be sent to, an OSError a secret's file.
+            yield Finding(subject, "failure", str(error), "Correct the setting; docs/settings.md lists them.")
+
+
+def _examine_rebound(settings: Settings) -> Iterator[Finding]:
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.services.doctor import examine_rebound
+
+    with wiring.rebound_client(settings) as rebound:
+        yield examine_rebound(rebound, datetime.now(UTC).date())
+
+
+def _examine_oro(settings: Settings, references: tuple[str, ...]) -> Iterator[Finding]:
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.services.doctor_oro import examine_oro
+
+    with wiring.oro_client(settings) as oro:
+        yield from examine_oro(oro, _names(settings), references)
+
+
+def _show(finding: Finding) -> None:
+    word, colour = _SIGNS[finding.level]
+    click.echo(f"{click.style(f'{word:<7}', fg=colour)}  {finding.subject}: {finding.found}")
+    if finding.remedy:
+        click.echo(f"{'':9}→ {finding.remedy}")
+
+
+def _send(settings: Settings, *, credit_notes: bool, stock: bool, as_json: bool) -> None:
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
+    from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
+
+    pushed = {}
+    with wiring.running_database(settings) as url, wiring.oro_client(settings) as oro:
+        if credit_notes:
+            pushed["credit_notes"] = push_credit_notes(oro, url, run_id=uuid4().hex, names=_names(settings))
+        if stock:
+            pushed["stock"] = push_inventory_levels(oro, url, run_id=uuid4().hex)
+    if as_json:
+        shown = {
+            name: asdict(each) | {"to_be_continued": each.to_be_continued} for name, each in pushed.items()
+        }
+        click.echo(json.dumps(shown, indent=2, default=str))
+        return
+    for name, counts in pushed.items():
+        click.echo(
+            f"{name.replace('_', ' ')}: {counts.confirmed} confirmed, {counts.rejected} rejected, "
+            f"{counts.remaining} to be continued"
+            + (f" (stopped: {counts.stopped_by})" if counts.stopped_by else "")
+        )
+
+
+def _rehearse(settings: Settings, *, as_json: bool) -> int:
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.services.dry_run_credit_notes import DryRunImpossible, dry_run_credit_notes
+
+    with (
+        wiring.running_database(settings),
+        wiring.oro_client(settings) as oro,
+        wiring.connect_database(settings, application_name="rebound-oro dry run") as conn,
+    ):
+        conn.read_only = True
+        try:
+            dry_run = dry_run_credit_notes(oro, conn, names=_names(settings))
+        except DryRunImpossible as error:
+            raise click.ClickException(str(error)) from error
+    if as_json:
+        shown: dict[str, Any] = {"accepted": dry_run.accepted, "refused": dict(dry_run.refused)}
+        click.echo(json.dumps(shown, indent=2))
+    else:
+        for number, words in dry_run.refused.items():
+            click.echo(f"{number}: {words}")
+        click.echo(
+            f"{dry_run.accepted} notes would be accepted, {len(dry_run.refused)} refused; none was stored"
+        )
+    return 1 if dry_run.refused else 0
+
+
+def _names(settings: Settings) -> CreditNoteNames:
+    from rebound_oro_pipeline.services.oro_documents import CreditNoteNames
+
+    return CreditNoteNames(
+        note_type=settings.oro_credit_note_type, line_type=settings.oro_credit_note_line_type
+    )

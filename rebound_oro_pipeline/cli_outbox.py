@@ -1,0 +1,168 @@
+"""`rebound-oro outbox`: what waits to be sent, and what was refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rebound_oro_pipeline.cli_output import (
+    Command,
+    SettingsReader,
+    json_option,
+    older_option,
+    operators_database,
+    print_dry_run,
+    print_json,
+    print_rows,
+    writing_options,
+)
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from rebound_oro_pipeline.services.operate_outbox import StoredMessage
+
+_KINDS = ("oro_credit_note", "oro_inventory_delta", "rebound_order")
+_STATES = ("pending", "sending", "confirmed", "rejected", "unknown", "skipped", "abandoned")
+_COLUMNS = ("kind", "business_key", "state", "attempts", "changed_at", "last_error")
+_OPEN = ("pending", "sending", "unknown", "rejected")
+
+
+def _filters(command: Command) -> Command:
+    for option in (
+        older_option,
+        click.option(
+            "--state", "states", multiple=True, type=click.Choice(_STATES), help="May be given again."
+        ),
+        click.option("--kind", type=click.Choice(_KINDS), help="Only messages of this kind."),
+        click.argument("keys", nargs=-1),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def outbox() -> None:
+    """Look at what waits to be sent, was refused, or is in doubt; send it again or give it up.
+
+    KEYS are credit note numbers, or a note's number and line for a stock movement, such as "R-1-ORD-100:1".
+    docs/outbox.md draws the states.
+    """
+
+
+@outbox.command("list")
+@_filters
+@click.option(
+    "--limit", default=100, show_default=True, type=click.IntRange(1), help="At most so many, newest first."
+)
+@json_option
+@click.pass_obj
+def outbox_list(read_settings: SettingsReader, /, *, limit: int, as_json: bool, **filters: Any) -> None:
+    """List messages; without --state or KEYS those that are not settled.
+
+    Example: rebound-oro outbox list --state rejected --kind oro_credit_note
+    """
+    states = filters["states"] or (None if filters["keys"] else _OPEN)
+    with operators_database(read_settings, read_only=True) as (_, conn):
+        found = _messages(conn, {**filters, "states": states}, at_most=limit)
+    print_rows(found, _COLUMNS, as_json=as_json, of="messages")
+
+
+@outbox.command("show")
+@click.argument("key")
+@json_option
+@click.pass_obj
+def outbox_show(read_settings: SettingsReader, /, *, key: str, as_json: bool) -> None:
+    """Show a message with everything it sends.
+
+    Example: rebound-oro outbox show R-1-ORD-100
+    """
+    from dataclasses import asdict
+
+    from rebound_oro_pipeline.services.operate_outbox import messages, payload
+
+    with operators_database(read_settings, read_only=True) as (_, conn):
+        found = [asdict(each) | payload(conn, each) for each in messages(conn, business_keys=[key])]
+    if not found:
+        raise click.ClickException(f"no message has the key {key}")
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        sent = each.pop("payload")
+        for name, value in each.items():
+            if value is not None:
+                click.echo(f"{name.replace('_', ' ')}: {value}")
+        print_json(sent)
+
+
+@outbox.command("retry")
+@_filters
+@writing_options
+@click.pass_obj
+def outbox_retry(
+    read_settings: SettingsReader, /, *, who: str, why: str, dry_run: bool, as_json: bool, **filters: Any
+) -> None:
+    """Send rejected messages again, after the cause is gone.
+
+    Example: rebound-oro outbox retry R-1-ORD-100 --why "the order's currency was corrected"
+    """
+    _intervene(read_settings, filters, "retry", who=who, why=why, dry_run=dry_run, as_json=as_json)
+
+
+@outbox.command("abandon")
+@_filters
+@writing_options
+@click.pass_obj
+def outbox_abandon(
+    read_settings: SettingsReader, /, *, who: str, why: str, dry_run: bool, as_json: bool, **filters: Any
+) -> None:
+    """Never send these messages. The ledger keeps them, so reconciliation goes on naming the difference.
+
+    Example: rebound-oro outbox abandon R-1-ORD-100 --why "credited by hand in OroCommerce"
+    """
+    _intervene(read_settings, filters, "abandon", who=who, why=why, dry_run=dry_run, as_json=as_json)
+
+
+def _messages(
+    conn: psycopg.Connection[Any], filters: dict[str, Any], at_most: int | None = None
+) -> list[StoredMessage]:
+    from rebound_oro_pipeline.services.operate_outbox import messages
+
+    return messages(
+        conn,
+        kind=filters["kind"],
+        states=filters["states"] or None,
+        business_keys=filters["keys"] or None,
+        older_than_days=filters["older_than_days"],
+        at_most=at_most,
+    )
+
+
+def _intervene(
+    read_settings: SettingsReader,
+    filters: dict[str, Any],
+    action: str,
+    *,
+    who: str,
+    why: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from rebound_oro_pipeline.services import operate_outbox
+    from rebound_oro_pipeline.services.operate_deed import Deed, OperatorError
+
+    if not any(filters.values()):
+        raise click.UsageError("name the keys, or narrow the messages by a filter")
+    with operators_database(read_settings, dry_run=dry_run) as (_, conn):
+        deed, wanted = Deed(who, why), _messages(conn, filters)
+        act = operate_outbox.retry if action == "retry" else operate_outbox.abandon
+        changed = act(conn, wanted, deed)
+        if not changed:
+            possible = "rejected" if action == "retry" else "pending, unknown or rejected, and with no worker"
+            raise OperatorError(f"nothing to {action}: none of {len(wanted)} messages is {possible}")
+        found = _messages(conn, {**filters, "keys": changed, "states": None})
+    print_rows(found, _COLUMNS, as_json=as_json, of="messages")
+    if not as_json:
+        print_dry_run(dry_run)

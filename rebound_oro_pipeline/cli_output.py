@@ -1,0 +1,161 @@
+"""What the operators' commands share: their options, the database, how rows are printed, how errors are told."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+import click
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from rebound_oro_pipeline.services.operate_again import Decided, Rules
+    from rebound_oro_pipeline.settings import Settings
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+SettingsReader = Callable[[], "Settings"]
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print for machines.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would come of it; change nothing.")
+older_option = click.option(
+    "--older-than",
+    "older_than_days",
+    type=click.IntRange(0),
+    metavar="DAYS",
+    help="Open for more than so many days.",
+)
+
+
+def writing_options(command: Command) -> Command:
+    """Add who, why, --dry-run and --json to a command that writes."""
+    for option in (
+        json_option,
+        dry_run_option,
+        click.option("--why", required=True, help="The reason, for the audit log."),
+        click.option(
+            "--who", default=getpass.getuser, help="Who decides; by default the user of this machine."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def operators_database(
+    read_settings: SettingsReader, *, dry_run: bool = False, read_only: bool = False
+) -> Iterator[tuple[Settings, psycopg.Connection[Any]]]:
+    """Give the settings and a connection that commits at the end, or takes everything back for a dry run."""
+    from rebound_oro_pipeline import wiring
+
+    settings = read_settings()
+    with (
+        told_errors(),
+        wiring.running_database(settings),
+        wiring.connect_database(settings, application_name="rebound-oro operator") as conn,
+    ):
+        conn.read_only = read_only
+        yield settings, conn
+        if dry_run:
+            conn.rollback()
+
+
+def rules_now(settings: Settings, conn: psycopg.Connection[Any], *, dry_run: bool) -> Rules:
+    """Return by what a decision is made at this moment: the models, and the policy in force."""
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.services.operate_again import Rules
+    from rebound_oro_pipeline.sqlmodels.read import read_models
+
+    version = wiring.save_policy(settings, conn)
+    if not dry_run:
+        conn.commit()
+    return Rules(read_models(), version, datetime.now(UTC), f"operator {uuid4().hex}")
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """End the command with the error's words where they say what to do, instead of a stack of frames."""
+    import psycopg
+
+    from rebound_oro_pipeline.contracts.policy import PolicyError
+    from rebound_oro_pipeline.services.decide import DecisionRefused
+    from rebound_oro_pipeline.services.operate_deed import OperatorError
+    from rebound_oro_pipeline.warehouse.errors import WarehouseError
+
+    try:
+        yield
+    except (OperatorError, PolicyError, DecisionRefused, WarehouseError) as error:
+        raise click.ClickException(str(error)) from None
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName) as error:
+        message = f"{error.diag.message_primary}; run `rebound-oro migrate`"
+        raise click.ClickException(message) from None
+
+
+def print_json(value: object) -> None:
+    """Print as JSON: decimals as plain text, times in ISO 8601."""
+    click.echo(json.dumps(value, indent=2, default=_plain))
+
+
+def print_rows(rows: Sequence[object], columns: Sequence[str], *, as_json: bool, of: str) -> None:
+    """Print dataclasses or mappings as aligned columns, or all of their fields as JSON; `of` names them."""
+    found = [_fields(row) for row in rows]
+    if as_json:
+        print_json(found)
+        return
+    texts = [[_text(row[column]) for column in columns] for row in found]
+    heads = [column.replace("_", " ") for column in columns]
+    widths = [max(len(text[place]) for text in [heads, *texts]) for place in range(len(columns))]
+    for text in [heads, *texts] if texts else []:
+        click.echo("  ".join(each.ljust(width) for each, width in zip(text, widths, strict=True)).rstrip())
+    click.echo(f"{len(found)} {of}")
+
+
+def print_decided(decided: Sequence[Decided], *, as_json: bool, dry_run: bool) -> None:
+    """Print where the units of decided returns are now, and the notes that were added."""
+    if as_json:
+        print_json({"dry_run": dry_run, "returns": [_fields(each) for each in decided]})
+        return
+    for each in decided:
+        click.echo(f"return {each.return_id}")
+        for place in each.places:
+            why = f" ({place.reason})" if place.reason else ""
+            click.echo(f"  {place.return_line_key}: {_text(place.quantity)} {place.destination}{why}")
+        for note in each.notes:
+            click.echo(f"  credit note {note.credit_note_number}: {note.total_amount} {note.currency}")
+    print_dry_run(dry_run)
+
+
+def print_dry_run(dry_run: bool) -> None:
+    """Say so where nothing was changed."""
+    if dry_run:
+        click.echo("dry run: nothing was changed")
+
+
+def _fields(row: object) -> Mapping[str, Any]:
+    if is_dataclass(row) and not isinstance(row, type):
+        return asdict(row)
+    assert isinstance(row, Mapping)  # noqa: S101 - rows are dataclasses or mappings
+    return row
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return str(_plain(value))
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,78 @@
+"""What all commands share: how they end, and what they say when something outside of them is wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rebound_oro_pipeline.processes import orderly_end
+
+if TYPE_CHECKING:
+    from rebound_oro_pipeline.settings import Settings
+
+INTERRUPTED = 130
+"""Exit status after Ctrl+C or SIGTERM, as shells have it."""
+
+
+class Commands(click.Group):
+    """A group whose commands clean up when interrupted, and tell foreseen errors in a sentence, without frames."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            with orderly_end():
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            ctx.exit(INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if isinstance(error, _foreseen()):
+                raise click.ClickException(" ".join(str(error).split())) from error
+            raise
+
+
+def read_settings() -> Settings:
+    """Return the settings of the environment, or end the command with what is wrong in them."""
+    from pydantic import ValidationError
+
+    from rebound_oro_pipeline.settings import PREFIX, Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors():
+            variable = "_".join(str(part) for part in fault["loc"]).upper()
+            message = fault["msg"].removeprefix("Value error, ")
+            faults.append(f"{PREFIX}{variable}: {message}" if variable else message)
+        raise click.ClickException("; ".join(faults)) from None
+
+
+def _foreseen() -> tuple[type[Exception], ...]:
+    """Return the errors whose text tells a person what to do."""
+    import psycopg
+
+    from rebound_oro_pipeline.clients.errors import ApiError
+    from rebound_oro_pipeline.contracts.policy import PolicyError
+    from rebound_oro_pipeline.contracts.rebound_mapping import MappingError
+    from rebound_oro_pipeline.demo_scene import DemoError
+    from rebound_oro_pipeline.dev import DevError
+    from rebound_oro_pipeline.settings import MissingSetting
+    from rebound_oro_pipeline.sqlmodels.errors import SqlModelError
+    from rebound_oro_pipeline.warehouse.errors import WarehouseError
+
+    return (
+        ApiError,
+        DemoError,
+        DevError,
+        MappingError,
+        MissingSetting,
+        OSError,
+        PolicyError,
+        SqlModelError,
+        WarehouseError,
+        psycopg.OperationalError,
+    )

@@ -1,0 +1,33 @@
+"""Figures in the metadata: what a day holds belongs to its partition, what a run did to the run.
+
+A run over a range of days stores one event per day. A figure of the whole range would be plotted at each of them, as
+if every day had it.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from rebound_oro_pipeline.defs.keys import key_of
+
+ROWS = "dagster/partition_row_count"
+
+
+def add_by_day(
+    context: dg.AssetExecutionContext, relation: str, figures: Mapping[date, Mapping[str, int | float]]
+) -> None:
+    """Give each partition of the run its own figures, before the asset is yielded; a day without any has no rows."""
+    for key in context.partition_keys:
+        of_day = figures.get(date.fromisoformat(key), {})
+        context.add_asset_metadata({ROWS: 0, **of_day}, asset_key=key_of(relation), partition_key=key)
+
+
+def of_run(context: dg.AssetExecutionContext, counts: Mapping[str, int | float]) -> dict[str, Any]:
+    """Return counts of the run as they are if it has one day, else as one text, which is not plotted."""
+    if not context.has_partition_key_range or len(context.partition_keys) == 1:
+        return dict(counts)
+    days = f"{context.partition_key_range.start} to {context.partition_key_range.end}"
+    said = ", ".join(f"{value:g} {name}" for name, value in counts.items())
+    return {f"whole run, {days}": said}

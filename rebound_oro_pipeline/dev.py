@@ -1,0 +1,113 @@
+"""Dagster's UI and daemon on this machine, with the sandbox beside them where a demo made one.
+
+Both talk to one code server; started on the module, each would start one of its own.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from subprocess import Popen
+
+import httpx
+import yaml
+
+from rebound_oro_pipeline import wiring
+from rebound_oro_pipeline.demo_scene import Scene, is_of_a_demo, starting_sandbox
+from rebound_oro_pipeline.processes import accepts_connections, port_to_listen_on, running
+from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.sqlmodels.read import read_models
+
+HOST = "127.0.0.1"
+LOCATION = "rebound_oro_pipeline"
+READY_SECONDS = 120
+
+
+class DevError(RuntimeError):
+    """Dagster cannot be served; the message says what to do."""
+
+
+def run_dev(settings: Settings, port: int) -> int:
+    """Serve Dagster's UI and daemon on this home's data until interrupted, which is status 0; port 0 takes a free one.
+
+    Raises DevError, where one of them does not start or ends by itself, DemoError, and the errors of the server.
+    """
+    listen = port_to_listen_on(port, _taken)
+    url = f"http://{HOST}:{listen}"
+    try:
+        with ExitStack() as stack:
+            stack.enter_context(wiring.running_database(settings))
+            wiring.prepare_database(settings, read_models())
+            scene = _scene(settings)
+            if scene is not None:
+                stack.enter_context(starting_sandbox(settings, scene)).wait()
+            processes = stack.enter_context(_dagster(settings, listen))
+            _wait(processes, lambda: _answers(url), f"Dagster's UI on {url}")
+            print(f"Dagster: {url}  (Ctrl+C stops everything)", flush=True)  # noqa: T201 - a command's answer
+            while True:
+                _all_run(processes)
+                time.sleep(0.5)
+    except KeyboardInterrupt:
+        return 0
+
+
+@contextmanager
+def _dagster(settings: Settings, listen: int) -> Iterator[list["Popen[str]"]]:
+    from rebound_oro_pipeline.defs.local import prepare_home  # noqa: PLC0415 - slow import
+
+    workspace = prepare_home(settings) / "workspace.yaml"
+    code_port = port_to_listen_on(0, _taken)
+    programs = Path(sys.executable).parent
+    location = {"host": HOST, "port": code_port, "location_name": LOCATION}
+    workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": location}]}), encoding="utf-8")
+    code_server = (
+        *(str(programs / "dagster"), "code-server", "start", "--log-level", "warning"),
+        *("-h", HOST, "-p", str(code_port), "-m", "rebound_oro_pipeline.definitions"),
+    )
+    both = ("-w", str(workspace))
+    webserver = (
+        *(str(programs / "dagster-webserver"), "--dagster-log-level", "warning"),
+        *("-h", HOST, "-p", str(listen)),
+    )
+    daemon = (str(programs / "dagster-daemon"), "run", "--log-level", "warning")
+    with running(code_server) as serving_code:
+        _wait(serving_code, lambda: accepts_connections(code_port), "Dagster's code server")
+        with running((*webserver, *both), (*daemon, *both)) as serving:
+            yield [*serving_code, *serving]
+
+
+def _scene(settings: Settings) -> Scene | None:
+    """Return the demo's scene if the database is a demo's and no real OroCommerce is set."""
+    scene = Scene.saved_in(settings.home)
+    if scene is None or settings.oro_url is not None:
+        return None
+    with wiring.connect_database(settings, application_name="rebound-oro dev") as conn:
+        return scene if is_of_a_demo(conn) else None
+
+
+def _wait(processes: Sequence["Popen[str]"], ready: Callable[[], bool], what: str) -> None:
+    give_up = time.monotonic() + READY_SECONDS
+    while not ready():
+        _all_run(processes)
+        if time.monotonic() > give_up:
+            raise DevError(f"{what} did not answer within {READY_SECONDS} s; its messages stand above")
+        time.sleep(0.2)
+
+
+def _all_run(processes: Sequence["Popen[str]"]) -> None:
+    for process in processes:
+        if process.poll() is not None:
+            program = Path(str(process.args[0])).name if isinstance(process.args, tuple) else "a process"
+            raise DevError(f"{program} ended with status {process.returncode}; its messages stand above")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/server_info", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _taken(port: int) -> DevError:
+    return DevError(f"port {port} of this machine is taken; choose another with --port, 0 for a free one")

@@ -1,0 +1,62 @@
+"""Figures of a window day by day, for plots. Days are UTC, by the registration of the return; empty days are left out."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import date
+from decimal import Decimal
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.sqlmodels.model import Models
+from rebound_oro_pipeline.warehouse import statements
+
+_SQL = statements.load("figures")
+
+
+def rows_by_day(
+    conn: psycopg.Connection, models: Models, relations: Collection[str], window: Window
+) -> Mapping[str, Mapping[date, int]]:
+    """Return relation → day → rows, of those relations whose header names a window."""
+    counts = [
+        sql.SQL(
+            "select {relation} as relation, ({column} at time zone 'UTC')::date as day, count(*) from {table}"
+            " where {column} >= %(window_start)s and {column} < %(window_end)s group by day"
+        ).format(
+            relation=sql.Literal(relation),
+            column=sql.Identifier(models[relation].window or ""),
+            table=sql.Identifier(*relation.split(".")),
+        )
+        for relation in relations
+        if models[relation].window
+    ]
+    found: defaultdict[str, dict[date, int]] = defaultdict(dict)
+    if counts:
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            for relation, day, rows in cursor.execute(sql.SQL(" union all ").join(counts), _bounds(window)):
+                found[relation][day] = rows
+    return found
+
+
+def credited_by_day(conn: psycopg.Connection, window: Window) -> Mapping[date, Mapping[str, Decimal]]:
+    """Return day → currency → total of its credit notes."""
+    found: defaultdict[date, dict[str, Decimal]] = defaultdict(dict)
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        for day, currency, total in cursor.execute(_SQL["credited_by_day"], _bounds(window)):
+            found[day][currency] = total
+    return found
+
+
+def returns_by_day(conn: psycopg.Connection, window: Window) -> Mapping[date, tuple[int, int]]:
+    """Return day → landed returns and their lines."""
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        return {
+            day: (returns, lines)
+            for day, returns, lines in cursor.execute(_SQL["returns_by_day"], _bounds(window))
+        }
+
+
+def _bounds(window: Window) -> dict[str, object]:
+    return {"window_start": window.start, "window_end": window.end}

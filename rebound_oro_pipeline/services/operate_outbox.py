@@ -1,0 +1,94 @@
+"""The outbox by hand: what waits or was refused, sending it again, and giving it up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+from rebound_oro_pipeline.services.operate_deed import Deed, OperatorError
+from rebound_oro_pipeline.warehouse import outbox, statements
+from rebound_oro_pipeline.warehouse.outbox import Kind
+
+_SQL = statements.load("operators")
+
+
+@dataclass(frozen=True)
+class StoredMessage:
+    """A message as operators see it; `last_error` is the other system's own words."""
+
+    kind: Kind
+    business_key: str
+    state: str
+    attempts: int
+    next_attempt_at: datetime
+    remote_id: str | None
+    refusal_reason: str | None
+    last_error: str | None
+    created_at: datetime
+    changed_at: datetime
+
+
+def messages(
+    conn: psycopg.Connection[Any],
+    *,
+    kind: Kind | None = None,
+    states: Sequence[str] | None = None,
+    business_keys: Sequence[str] | None = None,
+    older_than_days: int | None = None,
+    at_most: int | None = None,
+) -> list[StoredMessage]:
+    """List messages, newest first; what is None does not narrow."""
+    parameters = {
+        "kind": kind,
+        "states": list(states) if states is not None else None,
+        "business_keys": list(business_keys) if business_keys is not None else None,
+        "older_than_days": older_than_days,
+        "at_most": at_most,
+    }
+    with conn.cursor(row_factory=class_row(StoredMessage)) as cursor:
+        return cursor.execute(_SQL["messages"], parameters).fetchall()
+
+
+def payload(conn: psycopg.Connection[Any], message: StoredMessage) -> dict[str, Any]:
+    """Return what a message sends, and the batch that it went out with."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(
+            _SQL["message"], {"kind": message.kind, "business_key": message.business_key}
+        ).fetchone()
+    return found or {}
+
+
+def retry(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: Deed) -> list[str]:
+    """Send rejected messages again; return the keys of those that now wait. The caller commits.
+
+    Raises OperatorError where one may have been written already: sending it again could count it twice.
+    """
+    changed: list[str] = []
+    for kind, keys in _by_kind(wanted).items():
+        try:
+            with conn.transaction():
+                changed += outbox.retry(conn, kind, keys, actor=deed.who, reason=deed.why)
+        except psycopg.errors.CheckViolation as error:
+            raise OperatorError(
+                f"{error.diag.message_primary}. Count the stock, set the level in OroCommerce, then abandon it"
+            ) from None
+    return changed
+
+
+def abandon(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: Deed) -> list[str]:
+    """Never send these; return the keys of those that were open or rejected. The caller commits."""
+    return [
+        key
+        for kind, keys in _by_kind(wanted).items()
+        for key in outbox.abandon(conn, kind, keys, actor=deed.who, reason=deed.why)
+    ]
+
+
+def _by_kind(wanted: Sequence[StoredMessage]) -> dict[Kind, list[str]]:
+    found: dict[Kind, list[str]] = {}
+    for message in wanted:
+        found.setdefault(message.kind, []).append(message.business_key)
+    return found

@@ -1,0 +1,97 @@
+"""The whole story of a return, an order, a credit note or a SKU, in the order in which it happened."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import class_row
+
+from rebound_oro_pipeline.services.operate_deed import OperatorError
+from rebound_oro_pipeline.warehouse import statements
+
+KINDS: Final = ("return", "order", "note", "sku")
+"""What an id may mean. A return is also found by its displayed number, an order by any reference of its own."""
+
+_SQL = statements.load("trace")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What was found under an id."""
+
+    kind: str
+    id: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened; `payload` is the document of it as it was kept, where there is one."""
+
+    at: datetime
+    event: str
+    subject: str
+    said: str
+    payload: Any
+
+
+@dataclass(frozen=True)
+class TracedPlace:
+    """Where units of a return line are now."""
+
+    return_id: str
+    return_line_key: str
+    destination: str
+    reason: str | None
+    quantity: Decimal | None
+    detail: str | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What an id means, the returns and orders that have to do with it, their story, and where the units are now."""
+
+    meanings: tuple[Meaning, ...]
+    return_ids: tuple[str, ...]
+    order_ids: tuple[str, ...]
+    events: tuple[Event, ...]
+    places: tuple[TracedPlace, ...]
+
+
+def trace(
+    conn: psycopg.Connection[Any], given: str, *, kinds: Sequence[str] = KINDS, most_returns: int = 20
+) -> Trace:
+    """Collect everything that is kept about an id, whatever it is the id of.
+
+    Of an order all returns are told, of a SKU the `most_returns` newest. Raises OperatorError where nothing is known.
+    """
+    with conn.cursor(row_factory=class_row(Meaning)) as cursor:
+        meanings = [
+            each for each in cursor.execute(_SQL["find"], {"given": given.strip()}) if each.kind in kinds
+        ]
+    if not meanings:
+        raise OperatorError(f"nothing is known under {given!r} as {' or '.join(kinds)}")
+    by_kind = {kind: [each.id for each in meanings if each.kind == kind] for kind in KINDS}
+    scope: dict[str, Any] = {
+        "order_ids": by_kind["order"],
+        "notes": by_kind["note"],
+        "sku_keys": by_kind["sku"],
+        "at_most": most_returns,
+    }
+    found = {return_id for (return_id,) in conn.execute(_SQL["returns_of"], scope)}
+    scope["return_ids"] = sorted(found | set(by_kind["return"]))
+    orders = {order_id for (order_id,) in conn.execute(_SQL["orders_of"], scope)}
+    scope["order_ids"] = sorted(orders | set(by_kind["order"]))
+    with (
+        conn.cursor(row_factory=class_row(Event)) as events,
+        conn.cursor(row_factory=class_row(TracedPlace)) as places,
+    ):
+        return Trace(
+            tuple(meanings),
+            tuple(scope["return_ids"]),
+            tuple(scope["order_ids"]),
+            tuple(events.execute(_SQL["events"], scope).fetchall()),
+            tuple(places.execute(_SQL["places"], scope).fetchall()),
+        )

@@ -1,0 +1,150 @@
+-- Statements of services/ledger_export.py: the credit notes that were decided in a month (UTC), for finance.
+
+-- name: credit_notes
+select
+    notes.credit_note_number,
+    notes.decided_at,
+    notes.return_id,
+    notes.order_id,
+    notes.order_identifier,
+    notes.customer_id,
+    notes.currency,
+    notes.net_amount,
+    notes.discount_amount,
+    notes.tax_amount,
+    notes.shipping_amount,
+    notes.shipping_tax_amount,
+    notes.fee_amount,
+    notes.total_amount,
+    notes.registered_at,
+    notes.policy_version,
+    messages.state::text as push_state,
+    messages.remote_id as oro_credit_note_id
+from ledger.credit_notes as notes
+left join outbox.messages
+    on messages.kind = 'oro_credit_note' and notes.credit_note_number = messages.business_key
+where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
+order by notes.decided_at, notes.credit_note_number;
+
+-- name: credit_note_lines
+select
+    lines.credit_note_number,
+    lines.position,
+    notes.order_identifier,
+    lines.order_line_id,
+    lines.return_line_key,
+    lines.sku,
+    lines.quantity,
+    lines.unit_code,
+    notes.currency,
+    lines.net_amount,
+    lines.discount_amount,
+    lines.tax_amount,
+    lines.total_amount,
+    lines.fee_amount,
+    lines.reason_code
+from ledger.credit_notes as notes
+inner join ledger.credit_note_lines as lines on notes.credit_note_number = lines.credit_note_number
+where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
+order by notes.decided_at, lines.credit_note_number, lines.position;
+
+-- name: reasons
+select
+    notes.currency,
+    lines.reason_code,
+    count(*) as lines,
+    sum(lines.quantity) as quantity,
+    sum(lines.net_amount) as net_amount,
+    sum(lines.tax_amount) as tax_amount,
+    sum(lines.total_amount) as total_amount
+from ledger.credit_notes as notes
+inner join ledger.credit_note_lines as lines on notes.credit_note_number = lines.credit_note_number
+where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
+group by notes.currency, lines.reason_code
+order by notes.currency, lines.reason_code;
+
+-- name: has_taxes
+select to_regclass('ledger.credit_note_taxes') is not null as has_taxes;
+
+-- name: taxes
+select taxes.*
+from ledger.credit_notes as notes
+inner join ledger.credit_note_taxes as taxes on notes.credit_note_number = taxes.credit_note_number
+where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
+order by notes.decided_at, taxes.credit_note_number;
+
+-- name: trial_totals
+-- A note of zero is never sent, so nothing need be read back of it.
+with notes as (
+    select notes.*
+    from ledger.credit_notes as notes
+    where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
+),
+
+held as (
+    select
+        held.credit_note_number,
+        sum(held.total_amount) as total_amount,
+        min(held.read_at) as read_at
+    from reconciliation.oro_credit_notes as held
+    inner join notes on held.credit_note_number = notes.credit_note_number
+    group by held.credit_note_number
+),
+
+findings as (
+    select
+        notes.credit_note_number,
+        bool_and(findings.finding in ('equal', 'nothing_to_send')) as is_equal
+    from notes
+    inner join reconciliation.credit_notes as findings on notes.credit_note_number = findings.credit_note_number
+    group by notes.credit_note_number
+)
+
+select
+    notes.currency,
+    count(*) as credit_notes,
+    sum(notes.net_amount) as net_amount,
+    sum(notes.discount_amount) as discount_amount,
+    sum(notes.tax_amount) as tax_amount,
+    sum(notes.shipping_amount) as shipping_amount,
+    sum(notes.shipping_tax_amount) as shipping_tax_amount,
+    sum(notes.fee_amount) as fee_amount,
+    sum(notes.total_amount) as total_amount,
+    coalesce(sum(held.total_amount), 0) as oro_total_amount,
+    sum(notes.total_amount) - coalesce(sum(held.total_amount), 0) as difference,
+    count(*) filter (where not findings.is_equal) as notes_that_differ,
+    min(held.read_at) as read_at,
+    case
+        when not exists (select from reconciliation.oro_credit_notes) and sum(abs(notes.total_amount)) > 0
+            then 'not read back yet'
+        when
+            sum(notes.total_amount) = coalesce(sum(held.total_amount), 0)
+            and bool_and(findings.is_equal)
+            then 'ties'
+        else 'does not tie'
+    end as verdict
+from notes
+left join held on notes.credit_note_number = held.credit_note_number
+left join findings on notes.credit_note_number = findings.credit_note_number
+group by notes.currency
+order by notes.currency;
+
+-- name: differences
+-- Notes of the month that are not in OroCommerce as they were decided, and notes there that nobody here decided; of
+-- which month those are is not known.
+select
+    findings.credit_note_number,
+    findings.finding,
+    findings.currency,
+    findings.decided_total_amount,
+    findings.oro_total_amount,
+    coalesce(findings.decided_total_amount, 0) - coalesce(findings.oro_total_amount, 0) as difference,
+    findings.oro_credit_note_id,
+    findings.push_state,
+    findings.read_at
+from reconciliation.credit_notes as findings
+left join ledger.credit_notes as notes on findings.credit_note_number = notes.credit_note_number
+where
+    (notes.credit_note_number is null or (notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s))
+    and findings.finding not in ('equal', 'nothing_to_send')
+order by findings.finding, findings.credit_note_number, findings.oro_credit_note_id;

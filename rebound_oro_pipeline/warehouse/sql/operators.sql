@@ -1,0 +1,206 @@
+-- Statements of services/operate_*.py: what people look at and decide. Who and why stand in outbox.audit_log.
+
+-- name: log
+insert into outbox.audit_log (actor, action, subject, reason, detail)
+select
+    %(who)s,
+    %(action)s,
+    subjects.subject,
+    %(why)s,
+    %(detail)s
+from unnest(%(subjects)s::text[]) as subjects (subject);
+
+-- name: quarantine
+select
+    exceptions.subject,
+    exceptions.reason,
+    exceptions.return_id,
+    exceptions.return_line_key,
+    exceptions.order_reference,
+    exceptions.quantity,
+    exceptions.detail,
+    exceptions.owner,
+    work.assignee,
+    coalesce(work.tags, '{}') as tags,
+    exceptions.what_happened,
+    exceptions.remedy,
+    exceptions.registered_at,
+    exceptions.opened_at
+from marts.quarantined_exceptions as exceptions
+left join reference.quarantine_work as work
+    on exceptions.subject = work.subject and exceptions.reason = work.reason
+where
+    (%(subjects)s::text[] is null or exceptions.subject = any(%(subjects)s::text[]))
+    and (%(reason)s::text is null or exceptions.reason = %(reason)s)
+    and (%(owner)s::text is null or %(owner)s in (exceptions.owner, work.assignee))
+    and (%(return_id)s::text is null or exceptions.return_id = %(return_id)s)
+    and (%(tag)s::text is null or %(tag)s = any(work.tags))
+    and (
+        %(older_than_days)s::integer is null
+        or exceptions.opened_at < statement_timestamp() - make_interval(days => %(older_than_days)s::integer)
+    )
+order by exceptions.opened_at, exceptions.subject, exceptions.reason;
+
+-- name: history
+select
+    quarantine.reason,
+    quarantine.quantity,
+    quarantine.detail,
+    quarantine.opened_at,
+    quarantine.resolved_at,
+    quarantine.resolution
+from ledger.quarantine as quarantine
+where quarantine.subject = %(subject)s
+order by quarantine.opened_at, quarantine.reason;
+
+-- name: add_decision
+insert into reference.operator_decisions (
+    subject, reason, return_id, return_line_key, registered_at, verdict, quantity, who, why, decided_at
+)
+values (
+    %(subject)s, %(reason)s, %(return_id)s, %(return_line_key)s, %(registered_at)s, %(verdict)s, %(quantity)s,
+    %(who)s, %(why)s, %(decided_at)s
+);
+
+-- name: close_row
+update ledger.quarantine
+set resolved_at = %(decided_at)s, resolution = %(resolution)s, changed_at = %(decided_at)s
+where subject = %(subject)s and reason = %(reason)s and resolved_at is null;
+
+-- name: decisions
+select
+    operator_decision_id,
+    subject,
+    reason,
+    return_id,
+    registered_at,
+    verdict,
+    quantity,
+    who,
+    why,
+    decided_at
+from reference.operator_decisions
+where subject = %(subject)s and (%(reason)s::text is null or reason = %(reason)s) and revoked_at is null
+order by operator_decision_id;
+
+-- name: revoke
+update reference.operator_decisions
+set revoked_at = %(decided_at)s, revoked_by = %(who)s
+where operator_decision_id = any(%(operator_decision_ids)s) and revoked_at is null;
+
+-- name: places
+select
+    destinations.return_line_key,
+    destinations.destination,
+    destinations.reason,
+    destinations.quantity,
+    destinations.detail
+from marts.return_line_destinations as destinations
+where destinations.return_id = %(return_id)s
+order by destinations.position, destinations.destination, destinations.reason_or_none;
+
+-- name: notes
+select
+    notes.credit_note_number,
+    notes.currency,
+    notes.total_amount
+from ledger.credit_notes as notes
+where notes.return_id = %(return_id)s and notes.decision_id = %(decision_id)s
+order by notes.credit_note_number;
+
+-- name: assign
+insert into reference.quarantine_work (subject, reason, assignee, changed_by)
+values (%(subject)s, %(reason)s, %(assignee)s, %(who)s)
+on conflict (subject, reason) do update
+    set assignee = excluded.assignee, changed_by = excluded.changed_by, changed_at = clock_timestamp();
+
+-- name: tag
+insert into reference.quarantine_work as stored (subject, reason, tags, changed_by)
+values (%(subject)s, %(reason)s, %(added)s, %(who)s)
+on conflict (subject, reason) do update
+    set
+        tags = array(
+            select distinct tags.tag
+            from unnest(stored.tags || %(added)s::text[]) as tags (tag)
+            where tags.tag <> all(%(removed)s::text[])
+            order by tags.tag
+        ),
+        changed_by = excluded.changed_by,
+        changed_at = clock_timestamp();
+
+-- name: returns
+-- A return by its id or its displayed number; of a document that could not be read only its id is known.
+select
+    returns.return_id,
+    returns.registered_at,
+    null::text as document
+from landing.rebound_returns as returns
+where returns.return_id = %(given)s or returns.display_id = %(given)s
+union all
+select
+    documents.document_key as return_id,
+    documents.registered_at,
+    documents.document
+from landing.malformed_documents as documents
+where documents.source_system = 'rebound' and documents.resource = 'returns' and documents.document_key = %(given)s;
+
+-- name: holds
+select
+    holds.subject,
+    holds.reason,
+    holds.return_id,
+    holds.return_line_key,
+    holds.order_reference,
+    holds.quantity,
+    holds.registered_at,
+    holds.held_since,
+    holds.attempts,
+    holds.next_check_at
+from ledger.holds as holds
+where
+    holds.resolved_at is null
+    and (%(subjects)s::text[] is null or holds.subject = any(%(subjects)s::text[]))
+    and (%(reason)s::text is null or holds.reason = %(reason)s)
+    and (%(return_id)s::text is null or holds.return_id = %(return_id)s)
+    and (%(order_reference)s::text is null or landing.match_key(holds.order_reference) = landing.match_key(%(order_reference)s))
+    and (
+        %(older_than_days)s::integer is null
+        or holds.held_since < statement_timestamp() - make_interval(days => %(older_than_days)s::integer)
+    )
+order by holds.held_since, holds.subject;
+
+-- name: release_holds
+update ledger.holds
+set next_check_at = least(next_check_at, statement_timestamp())
+where subject = any(%(subjects)s::text[]) and resolved_at is null;
+
+-- name: messages
+select
+    messages.kind,
+    messages.business_key,
+    messages.state::text as state,
+    messages.attempts,
+    messages.next_attempt_at,
+    messages.remote_id,
+    messages.refusal_reason,
+    messages.last_error,
+    messages.created_at,
+    messages.changed_at
+from outbox.messages as messages
+where
+    (%(kind)s::text is null or messages.kind = %(kind)s)
+    and (%(states)s::text[] is null or messages.state::text = any(%(states)s::text[]))
+    and (%(business_keys)s::text[] is null or messages.business_key = any(%(business_keys)s::text[]))
+    and (
+        %(older_than_days)s::integer is null
+        or messages.created_at < statement_timestamp() - make_interval(days => %(older_than_days)s::integer)
+    )
+order by messages.message_id desc
+limit %(at_most)s;
+
+-- name: message
+select
+    messages.payload,
+    messages.operation_id
+from outbox.messages as messages
+where messages.kind = %(kind)s and messages.business_key = %(business_key)s;

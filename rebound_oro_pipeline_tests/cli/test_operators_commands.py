@@ -1,0 +1,155 @@
+"""The operators' commands as they are typed: what they print, what they write, and that a dry run writes nothing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from rebound_oro_pipeline.cli import main
+from rebound_oro_pipeline.cli_operators import COMMANDS
+from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
+
+Run = Callable[..., Result]
+WHY = ("--who", "maria", "--why", "counted again")
+SUBJECT = "R1 / R1:SHIRT:1"
+
+
+@pytest.fixture
+def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command on the test's database."""
+    monkeypatch.setenv("REBOUND_ORO_DATABASE_URL", database_url)
+
+    def call(*arguments: str, expected: int = 0) -> Result:
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == expected, result.output
+        return result
+
+    return call
+
+
+@pytest.fixture
+def shop(conn: psycopg.Connection) -> psycopg.Connection:
+    """Five shirts back of an order of three, a code that nobody knows, and a return that came too early."""
+    returns = [
+        a_return("R1", {"quantity": "5"}),
+        a_return("R2", {"sku_code": "OLD"}, order_reference="ORD-2"),
+        a_return("R3", order_reference="ORD-3"),
+    ]
+    open_shop(conn, [order(), order(2), order(3, shipping_status="not_shipped")], returns)
+    return conn
+
+
+def printed(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def counts(conn: psycopg.Connection) -> tuple[int, ...]:
+    tables = (
+        "outbox.audit_log",
+        "reference.operator_decisions",
+        "reference.sku_aliases",
+        "ledger.credit_notes",
+    )
+    conn.rollback()
+    return tuple(conn.execute(f"select count(*) from {table}").fetchall()[0][0] for table in tables)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("quarantine", "reject", "--reason", "over_return", *WHY),
+        ("quarantine", "write-off", SUBJECT, *WHY),
+        ("quarantine", "resolve", "--return", "R2", *WHY),
+        ("quarantine", "assign", "--owner", "ops", "--to", "ines", *WHY),
+        ("quarantine", "tag", SUBJECT, "--add", "carrier", *WHY),
+        ("alias", "add", "OLD", "SHIRT", *WHY),
+        ("hold", "release", "--return", "R3", *WHY),
+        ("outbox", "abandon", "--kind", "oro_credit_note", *WHY),
+        ("replay-return", "R1", *WHY),
+        ("retention", "--older-than", "1", *WHY),
+    ],
+)
+def test_a_write_lands_in_the_audit_log_and_a_dry_run_changes_nothing(
+    run: Run, shop: psycopg.Connection, arguments: tuple[str, ...]
+) -> None:
+    before = counts(shop)
+    run(*arguments, "--dry-run")
+    assert counts(shop) == before
+    run(*arguments, "--json")
+    assert counts(shop)[0] > before[0]
+    shop.rollback()
+    said = shop.execute("select distinct actor, reason from outbox.audit_log").fetchall()
+    assert said == [("maria", "counted again")]
+
+
+def test_an_alias_heals_what_waited_for_it(run: Run, shop: psycopg.Connection, tmp_path: Path) -> None:
+    file = tmp_path / "codes.csv"
+    file.write_text("alias,sku\nOLD,SHIRT\nNOTHING,\n")
+    imported = run("alias", "import", str(file), "--json", *WHY)
+    assert "codes.csv:3: sku: is empty" in imported.stderr
+    assert printed(imported) == {"read": 2, "added": 1, "known": 0, "faults": 1, "dry_run": False}
+    assert printed(run("alias", "list", "--json"))[0]["added_by"] == "maria"
+    told = run("quarantine", "resolve", "--reason", "unknown_sku", *WHY).stdout
+    assert "credit note R2-ORD-2: 10.00 USD" in told
+    assert printed(run("alias", "remove", "old", "--json", *WHY))["removed"] == 1
+    assert "0 aliases" in run("alias", "list").stdout
+
+
+def test_a_rejection_is_shown_and_can_be_taken_back(run: Run, shop: psycopg.Connection) -> None:
+    assert SUBJECT in run("quarantine", "list", "--reason", "over_return").stdout
+    assert "Count again" in run("quarantine", "show", SUBJECT).stdout
+    run("quarantine", "reject", SUBJECT, *WHY)
+    [decision] = printed(run("quarantine", "show", SUBJECT, "--json"))["decisions"]
+    assert (decision["verdict"], decision["quantity"], decision["who"]) == ("rejected", "2", "maria")
+    assert not printed(run("quarantine", "list", "--reason", "over_return", "--json"))
+    assert "2 quarantined (over_return)" in run("quarantine", "reopen", SUBJECT, *WHY).stdout
+
+
+def test_whoever_writes_must_say_what_is_meant(run: Run, shop: psycopg.Connection) -> None:
+    assert "narrow" in run("quarantine", "reject", *WHY, expected=2).output
+    assert "--why" in run("quarantine", "reject", SUBJECT, expected=2).output
+    assert "nothing is open under R9" in run("quarantine", "reject", "R9", *WHY, expected=1).output
+    assert "nobody can vouch" in run("quarantine", "resolve", SUBJECT, "--release", *WHY, expected=1).output
+    assert "nothing to retry" in run("outbox", "retry", "R1-ORD-1", *WHY, expected=1).output
+    assert "no return R9" in run("replay-return", "R9", *WHY, expected=1).output
+    assert "no month" in run("ledger", "--month", "october", "--out", "out", expected=2).output
+
+
+def test_messages_are_listed_shown_and_given_up(run: Run, shop: psycopg.Connection) -> None:
+    keys = {row["business_key"] for row in printed(run("outbox", "list", "--json"))}
+    assert keys == {"R1-ORD-1", "R1-ORD-1:1"}
+    [shown] = printed(run("outbox", "show", "R1-ORD-1", "--json"))
+    assert shown["payload"]["total_amount"] == "30.00"
+    assert "abandoned" in run("outbox", "abandon", "R1-ORD-1", *WHY).stdout
+
+
+def test_a_trace_prints_documents_only_when_asked(run: Run, shop: psycopg.Connection) -> None:
+    assert "order_reference" not in run("trace", "R1").stdout
+    assert "order_reference" in run("trace", "R1", "--payloads").stdout
+    assert "payload" not in printed(run("trace", "ORD-1", "--as", "order", "--json"))["events"][0]
+
+
+def test_the_ledger_ends_with_one_where_it_does_not_tie(
+    run: Run, shop: psycopg.Connection, tmp_path: Path
+) -> None:
+    told = run("ledger", "--month", "2026-11", "--out", str(tmp_path), expected=1).stdout
+    assert "not read back yet" in told
+    assert (tmp_path / "ledger-2026-11.xlsx").exists()
+    assert printed(run("ledger", "--month", "2025-01", "--out", str(tmp_path), "--json"))["ties"] is True
+
+
+def test_a_database_that_is_not_prepared_is_told_how_to_be(run: Run) -> None:
+    assert "rebound-oro migrate" in run("quarantine", "list", expected=1).output
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_every_command_shows_an_example(command: click.Command) -> None:
+    leaves = command.commands.values() if isinstance(command, click.Group) else [command]
+    for leaf in leaves:
+        assert "Example: rebound-oro " in (leaf.help or ""), leaf.name
+        assert any(parameter.name == "as_json" for parameter in leaf.params), leaf.name

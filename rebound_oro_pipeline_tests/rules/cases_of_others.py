@@ -1,0 +1,281 @@
+"""Cases of Medusa, Solidus, Spree, Saleor and Odoo, and of bug reports."""
+
+from decimal import Decimal
+
+from rebound_oro_pipeline_tests.rules.case import ALL_BACK, NO_SHIPPING, Case, manual, row, sale
+from rebound_oro_pipeline_tests.rules.price import Part
+
+MEDUSA = "medusajs/medusa@59e67478 integration-tests/api/__tests__/returns/"
+SOLIDUS = "solidusio/solidus@1f5bf5c6 core/spec/models/spree/"
+SALEOR = "saleor/saleor@723cd4eb .../test_order_actions_create_fulfillments_for_returned_products.py"
+ODOO = "odoo/odoo@00ce3720 addons/account/tests/test_account_move_out_refund.py"
+
+_SALEOR = sale(
+    row("SKU_AA", "3", "10.00", "0.23"),
+    row("SKU_B", "2", "20.00", "0.23"),
+    shipping="10.00",
+    shipping_rate="0.23",
+)
+
+OTHER_CASES: tuple[Case, ...] = (
+    Case(
+        "MED-01",
+        MEDUSA + "index.js",
+        sale(row("test-item", "2", "10.00", "0.125"), shipping="0"),
+        [[("test-item", "1")]],
+        {"total": "11.25"},
+    ),
+    Case(
+        "MED-03",
+        MEDUSA + "index.js",
+        sale(row("test-item", "2", "10.00", "0.20"), shipping="0"),
+        [[("test-item", "1")]],
+        {"fee": "11.25", "total": "0.75"},
+        "their fee for the way back, gross, as a flat restocking fee",
+        {"credit": {"restocking_fee": {"*": {"flat": "11.25"}}}},
+    ),
+    Case(
+        "MED-04",
+        MEDUSA + "index.js",
+        sale(row("test-item", "2", "10.00", "0.20", "2.00"), after_promotions=True, shipping="0"),
+        [[("test-item", "1")]],
+        {"total": "10.80"},
+    ),
+    Case(
+        "MED-05",
+        MEDUSA + "index.js",
+        sale(row("test-item", "2", "44526.00", "0.20", "90.23"), after_promotions=True, shipping="0"),
+        [[("test-item", "1")], [("test-item", "1")]],
+        {"notes": ["53377.07", "53377.05"], "total": "106754.12"},
+        "the line whose price is stated, alone",
+    ),
+    Case(
+        "MED-06",
+        MEDUSA + "ff-tax-inclusive-pricing.js",
+        sale(row("test-item", "2", "11.25", "0.125"), includes_tax=True, shipping="0"),
+        [[("test-item", "1")]],
+        {"net": "10.00", "tax": "1.25", "total": "11.25"},
+        "tax that is in the price is not added again",
+    ),
+    Case(
+        "MED-08",
+        MEDUSA + "ff-tax-inclusive-pricing.js",
+        sale(row("test-item", "2", "12.00", "0.20"), includes_tax=True, shipping="0"),
+        [[("test-item", "1")]],
+        {"fee": "10.00", "total": "2.00"},
+        "their fee for the way back as a flat restocking fee",
+        {"credit": {"restocking_fee": {"unwanted": {"flat": "10.00"}}}},
+    ),
+    Case(
+        "MED-09",
+        "medusajs/medusa@59e67478 packages/core/utils/src/totals/__tests__/totals.ts",
+        sale(row("item", "2", "50.00", "0.10", "20.00"), after_promotions=True, shipping="0"),
+        [[("item", "1")], [("item", "1", {"final_disposition": "damaged"})], [("item", "1")]],
+        {"notes": ["44.00", "44.00"], "quarantined": {"over_return": "1"}, "restocked": "1"},
+        "sound and damaged units are worth the same; nothing is left afterwards",
+    ),
+    Case(
+        "MED-11",
+        "medusajs/medusa PR 15929, issue 15885",
+        sale(row("item", "2", "100.00", "0.10", "20.00"), after_promotions=True, shipping="0"),
+        [[("item", "1")], [("item", "1")]],
+        {"notes": ["99.00", "99.00"]},
+        "the discount is not taxed twice",
+    ),
+    Case(
+        "SOL-01",
+        SOLIDUS + "calculator/refunds/default_refund_amount_spec.rb",
+        sale(row("v", "3", "100.00"), shipping="0"),
+        [[("v", "1")]],
+        {"total": "100.00"},
+    ),
+    Case(
+        "SOL-02",
+        SOLIDUS + "calculator/refunds/default_refund_amount_spec.rb",
+        sale(row("v", "3", "100.00"), manual=manual("10.00"), shipping="0"),
+        [[("v", "1")], [("v", "2")]],
+        {"notes": ["96.67", "193.33"]},
+        "96.666… there, not rounded by the unit",
+    ),
+    Case(
+        "SOL-03",
+        SOLIDUS + "calculator/refunds/default_refund_amount_spec.rb",
+        sale(row("v", "3", "100.00"), shipping="50.00", shipping_discount="50.00"),
+        [[("v", "1")]],
+        {"total": "100.00"},
+        "a discount on shipping does not touch the goods; the price of shipping is chosen",
+    ),
+    Case(
+        "SOL-07",
+        SOLIDUS + "distributed_amounts_handler_spec.rb",
+        sale(row("a", "3", "50.00"), row("b", "1", "50.00"), row("c", "2", "50.00"), manual=manual("15.00")),
+        ALL_BACK,
+        {"discounts": {"a": "7.50", "b": "2.50", "c": "5.00"}},
+    ),
+    Case(
+        "SOL-08",
+        SOLIDUS + "return_item_spec.rb",
+        sale(row("v", "1", "10.00", "1"), includes_tax=True),
+        ALL_BACK,
+        {"net": "5.00", "tax": "5.00", "total": "10.00"},
+    ),
+    Case(
+        "SPR-04",
+        "spree/spree@cee28a23 spree/core/spec/workflows/spree/returns/lifecycle_spec.rb",
+        sale(row("item", "3", "10.00"), row("other", "1", "10.00")),
+        [[("item", "3", {"quantity_received": "2"}), ("other", "1", {"quantity_received": "0"})]],
+        {"total": "20.00", "restocked": "2"},
+        "received counts, not announced; the price is chosen",
+    ),
+    Case(
+        "SAL-01",
+        SALEOR,
+        _SALEOR,
+        [[("SKU_AA", "2"), ("SKU_B", "2")]],
+        {"total": "73.80", "shipping": "0.00"},
+        policy=NO_SHIPPING,
+    ),
+    Case(
+        "ODO-02",
+        ODOO,
+        sale(
+            row("product_a", "4", "500.00", "0.15", "1000.00"),
+            row("product_b", "1", "200.00", "0.30"),
+            after_promotions=True,
+        ),
+        ALL_BACK,
+        {"net": "1200.00", "tax": "210.00", "total": "1410.00"},
+    ),
+    Case(
+        "ODO-03",
+        ODOO,
+        sale(
+            row("product_a", "1", "1000.00", "0.15", "1000.00"),
+            row("product_b", "1", "200.00", "0.30"),
+            after_promotions=True,
+        ),
+        ALL_BACK,
+        {
+            "net": "200.00",
+            "tax": "60.00",
+            "total": "260.00",
+            "lines": {"product_a": "0.00", "product_b": "260.00"},
+        },
+    ),
+    Case(
+        "ODO-05",
+        ODOO,
+        sale(row("product_a", "1", "1000.00", "0.15"), row("product_b", "1", "200.00", "0.30"), shipping="0"),
+        ALL_BACK,
+        {"net": "1200.00", "tax": "210.00", "total": "1410.00"},
+        "in the order's currency; the company's currency is the ledger system's affair",
+    ),
+    Case(
+        "ODO-06",
+        ODOO,
+        sale(
+            row("product_a", "1", "999.99", "0.15"),
+            row("product_b", "1", "200.00", "0.30"),
+            total_off_by="0.01",
+        ),
+        ALL_BACK,
+        {"net": "1199.99", "tax": "210.01", "total": "1410.00"},
+        "the cent of cash rounding, a line of its own there, stays with the goods' tax here",
+    ),
+    Case(
+        "ISS-01",
+        "frappe/erpnext issue 41343",
+        sale(row("A", "10", "82.50", off="123.70"), currency="EUR"),
+        [[("A", "3")], [("A", "7")]],
+        {"total": "701.30"},
+        "15 % off, rounded by the unit: what was charged counts, nothing is worked out again",
+    ),
+    Case(
+        "ISS-05",
+        "magento/magento2 issue 14713",
+        sale(row("100", "1", "100.00", "0.10"), row("101", "1", "100.00", "0.11")),
+        [[("101", "1")]],
+        {"tax": "11.00"},
+        "each line its own tax; the prices are chosen",
+    ),
+    Case(
+        "ISS-06",
+        "magento/magento2 issue 13153",
+        sale(row("all", "1", "104.00", "0.07", "104.00"), includes_tax=True),
+        ALL_BACK,
+        {"total": "0.00"},
+        "never negative",
+    ),
+    Case(
+        "ISS-08",
+        "solidusio-contrib/solidus_product_assembly issue 61",
+        sale(
+            row(
+                "KIT",
+                "1",
+                "159.99",
+                "0.06",
+                parts=(
+                    Part("A", Decimal(2), Decimal("43.39")),
+                    Part("B", Decimal(20), Decimal("3.66"), sort_order=1),
+                ),
+            )
+        ),
+        [[("A", "2")], [("B", "20")]],
+        {"total": "169.59"},
+        "components must not lose the kit's cent",
+    ),
+    Case(
+        "ISS-09",
+        "PrestaShop/PrestaShop issue 40271",
+        sale(row("p", "9", "13.956300"), currency="EUR"),
+        [[("p", "4")], [("p", "5")]],
+        {"total": "125.61"},
+        "the paid total follows from the unit price of six decimals",
+    ),
+    Case(
+        "ISS-10",
+        "woocommerce/woocommerce-ios PR 17630",
+        sale(row("p", "1", "1.00", "0.13"), includes_tax=True),
+        ALL_BACK,
+        {"net": "0.88", "tax": "0.12", "total": "1.00"},
+    ),
+    Case(
+        "ISS-12",
+        "vendurehq/vendure issue 3885",
+        sale(row("PIZZA", "5", "5.50"), manual=manual("2.75"), shipping="0.50", currency="EUR"),
+        [[("PIZZA", "2")]],
+        {"total": "9.90"},
+        "the discount is not judged anew",
+        NO_SHIPPING,
+    ),
+    Case(
+        "ISS-13",
+        "spree/spree PR 14467",
+        sale(row("a", "1", "1.00"), row("b", "1", "1.00"), manual=manual("0.97")),
+        [[("a", "1")], [("b", "1")]],
+        {"total": "1.03"},
+        "the cap of 1.03 as what was paid",
+    ),
+    Case(
+        "ISS-14",
+        "odoo/odoo issue 196382",
+        sale(
+            row("p1", "10", "30.75", "0.15", "15.37"),
+            row("p2", "1", "70.00", "0.15", "3.50"),
+            after_promotions=True,
+            round_items=True,
+        ),
+        ALL_BACK,
+        {"net": "358.63", "tax": "53.80", "total": "412.43"},
+        "the invoice's own figures, however they were rounded",
+    ),
+    Case(
+        "ISS-15",
+        "OpenMage/magento-lts issue 4396",
+        sale(row("item", "4", "100.00"), order_promotion="82.00", currency="SEK"),
+        ALL_BACK,
+        {"total": "318.00"},
+        "what was paid after the coupon; the prices are chosen",
+    ),
+)

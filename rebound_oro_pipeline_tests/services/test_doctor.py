@@ -1,0 +1,193 @@
+"""The doctor against the imitated shop: every finding names what is missing, and nothing stays behind."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+import stamina
+
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.sandbox.oro.records import LineRecord, OrderRecord
+from rebound_oro_pipeline.sandbox.oro.store import LIMITED, Permissions
+from rebound_oro_pipeline.services.doctor import Finding, examine_database, examine_rebound, has_failure
+from rebound_oro_pipeline.services.doctor_oro import examine_oro
+from rebound_oro_pipeline.services.oro_documents import LINE_FIELDS, CreditNoteNames
+from rebound_oro_pipeline.warehouse import outbox
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline_tests.services.push.shop_at_work import Shop, open_shop
+
+NAMES = CreditNoteNames()
+REFERENCES = ("identifier", "poNumber")
+EVERYTHING: Permissions = {
+    "orders": ("view",),
+    "products": ("view",),
+    "customers": ("view",),
+    "inventorylevels": ("view", "edit"),
+    "reboundcreditnotes": ("view", "create"),
+    "asyncoperations": ("view", "create"),
+}
+"""What the API's user needs, and nothing else."""
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_between_tries() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Yield a shop for all tests: nothing they ask stays behind."""
+    with open_shop(tmp_path_factory.mktemp("shop")) as opened:
+        fill(opened)
+        yield opened
+
+
+def fill(shop: Shop) -> None:
+    customer = shop.store.add_customer({"name": "Acme"})
+    product = shop.store.find("products", "sku", "SKU-1")
+    assert product is not None
+    line = LineRecord(attributes={"productSku": "SKU-1", "quantity": "1"}, product=str(product.id))
+    shop.store.add_order(OrderRecord(attributes={"identifier": "O-2"}, customer=customer, lines=[line]))
+
+
+def ask(shop: Shop, client_id: str = "main", names: CreditNoteNames = NAMES) -> dict[str, Finding]:
+    """Return the findings by subject, the worst of each."""
+    rank = {"ok": 0, "warning": 1, "failure": 2}
+    found: dict[str, Finding] = {}
+    with shop.client(client_id) as oro:
+        for finding in examine_oro(oro, names, REFERENCES, queue_patience=0.5):
+            if finding.subject not in found or rank[finding.level] > rank[found[finding.subject].level]:
+                found[finding.subject] = finding
+    assert shop.notes() == []
+    assert all(finding.remedy for finding in found.values() if finding.level != "ok")
+    return found
+
+
+def allow(shop: Shop, permissions: Permissions) -> None:
+    shop.store.add_client("limited", "secret", permissions)
+
+
+def test_a_complete_shop_is_ok_and_nothing_stays_behind(shop: Shop) -> None:
+    before = shop.store.stock()
+    found = ask(shop)
+    assert {finding.level for finding in found.values()} == {"ok"}, found
+    assert found["release"].found == "behaves as 6.1"
+    assert shop.store.stock() == before
+
+
+def test_the_permissions_that_are_needed_are_all_that_is_needed(shop: Shop) -> None:
+    allow(shop, EVERYTHING)
+    assert not has_failure(ask(shop, "limited").values())
+
+
+@pytest.mark.parametrize(
+    "missing", ["orders", "products", "customers", "inventorylevels", "reboundcreditnotes"]
+)
+def test_a_type_that_may_not_be_viewed_is_named(shop: Shop, missing: str) -> None:
+    allow(shop, {kind: rights for kind, rights in EVERYTHING.items() if kind != missing})
+    found = ask(shop, "limited")
+    assert found[missing].level == "failure"
+    assert "View" in found[missing].remedy
+
+
+def test_a_user_who_may_only_look_may_neither_edit_nor_create_nor_send_batches(shop: Shop) -> None:
+    allow(shop, LIMITED)
+    found = ask(shop, "limited")
+    assert "Edit" in found["editing inventorylevels"].remedy
+    assert "Create" in found["creating reboundcreditnotes"].remedy
+    assert found["batches"].level == "warning"
+
+
+def test_what_is_hidden_in_silence_is_noticed(shop: Shop) -> None:
+    allow(shop, {kind: rights for kind, rights in EVERYTHING.items() if kind != "customers"})
+    hidden = ask(shop, "limited")["orders as shown"]
+    assert hidden.level == "failure"
+    assert "customer" in hidden.found
+
+
+@pytest.mark.parametrize(
+    ("profile", "level"), [("5.1", "warning"), ("6.0", "ok"), ("6.1", "ok"), ("7.0", "ok")]
+)
+def test_a_release_is_known_by_what_it_has(tmp_path: Path, profile: str, level: str) -> None:
+    with open_shop(tmp_path, profile=profile) as opened:
+        fill(opened)
+        found = ask(opened)
+    assert found["release"].level == level
+    assert found["release"].found.startswith(f"behaves as {profile}")
+
+
+@pytest.mark.parametrize("profile", ["5.1", "6.0"])
+def test_no_dry_run_is_sent_to_a_release_that_would_store_it(tmp_path: Path, profile: str) -> None:
+    with open_shop(tmp_path, profile=profile) as opened:
+        found = ask(opened)
+        assert found["dry run"].level == "warning"
+        assert found["creating reboundcreditnotes"].level == "ok"
+
+
+def test_without_a_consumer_batches_are_a_failure(tmp_path: Path) -> None:
+    with open_shop(tmp_path, wait=0.2) as opened:
+        opened.store.consuming = False
+        found = ask(opened)
+        assert found["batches"].level == "failure"
+        assert "consumer" in found["batches"].remedy
+
+
+def test_an_entity_that_lacks_a_field_is_told_which(shop: Shop) -> None:
+    fields = MappingProxyType({**LINE_FIELDS, "unit_code": "unitOfMeasure"})
+    found = ask(shop, names=replace(NAMES, line_fields=fields))
+    assert "unitOfMeasure" in found["creating reboundcreditnotes"].found
+
+
+def test_a_credit_note_type_that_does_not_exist_is_a_failure(shop: Shop) -> None:
+    found = ask(shop, names=replace(NAMES, note_type="othernotes"))
+    assert found["othernotes"].level == "failure"
+    assert "bundle" in found["othernotes"].remedy
+
+
+def test_refused_credentials_end_it_at_once_and_say_nothing_secret(shop: Shop) -> None:
+    with OroClient(shop.url, "main", "wr0ng-s3cret") as oro:
+        [finding] = examine_oro(oro, NAMES, REFERENCES)
+    assert finding.level == "failure"
+    assert "wr0ng-s3cret" not in str(finding)
+
+
+def test_a_shop_that_cannot_be_reached_ends_it_at_once() -> None:
+    with OroClient("http://127.0.0.1:1", "main", "secret") as oro:
+        [finding] = examine_oro(oro, NAMES, REFERENCES)
+    assert (finding.subject, finding.level) == ("OroCommerce", "failure")
+
+
+def test_rebound_that_cannot_be_reached_is_a_failure() -> None:
+    with ReboundClient("http://127.0.0.1:1", "login", "k3y-of-rebound") as rebound:
+        finding = examine_rebound(rebound, date(2026, 11, 2))
+    assert finding.level == "failure"
+    assert "k3y-of-rebound" not in str(finding)
+
+
+def test_a_migrated_database_is_ok(database_url: str) -> None:
+    assert {finding.level for finding in examine_database(database_url)} == {"ok"}
+
+
+def test_a_database_without_migrations_is_told_how_to_get_them(postgres_url: str) -> None:
+    [_, migrations] = examine_database(postgres_url)
+    assert migrations.level == "failure"
+    assert "rebound-oro migrate" in migrations.remedy
+
+
+def test_an_open_circuit_is_a_warning(database_url: str) -> None:
+    with connect(database_url, autocommit=True) as conn:
+        outbox.open_circuit(conn, "oro_credit_note", "down", least=60, longest=60)
+    finding = examine_database(database_url)[-1]
+    assert finding.level == "warning"
+    assert "oro_credit_note" in finding.subject
+
+
+def test_a_database_that_refuses_us_does_not_show_the_password() -> None:
+    [finding] = examine_database("postgresql://user:s3cret-word@127.0.0.1:1/pipeline")
+    assert finding.level == "failure"
+    assert "s3cret-word" not in str(finding)

@@ -1,0 +1,106 @@
+"""Month-end: the same rows in CSV and Excel, and a trial total that ties to OroCommerce or names what does not."""
+
+import csv
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+from openpyxl import load_workbook
+
+from rebound_oro_pipeline.services.ledger_export import export_ledger, month_window
+from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
+
+READ_BACK = """
+insert into reconciliation.oro_credit_notes (
+    credit_note_number, remote_id, order_id, currency, net_amount, discount_amount, tax_amount, shipping_amount,
+    shipping_tax_amount, fee_amount, total_amount, line_count, line_quantity, line_total_amount, read_at
+)
+select
+    notes.credit_note_number, row_number() over (), notes.order_id, notes.currency, notes.net_amount,
+    notes.discount_amount, notes.tax_amount, notes.shipping_amount, notes.shipping_tax_amount, notes.fee_amount,
+    notes.total_amount, count(*), sum(lines.quantity), sum(lines.total_amount), now()
+from ledger.credit_notes as notes inner join ledger.credit_note_lines as lines using (credit_note_number)
+group by notes.credit_note_number
+"""
+SENT = """
+update outbox.messages set state = 'sending', claimed_by = 'test', claimed_until = now();
+update outbox.messages set state = 'confirmed', confirmed_at = now();
+"""
+
+
+@pytest.fixture
+def shop(conn: psycopg.Connection) -> psycopg.Connection:
+    """Two notes of 20.00 and 10.00, decided in November."""
+    open_shop(conn, [order()], [a_return("R1", {"quantity": "2"}), a_return("R2", {"sku_code": " shirt"})])
+    return conn
+
+
+def test_a_month_ties_to_what_was_read_back(shop: psycopg.Connection, tmp_path: Path) -> None:
+    shop.execute(READ_BACK)
+    shop.execute(SENT)
+    exported = export_ledger(shop, "2026-11", tmp_path)
+    assert exported.ties
+    [total] = exported.trial_totals
+    assert (total["currency"], total["total_amount"], total["difference"]) == ("USD", Decimal("30.00"), 0)
+    assert not exported.differences
+    book = load_workbook(tmp_path / "ledger-2026-11.xlsx")
+    for name in book.sheetnames:
+        with (tmp_path / f"{name}-2026-11.csv").open(encoding="utf-8", newline="") as file:
+            written = list(csv.reader(file))
+        shown = [[cell.value for cell in row] for row in book[name].rows]
+        assert [[_same(value) for value in row] for row in shown] == [
+            [_same(value) for value in row] for row in written
+        ]
+    with (tmp_path / "credit_notes-2026-11.csv").open(encoding="utf-8", newline="") as file:
+        amounts = [Decimal(row["total_amount"]) for row in csv.DictReader(file)]
+    assert sum(amounts) == Decimal("30.00")
+
+
+def _same(value: object) -> object:
+    """Return what a cell says, whether it is a number or the text of one."""
+    try:
+        return Decimal(str(value)).normalize()
+    except ArithmeticError:
+        return "" if value is None else value
+
+
+def test_a_note_deleted_in_oro_is_named_with_its_amount(shop: psycopg.Connection, tmp_path: Path) -> None:
+    shop.execute(READ_BACK)
+    shop.execute(SENT)
+    shop.execute("delete from reconciliation.oro_credit_notes where credit_note_number = 'R2-ORD-1'")
+    exported = export_ledger(shop, "2026-11", tmp_path)
+    assert not exported.ties
+    [total] = exported.trial_totals
+    assert (total["verdict"], total["difference"]) == ("does not tie", Decimal("10.00"))
+    [difference] = exported.differences
+    assert difference["credit_note_number"] == "R2-ORD-1"
+    assert (difference["finding"], difference["difference"]) == ("missing_in_oro", Decimal("10.00"))
+
+
+def test_a_month_that_was_not_read_back_does_not_pretend_to_tie(
+    shop: psycopg.Connection, tmp_path: Path
+) -> None:
+    exported = export_ledger(shop, "2026-11", tmp_path)
+    assert [total["verdict"] for total in exported.trial_totals] == ["not read back yet"]
+    assert not exported.ties
+
+
+def test_text_from_outside_is_never_a_formula(conn: psycopg.Connection, tmp_path: Path) -> None:
+    open_shop(conn, [order()], [a_return("R1", {"reason": [{"reason": "=1+1"}]})])
+    export_ledger(conn, "2026-11", tmp_path)
+    sheet = load_workbook(tmp_path / "ledger-2026-11.xlsx")["credit_note_lines"]
+    [reason] = [cell for cell in sheet[2] if cell.value == "=1+1"]
+    assert reason.data_type == "s"
+
+
+def test_a_month_without_notes_is_empty_and_ties(conn: psycopg.Connection, tmp_path: Path) -> None:
+    exported = export_ledger(conn, "2026-12", tmp_path)
+    assert exported.ties
+    assert exported.trial_totals == ()
+
+
+@pytest.mark.parametrize(("month", "days"), [("2026-12", 31), ("2028-02", 29)])
+def test_a_month_ends_where_the_next_begins(month: str, days: int) -> None:
+    window = month_window(month)
+    assert (window.end - window.start).days == days

@@ -1,0 +1,59 @@
+"""Traces: any id leads to the same story, in the order in which it happened."""
+
+import psycopg
+import pytest
+
+from rebound_oro_pipeline.services.operate_deed import OperatorError
+from rebound_oro_pipeline.services.operate_quarantine import settle
+from rebound_oro_pipeline.services.trace import trace
+from rebound_oro_pipeline_tests.services.operators_shop import (
+    DEED,
+    a_return,
+    land,
+    open_shop,
+    order,
+    quarantined,
+    rules,
+)
+
+
+def test_any_id_tells_the_story_of_a_return(conn: psycopg.Connection) -> None:
+    there = open_shop(conn, [order()], [a_return("R1", {"quantity": "5"}, display_id="RET-0001")])
+    settle(conn, quarantined(conn), "rejected", DEED, rules(there))
+    stories = {given: trace(conn, given) for given in ("R1", "RET-0001", "ord-1", "R1-ORD-1", "shirt")}
+    assert {story.return_ids for story in stories.values()} == {("R1",)}
+    assert {story.order_ids for story in stories.values()} == {("1",)}
+    [story, *others] = stories.values()
+    assert all(other.events == story.events for other in others)
+    assert [event.at for event in story.events] == sorted(event.at for event in story.events)
+    assert {event.event for event in story.events} == {
+        "return landed",
+        "order landed",
+        "order kept",
+        "units claimed",
+        "credit note decided",
+        "stock decided",
+        "quarantined",
+        "quarantine ended",
+        "message written",
+        "audit: quarantine rejected",
+    }
+    assert {place.destination for place in story.places} == {"credited", "rejected"}
+    [landed] = [event for event in story.events if event.event == "return landed"]
+    assert landed.payload["id"] == "R1"
+
+
+def test_earlier_versions_and_documents_that_could_not_be_read_are_told(conn: psycopg.Connection) -> None:
+    open_shop(conn, [order()], [a_return("R1", current_tracking_status="created")])
+    land(conn, [], [a_return("R1"), {"id": "R2", "item": "none"}])
+    assert [event.event for event in trace(conn, "R1").events].count("return landed") == 2
+    assert "document not read" in {event.event for event in trace(conn, "R2").events}
+
+
+def test_an_id_may_mean_several_things(conn: psycopg.Connection) -> None:
+    """A return may bear the number of somebody else's order."""
+    open_shop(conn, [order()], [a_return("1", order_reference="ORD-9")])
+    assert [meaning.kind for meaning in trace(conn, "1").meanings] == ["order", "return"]
+    assert trace(conn, "1", kinds=["order"]).return_ids == ()
+    with pytest.raises(OperatorError, match="nothing is known under 'R9'"):
+        trace(conn, "R9")
