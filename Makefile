@@ -59,3 +59,5 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
 	$(PIP_INSTALL) --no-build-isolation --editable .
 	@touch $@ $(VENV)/.base
+
+include deploy/orocommerce/Makefile.inc

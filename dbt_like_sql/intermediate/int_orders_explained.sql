@@ -52,7 +52,7 @@ line_sums as (
         sum(lines.row_total_excluding_tax) as excluding_tax,
         coalesce(
             bool_and(lines.row_total_including_tax = 0 and lines.row_total_excluding_tax = 0) filter (
-                where round(lines.quantity * lines.unit_price, 2) - lines.promotion_amount > 0
+                where lines.quantity * lines.unit_price - lines.promotion_amount > 0
             ),
             false
         ) as is_without_row_totals,

@@ -18,7 +18,7 @@ def build_checks(models: Models) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name="model_promises", specs=[check_spec(check) for check in checks_of(models, relations=relations)]
     )
-    def model_promises(warehouse: Warehouse) -> Iterator[dg.AssetCheckResult]:
+    def model_promises(warehouse: dg.ResourceParam[Warehouse]) -> Iterator[dg.AssetCheckResult]:
         """Look at all rows of staging, intermediate and ledger."""
         with warehouse.connect("checks") as conn:
             yield from map(check_result, run_checks(conn, models, relations=relations))

@@ -41,7 +41,9 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         **shared,
     )
     def read_rebound_returns(
-        context: dg.AssetExecutionContext, warehouse: Warehouse, rebound: ReBound
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        rebound: dg.ResourceParam[ReBound],
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Ask ReBound which returns were registered in the window, and read each document."""
         settings = Settings()
@@ -76,7 +78,9 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         **shared,
     )
     def read_oro_orders(
-        context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        oro: dg.ResourceParam[OroCommerce],
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Fetch the orders by the references of the returns, many in one request."""
         settings = Settings()
@@ -103,7 +107,9 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         **shared,
     )
     def read_oro_products(
-        context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        oro: dg.ResourceParam[OroCommerce],
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Fetch the products that the returns and their orders name."""
         with named_failure(), oro.client() as client, warehouse.connect("landing") as conn:
@@ -121,7 +127,9 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         **shared,
     )
     def read_oro_inventory_levels(
-        context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        oro: dg.ResourceParam[OroCommerce],
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Fetch one level per product and unit."""
         with named_failure(), oro.client() as client, warehouse.connect("landing") as conn:

@@ -46,7 +46,7 @@ def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition) -> dg.AssetS
 
 
 def source_specs(models: Models, made: Collection[dg.AssetKey]) -> list[dg.AssetSpec]:
-    """Return, as external assets, the seeds, and what models read and no step makes: tables that people or pushes write."""
+    """Return, as external assets, the seeds, and what models read and no step makes."""
     read = {relation for model in models.values() for relation in model.reads}
     others = sorted(
         relation for relation in read - set(models) - set(models.seeds) if key_of(relation) not in made
@@ -93,7 +93,7 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
     def decide_window(
-        context: dg.AssetExecutionContext, warehouse: Warehouse
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         """Match, gate, clip and price the returns of the window, and enqueue what has to be sent."""
         window = window_of(context)
@@ -113,7 +113,7 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
             except DecisionRefused as refused:
                 yield from map(check_result, refused.checks)
                 raise dg.Failure(str(refused)) from refused
-            for relation, days in _figures(conn, models, window).items():
+            for relation, days in _figures(conn, models, decision).items():
                 add_by_day(context, relation, days)
         for relation in models:
             yield dg.MaterializeResult(
@@ -125,10 +125,15 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
 
 
 def _figures(
-    conn: psycopg.Connection, models: Models, window: Window
+    conn: psycopg.Connection, models: Models, decision: Decision
 ) -> Mapping[str, Mapping[date, Mapping[str, int | float]]]:
     """Return relation → day → figures, of what people read and what is open."""
-    rows = rows_by_day(conn, models, [model.relation for model in models.values() if model.window], window)
+    relations = [model.relation for model in models.values() if model.window]
+    window, day = decision.window, decision.window.start.date()
+    if window == Window.day(day):
+        rows = {relation: {day: decision.rows_in_window[relation]} for relation in relations}
+    else:
+        rows = rows_by_day(conn, models, relations, window)
     figures: dict[str, dict[date, dict[str, int | float]]] = {
         relation: {day: {ROWS: count} for day, count in days.items()} for relation, days in rows.items()
     }

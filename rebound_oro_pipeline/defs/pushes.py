@@ -33,7 +33,9 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         description="Credit notes created in OroCommerce, each proved by reading it back.",
     )
     def oro_credit_notes(
-        context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        oro: dg.ResourceParam[OroCommerce],
     ) -> dg.MaterializeResult[None]:
         with named_failure(), oro.client() as client:
             counts = push_credit_notes(client, warehouse.url(), run_id=context.run_id, names=note_names())
@@ -50,7 +52,9 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         description="Stock levels raised by what came back saleable: read, recorded, written, read again.",
     )
     def oro_inventory_levels(
-        context: dg.AssetExecutionContext, warehouse: Warehouse, oro: OroCommerce
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        oro: dg.ResourceParam[OroCommerce],
     ) -> dg.MaterializeResult[None]:
         with named_failure(), oro.client() as client:
             counts = push_inventory_levels(client, warehouse.url(), run_id=context.run_id)

@@ -46,7 +46,9 @@ def build_reconciliation() -> list[dg.AssetsDefinition]:
             )
         ],
     )
-    def credit_notes(warehouse: Warehouse, oro: OroCommerce) -> Iterator[dg.MaterializeResult[None]]:
+    def credit_notes(
+        warehouse: dg.ResourceParam[Warehouse], oro: dg.ResourceParam[OroCommerce]
+    ) -> Iterator[dg.MaterializeResult[None]]:
         with named_failure(), oro.client() as client, warehouse.connect("reconcile") as conn:
             reconciled = reconcile_credit_notes(client, conn, names=note_names())
         yield _result(reconciled.read, reconciled.findings, "oro_holds_what_was_decided", NOTES_AT_FAULT)
@@ -67,7 +69,9 @@ def build_reconciliation() -> list[dg.AssetsDefinition]:
             )
         ],
     )
-    def inventory(warehouse: Warehouse, oro: OroCommerce) -> Iterator[dg.MaterializeResult[None]]:
+    def inventory(
+        warehouse: dg.ResourceParam[Warehouse], oro: dg.ResourceParam[OroCommerce]
+    ) -> Iterator[dg.MaterializeResult[None]]:
         with named_failure(), oro.client() as client, warehouse.connect("reconcile") as conn:
             reconciled = reconcile_inventory(client, conn)
         yield _result(reconciled.read, reconciled.findings, "levels_took_what_was_decided", LEVELS_AT_FAULT)

@@ -1,9 +1,8 @@
-"""Resources: what an asset may talk to. They hold no secrets; settings are read when a run uses them."""
+"""Resources: what an asset may talk to. They hold nothing; settings are read when a run uses them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import dagster as dg
 import psycopg
 
 from rebound_oro_pipeline import wiring
@@ -12,7 +11,7 @@ from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.settings import Settings
 
 
-class Warehouse(dg.ConfigurableResource[object]):
+class Warehouse:
     """The pipeline's PostgreSQL, embedded or given by REBOUND_ORO_DATABASE_URL."""
 
     @contextmanager
@@ -26,7 +25,7 @@ class Warehouse(dg.ConfigurableResource[object]):
         return wiring.database_url(Settings())
 
 
-class OroCommerce(dg.ConfigurableResource[object]):
+class OroCommerce:
     """OroCommerce's back-office API, as the REBOUND_ORO_ORO_… settings say."""
 
     @contextmanager
@@ -36,7 +35,7 @@ class OroCommerce(dg.ConfigurableResource[object]):
             yield client
 
 
-class ReBound(dg.ConfigurableResource[object]):
+class ReBound:
     """ReBound's API, as the REBOUND_ORO_REBOUND_… settings say."""
 
     @contextmanager

@@ -42,7 +42,7 @@ def _outbox_sensor(
         description=f"Starts `{job.name}` when messages of kind {kind} are due; one run sends them all.",
     )
     def outbox_sensor(
-        context: dg.SensorEvaluationContext, warehouse: Warehouse
+        context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.RunRequest | dg.SkipReason:
         running = context.instance.get_runs(dg.RunsFilter(job_name=job.name, statuses=_BUSY), limit=1)
         if running:

@@ -1,4 +1,4 @@
-"""What Dagster shows of a table before it was ever materialised: its name, and its columns with type and description."""
+"""What Dagster shows of a table before it was ever materialised: its name, its columns, their types and meaning."""
 
 import json
 import re

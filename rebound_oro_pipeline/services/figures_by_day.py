@@ -1,4 +1,4 @@
-"""Figures of a window day by day, for plots. Days are UTC, by the registration of the return; empty days are left out."""
+"""Figures of a window day by day, for plots: UTC days, by the registration of the return; empty ones are left out."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -18,7 +18,7 @@ _SQL = statements.load("figures")
 
 def rows_by_day(
     conn: psycopg.Connection, models: Models, relations: Collection[str], window: Window
-) -> Mapping[str, Mapping[date, int]]:
+) -> dict[str, dict[date, int]]:
     """Return relation → day → rows, of those relations whose header names a window."""
     counts = [
         sql.SQL(

@@ -99,8 +99,8 @@ def test_indexes_are_those_of_the_mapping_and_their_names_are_short_enough(name:
     """OroMigrationBundle has refused names of more than 30 characters, and names on its own what has none."""
     mapped = entity(name)
     created = installed_indexes()[mapped.table]
-    for called, columns in re.findall(r"ORM\\Index\(columns: \['(\w+)'], name: '(\w+)'\)", mapped.source):
-        assert created[columns] == called
+    for column, index in re.findall(r"ORM\\Index\(columns: \['(\w+)'], name: '(\w+)'\)", mapped.source):
+        assert created[index] == column
     of_references = {reference.column for reference in mapped.references.values()}
     unique = {column for column, given in mapped.columns.items() if given.unique}
     assert of_references | unique <= set(created.values())

@@ -1,0 +1,42 @@
+"""The types that Dagster shows of columns are those that PostgreSQL gives them."""
+
+import json
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import rebound_oro_pipeline.defs as package
+from rebound_oro_pipeline.definitions import defs
+from rebound_oro_pipeline.defs.tables import column_types
+from rebound_oro_pipeline.sqlmodels.read import read_models
+from rebound_oro_pipeline.sqlmodels.relations import create_views
+from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+
+FILE = Path(package.__file__).parent / "column_types.json"
+QUERY = """
+select n.nspname || '.' || c.relname, a.attname, format_type(a.atttypid, a.atttypmod)
+from pg_attribute as a
+join pg_class as c on c.oid = a.attrelid
+join pg_namespace as n on n.oid = c.relnamespace
+where n.nspname || '.' || c.relname = any(%s) and a.attnum > 0 and not a.attisdropped
+order by 1, a.attnum
+"""
+
+
+def test_column_types_are_those_of_the_database(
+    conn: psycopg.Connection, request: pytest.FixtureRequest
+) -> None:
+    """If it fails: `pytest rebound_oro_pipeline_tests/defs --snapshot-update` writes the file anew."""
+    models = read_models()
+    load_seeds(conn, models)
+    create_views(conn, models)
+    assets = {".".join(key.path) for key in defs.resolve_asset_graph().get_all_asset_keys()}
+    found: dict[str, dict[str, str]] = {}
+    for relation, column, kind in conn.execute(QUERY, (sorted(assets - set(models.seeds)),)):
+        found.setdefault(relation, {})[column] = kind
+    if request.config.option.update_snapshots:
+        FILE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        column_types.cache_clear()
+    assert column_types() == found
+    assert found.keys() == assets - set(models.seeds)
