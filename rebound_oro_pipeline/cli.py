@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rebound_oro_pipeline import cli_operators, cli_oro, cli_webhook
-from rebound_oro_pipeline.cli_support import Commands, read_settings
+from rebound_oro_pipeline.commands import operators, oro, webhook
+from rebound_oro_pipeline.commands.support import Commands, read_settings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -259,6 +259,6 @@ def _said_of(status: ServerStatus) -> str:
     return "\n".join(f"{name + ':':<9}{value}" for name, value in lines.items())
 
 
-cli_oro.register(main, read_settings)
-cli_operators.register(main, read_settings)
-cli_webhook.register(main, read_settings)
+oro.register(main, read_settings)
+operators.register(main, read_settings)
+webhook.register(main, read_settings)

@@ -70,7 +70,7 @@ def _dagster(settings: Settings, listen: int) -> Iterator[list["Popen[str]"]]:
         *(str(programs / "dagster-webserver"), "--dagster-log-level", "warning"),
         *("-h", HOST, "-p", str(listen)),
     )
-    daemon = (str(programs / "dagster-daemon"), "run", "--log-level", "warning")
+    daemon = (str(programs / "dagster-daemon"), "run", "--log-level", "error")
     with running(code_server) as serving_code:
         _wait(serving_code, lambda: accepts_connections(code_port), "Dagster's code server")
         with running((*webserver, *both), (*daemon, *both)) as serving:

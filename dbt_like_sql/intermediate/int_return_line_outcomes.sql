@@ -134,7 +134,8 @@ decided_whole as (
     select distinct on (operator_decisions.subject, operator_decisions.reason) operator_decisions.*
     from operator_decisions
     where not operator_decisions.takes_units
-    order by operator_decisions.subject, operator_decisions.reason, operator_decisions.operator_decision_id desc
+    order by
+        operator_decisions.subject asc, operator_decisions.reason asc, operator_decisions.operator_decision_id desc
 ),
 
 taken_whole as (

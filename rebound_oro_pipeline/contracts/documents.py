@@ -17,7 +17,11 @@ _MARKED = re.compile(rf'"{_MARK}([^"]+)"')
 
 
 class DocumentError(ValueError):
-    """The text is no JSON document, or one that cannot be stored."""
+    """The text is no JSON document, or one that cannot be stored; `line` of the text, from 1, is where it shows."""
+
+    def __init__(self, message: str, line: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
 
 
 def parse(raw: bytes | str) -> Any:
@@ -29,7 +33,7 @@ def parse(raw: bytes | str) -> Any:
         raise DocumentError(f"is not UTF-8: {error.reason} at byte {error.start}") from None
     except json.JSONDecodeError as error:
         raise DocumentError(
-            f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+            f"is not JSON: {error.msg} at line {error.lineno}, column {error.colno}", error.lineno
         ) from None
     except RecursionError:
         raise DocumentError("is nested too deeply") from None

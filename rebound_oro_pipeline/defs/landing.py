@@ -54,7 +54,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
                 window_of(context),
                 wiring.rebound_mapping(settings),
                 now=datetime.now(UTC),
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 workers=settings.rebound_connections,
             )
             days = returns_by_day(conn, window_of(context))
@@ -91,7 +91,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
                 window_of(context),
                 wiring.policy(settings),
                 now=datetime.now(UTC),
-                run_id=context.run_id,
+                run_id=context.run.run_id,
                 with_subtotals=settings.oro_subtotals,
                 workers=settings.oro_connections,
             )
@@ -114,7 +114,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         """Fetch the products that the returns and their orders name."""
         with named_failure(), oro.client() as client, warehouse.connect("landing") as conn:
             landed = land_oro_products(
-                client, conn, window_of(context), now=datetime.now(UTC), run_id=context.run_id
+                client, conn, window_of(context), now=datetime.now(UTC), run_id=context.run.run_id
             )
         yield from _results(context, landed)
 
@@ -134,7 +134,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         """Fetch one level per product and unit."""
         with named_failure(), oro.client() as client, warehouse.connect("landing") as conn:
             landed = land_oro_inventory_levels(
-                client, conn, window_of(context), now=datetime.now(UTC), run_id=context.run_id
+                client, conn, window_of(context), now=datetime.now(UTC), run_id=context.run.run_id
             )
         yield from _results(context, landed)
 

@@ -108,7 +108,7 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
                     window,
                     policy_version=policy_version,
                     decided_at=datetime.now(UTC),
-                    run_id=context.run_id,
+                    run_id=context.run.run_id,
                 )
             except DecisionRefused as refused:
                 yield from map(check_result, refused.checks)

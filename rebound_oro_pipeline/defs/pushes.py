@@ -38,7 +38,7 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         oro: dg.ResourceParam[OroCommerce],
     ) -> dg.MaterializeResult[None]:
         with named_failure(), oro.client() as client:
-            counts = push_credit_notes(client, warehouse.url(), run_id=context.run_id, names=note_names())
+            counts = push_credit_notes(client, warehouse.url(), run_id=context.run.run_id, names=note_names())
         return _result(context, counts)
 
     @dg.asset(
@@ -57,7 +57,7 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         oro: dg.ResourceParam[OroCommerce],
     ) -> dg.MaterializeResult[None]:
         with named_failure(), oro.client() as client:
-            counts = push_inventory_levels(client, warehouse.url(), run_id=context.run_id)
+            counts = push_inventory_levels(client, warehouse.url(), run_id=context.run.run_id)
         return _result(context, counts)
 
     return [oro_credit_notes, oro_inventory_levels]

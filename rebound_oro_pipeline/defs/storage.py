@@ -6,15 +6,13 @@ run itself; materialisations it writes in batches. Here the announcements are wr
 stored is the same, row for row (a test compares).
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 from dagster import DagsterEventType, EventLogEntry
-from dagster._core.storage.config import PostgresStorageConfig
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
-from dagster_postgres.utils import pg_url_from_config
 
 if TYPE_CHECKING:
     from dagster import AssetKey
@@ -58,7 +56,7 @@ class Storage(DagsterPostgresStorage):
 
     @classmethod
     def from_config_value(
-        cls, inst_data: ConfigurableClassData | None, config_value: PostgresStorageConfig
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> Self:
         """Make it from the block `config` in dagster.yaml."""
-        return cls(pg_url_from_config(config_value), inst_data)
+        return cls(config_value["postgres_url"], inst_data)

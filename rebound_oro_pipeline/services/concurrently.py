@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
@@ -10,18 +10,25 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def in_order(call: Callable[[T], R], inputs: Iterable[T], *, workers: int) -> Iterator[R]:
+def in_order(
+    call: Callable[[T], R], inputs: Iterable[T], *, workers: int, pool: Executor | None = None
+) -> Iterator[R]:
     """Yield `call(each)` in the order of the inputs; at most twice as many answers wait as there are workers.
 
-    The first error is raised in its place; calls that have not begun by then are not made.
+    The first error is raised in its place; calls that have not begun by then are not made. Threads make the calls,
+    or the workers of a pool that the caller keeps.
     """
     inputs = iter(inputs)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="landing")
+    used = pool or ThreadPoolExecutor(workers, thread_name_prefix="landing")
+    waiting: deque[Future[R]] = deque()
     try:
-        waiting: deque[Future[R]] = deque(pool.submit(call, each) for each in islice(inputs, 2 * workers))
+        waiting.extend(used.submit(call, each) for each in islice(inputs, 2 * workers))
         while waiting:
             answer = waiting.popleft().result()
-            waiting.extend(pool.submit(call, each) for each in islice(inputs, 1))
+            waiting.extend(used.submit(call, each) for each in islice(inputs, 1))
             yield answer
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for call_to_come in waiting:
+            call_to_come.cancel()
+        if pool is None:
+            used.shutdown(wait=True, cancel_futures=True)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rebound_oro_pipeline.cli import main
-from rebound_oro_pipeline.cli_operators import COMMANDS
+from rebound_oro_pipeline.commands.operators import COMMANDS
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
 
 Run = Callable[..., Result]

@@ -20,7 +20,7 @@ NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 
 
 def order(number: int = 1, **more: Any) -> dict[str, Any]:
-    """An order of three shirts at 10.00."""
+    """Return an order of three shirts at 10.00."""
     sale = Sale(
         id=str(number), identifier=f"ORD-{number}", rows=(Row("SHIRT", Decimal(3), Decimal("10.00")),), **more
     )
@@ -30,7 +30,7 @@ def order(number: int = 1, **more: Any) -> dict[str, Any]:
 def a_return(
     return_id: str, *items: Mapping[str, Any], order_reference: str = "ORD-1", **more: Any
 ) -> dict[str, Any]:
-    """A processed return; each item may say otherwise than one unwanted shirt that can be sold again."""
+    """Return a processed return; each item may say otherwise than one unwanted shirt that can be sold again."""
     return {
         "id": return_id,
         "order_reference": order_reference,

@@ -1,24 +1,4 @@
--- name: analyse
--- The planner must know how much was landed before everything is decided at once.
-analyze
-    landing.rebound_returns,
-    landing.rebound_return_lines,
-    landing.oro_orders,
-    landing.oro_order_lines,
-    landing.oro_order_kit_items,
-    landing.oro_order_subtotals,
-    landing.oro_products,
-    landing.oro_product_units
-
--- name: registered
-select
-    min(registered_at),
-    max(registered_at)
-from (
-    select registered_at from landing.rebound_returns
-    union all
-    select registered_at from landing.malformed_documents
-) as registered
+-- Statements of services/replay.py: what was decided, as the lines of the files it writes.
 
 -- name: credit_notes
 select

@@ -73,7 +73,7 @@ from (
         from landing.rebound_return_lines as lines
         inner join landing.rebound_returns as returns on lines.return_id = returns.return_id
         where lines.sku_key = any(%(sku_keys)s::text[])
-        order by returns.registered_at desc, returns.return_id
+        order by returns.registered_at desc, returns.return_id asc
         limit %(at_most)s
     ) as newest
 ) as found;

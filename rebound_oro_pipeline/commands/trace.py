@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rebound_oro_pipeline.cli_output import (
+from rebound_oro_pipeline.commands.output import (
     SettingsReader,
     json_option,
     operators_database,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rebound_oro_pipeline.cli_output import (
+from rebound_oro_pipeline.commands.output import (
     Command,
     SettingsReader,
     json_option,

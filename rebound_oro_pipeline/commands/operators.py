@@ -2,13 +2,13 @@
 
 import click
 
-from rebound_oro_pipeline.cli_alias import alias
-from rebound_oro_pipeline.cli_hold import hold
-from rebound_oro_pipeline.cli_ledger import ledger, retention
-from rebound_oro_pipeline.cli_outbox import outbox
-from rebound_oro_pipeline.cli_output import SettingsReader
-from rebound_oro_pipeline.cli_quarantine import quarantine
-from rebound_oro_pipeline.cli_trace import replay_return, trace
+from rebound_oro_pipeline.commands.alias import alias
+from rebound_oro_pipeline.commands.hold import hold
+from rebound_oro_pipeline.commands.ledger import ledger, retention
+from rebound_oro_pipeline.commands.outbox import outbox
+from rebound_oro_pipeline.commands.output import SettingsReader
+from rebound_oro_pipeline.commands.quarantine import quarantine
+from rebound_oro_pipeline.commands.trace import replay_return, trace
 
 COMMANDS: tuple[click.Command, ...] = (
     alias,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from rebound_oro_pipeline.cli_output import (
+from rebound_oro_pipeline.commands.output import (
     SettingsReader,
     json_option,
     operators_database,

@@ -1,0 +1,68 @@
+"""A database for one question: made, filled, asked and dropped again, beside the pipeline's own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import psycopg
+from psycopg import sql
+
+from rebound_oro_pipeline.sqlmodels.model import Models
+from rebound_oro_pipeline.sqlmodels.relations import create_views
+from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+from rebound_oro_pipeline.warehouse import statements
+from rebound_oro_pipeline.warehouse.connection import connect, describe_url, normalise_url
+from rebound_oro_pipeline.warehouse.errors import WarehouseError
+from rebound_oro_pipeline.warehouse.migrate import migrate
+
+_SQL = statements.load("private_database")
+
+
+class PrivateDatabaseError(WarehouseError):
+    """The server does not let this user create a database."""
+
+
+@contextmanager
+def private_database(server_url: str, models: Models, *, purpose: str) -> Iterator[psycopg.Connection]:
+    """Give a connection to a fresh database with all tables, seeds and views, and nothing else.
+
+    `server_url` is any database of the server; its user must be allowed to create databases, else
+    PrivateDatabaseError. `purpose` begins the name of the new one.
+    """
+    name = f"{purpose}_{uuid4().hex}"
+    application = f"rebound-oro {purpose}"
+    with connect(server_url, autocommit=True, application_name=application) as server:
+        _create(server, name, server_url)
+        try:
+            url = _with_database(server_url, name)
+            migrate(url)
+            with connect(url, application_name=application) as conn:
+                load_seeds(conn, models)
+                create_views(conn, models)
+                conn.commit()
+                yield conn
+        finally:
+            server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+def analyse_landed(conn: psycopg.Connection) -> None:
+    """Tell the planner how much was landed, before everything is decided at once."""
+    conn.execute(_SQL["analyse"])
+
+
+def _create(server: psycopg.Connection, name: str, url: str) -> None:
+    try:
+        server.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise PrivateDatabaseError(
+            f"{server.info.user} may not create a database at {describe_url(url)}; let it "
+            "(alter role … createdb), or leave REBOUND_ORO_DATABASE_URL empty to use the embedded server"
+        ) from error
+    # Nothing in it outlives the question, so no commit need wait for the disk.
+    server.execute(sql.SQL("alter database {} set synchronous_commit to off").format(sql.Identifier(name)))
+
+
+def _with_database(url: str, name: str) -> str:
+    parts = urlsplit(normalise_url(url))
+    return f"{parts.scheme}://{parts.netloc}/{name}{'?' if parts.query else ''}{parts.query}"

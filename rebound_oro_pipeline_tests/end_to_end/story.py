@@ -1,0 +1,156 @@
+"""One story that many tests look at: a day, then a range of days, then everything again, between a sandbox and a database."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+
+from rebound_oro_pipeline.contracts.policy import load_policy
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.defs.jobs import PUSH, PUSH_STOCK, RECONCILE, RETURNS
+from rebound_oro_pipeline.demo_report import Report, read_report
+from rebound_oro_pipeline.services.decide import decide as decide_by_sql
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline.warehouse.reference import import_aliases, save_policy
+from rebound_oro_pipeline_tests.oracle.decide import Outcome, decide, world
+from rebound_oro_pipeline_tests.oracle.rules import read_seeds
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, models, prepare, variables
+from rebound_oro_pipeline_tests.sandbox_process import Box, sandbox
+
+DAYS = 12
+SEEDS = Path(__file__).parents[2] / "dbt_like_sql" / "seeds"
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Act:
+    """What there was after some jobs: their results, the sandbox's own truth, and which rows stood where."""
+
+    results: tuple[dg.ExecuteInProcessResult, ...]
+    state: dict[str, Any]
+    versions: dict[str, list[tuple[str, str]]]
+
+    def writes(self) -> dict[str, Any]:
+        """Return how often what was written to OroCommerce since the sandbox was started."""
+        asked = self.state["requests"]["oro"]
+        return {call: count for call, count in asked.items() if not call.startswith(("GET ", "POST /oauth2"))}
+
+
+@dataclass(frozen=True)
+class Story:
+    """The acts, and what is known beside them; `given_up` are the destinations when every patience is over."""
+
+    loop: Loop
+    first_day: datetime
+    window: Window
+    after_a_day: list[tuple[datetime, str]]
+    first: Act
+    again: Act
+    a_partition_again: Act
+    report: Report
+    rules: Outcome
+    placed: list[tuple[str, str, str | None]]
+    given_up: list[tuple[str, str, str | None]]
+
+    @property
+    def situations(self) -> dict[str, str]:
+        """Return id → situation."""
+        return {each["id"]: each["situation"] for each in self.first.state["returns"]}
+
+
+@contextmanager
+def told(database_url: str, home: Path) -> Iterator[Story]:
+    """Play the story."""
+    until = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    first_day, last_day = until - timedelta(days=DAYS), until - timedelta(days=1)
+    day, last = (f"{each:%Y-%m-%d}" for each in (first_day, last_day))
+    with (
+        sandbox(home, seed=4, orders=240, returns=80, days=DAYS, until=until.date()) as box,
+        environment(variables(database_url, box, day)),
+        Loop.on(database_url) as loop,
+    ):
+        prepare(database_url)
+        with connect(database_url) as conn, conn.transaction():
+            import_aliases(conn, box.aliases, added_by="test")
+        rules = by_the_rules(box)
+        assert loop.run(RETURNS, (day, day)).success
+        after_a_day = loop.rows("select registered_at, destination from marts.return_line_destinations")
+        acts = [_everything(loop, box, (day, last)) for _ in range(2)]
+        one = loop.defs.resolve_job_def(RETURNS).execute_in_process(
+            instance=loop.instance, partition_key=day, raise_on_error=False
+        )
+        a_partition_again = Act((one,), box.state(), loop.versions())
+        window = Window(first_day, until)
+        with connect(database_url) as conn:
+            report = read_report(conn, window)
+        yield Story(
+            loop,
+            first_day,
+            window,
+            after_a_day,
+            *acts,
+            a_partition_again,
+            report,
+            rules,
+            _destinations(loop),
+            _two_weeks_later(loop, window),
+        )
+
+
+def by_the_rules(box: Box) -> Outcome:
+    """Decide what the sandbox holds now with the rules' oracle, which shares nothing with the pipeline."""
+    orders = _pages(box, "orders", "lineItems,lineItems.kitItemLineItems,discounts,shippingTrackings")
+    with box.aliases.open(encoding="utf-8") as file:
+        aliases = [(row["alias"], row["sku"]) for row in csv.DictReader(file)]
+    returns = [each["document"] for each in box.state("returns")["returns"]]
+    products = _pages(box, "products", "unitPrecisions")
+    return decide(world(orders, returns, products, aliases, {}, read_seeds(SEEDS)))
+
+
+def _everything(loop: Loop, box: Box, days: tuple[str, str]) -> Act:
+    results = [loop.run(RETURNS, days), *(loop.run(job) for job in (PUSH, PUSH_STOCK, RECONCILE))]
+    return Act(tuple(results), box.state(), loop.versions())
+
+
+def _destinations(loop: Loop) -> list[tuple[str, str, str | None]]:
+    return loop.rows("select return_id, destination, reason from marts.return_line_destinations")
+
+
+def _two_weeks_later(loop: Loop, window: Window) -> list[tuple[str, str, str | None]]:
+    with connect(loop.database_url) as conn:
+        version = save_policy(conn, load_policy(None).document())
+        conn.commit()
+        decide_by_sql(
+            conn,
+            models(),
+            window,
+            policy_version=version,
+            decided_at=datetime.now(UTC) + timedelta(days=15),
+            run_id="later",
+        )
+    return _destinations(loop)
+
+
+def _pages(box: Box, resource: str, include: str) -> list[dict[str, Any]]:
+    headers = {
+        "Authorization": f"Bearer {box.oro_token()}",
+        "Accept": "application/vnd.api+json",
+        "X-Include": "noHateoas",
+    }
+    found = []
+    for number in range(1, 100):
+        query = {"page[size]": "100", "page[number]": str(number), "sort": "id", "include": include}
+        answer = httpx.get(f"{box.oro_url}/admin/api/{resource}", params=query, headers=headers, timeout=60)
+        document = json.loads(answer.raise_for_status().text, parse_float=Decimal)
+        if not document["data"]:
+            break
+        found.append(document)
+    return found

@@ -1,0 +1,113 @@
+"""The pipeline as Dagster runs it, on a test's database and a sandbox process, in this process.
+
+with environment(variables(url, box)):
+    loop = Loop.on(url)
+    loop.run(RETURNS, days=("2026-03-04", "2026-03-15")).success
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import dagster as dg
+import psycopg
+import pytest
+from psycopg import sql
+
+from rebound_oro_pipeline.defs.all import build_definitions
+from rebound_oro_pipeline.defs.local import execute
+from rebound_oro_pipeline.settings import PREFIX, Settings
+from rebound_oro_pipeline.sqlmodels.model import Models
+from rebound_oro_pipeline.sqlmodels.read import read_models
+from rebound_oro_pipeline.sqlmodels.relations import create_views
+from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline_tests.sandbox_process import Box
+
+KEPT = ("landing", "reference", "ledger", "outbox")
+"""Schemas whose tables hold what must not be written twice; the marts' tables are added to them."""
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set the pipeline's variables to these and no others, for the time of the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith((PREFIX, "DAGSTER_")):
+                patch.delenv(name)
+        for name, value in values.items():
+            patch.setenv(name, value)
+        yield
+
+
+def variables(database_url: str, box: Box, first_day: str, **others: str) -> dict[str, str]:
+    """Return the variables of a pipeline between a sandbox and a database; others by name, without prefix."""
+    settings = {
+        "DATABASE_URL": database_url,
+        "ORO_URL": box.oro_url,
+        "ORO_CLIENT_ID": box.client_id,
+        "ORO_CLIENT_SECRET": box.client_secret,
+        "REBOUND_URL": box.rebound_url,
+        "REBOUND_LOGIN": box.login,
+        "REBOUND_API_KEY": box.api_key,
+        "FIRST_DAY": first_day,
+        **others,
+    }
+    return {f"{PREFIX}{name}": value for name, value in settings.items()}
+
+
+@cache
+def models() -> Models:
+    """Return the SQL models."""
+    return read_models()
+
+
+def prepare(database_url: str) -> None:
+    """Load seeds and create views in a migrated database."""
+    with connect(database_url) as conn, conn.transaction():
+        load_seeds(conn, models())
+        create_views(conn, models())
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The definitions under the settings of the environment, an ephemeral instance, and the database they work on."""
+
+    database_url: str
+    defs: dg.Definitions
+    instance: dg.DagsterInstance
+
+    @classmethod
+    @contextmanager
+    def on(cls, database_url: str) -> "Iterator[Loop]":
+        """Build the definitions; the block's end disposes of the instance."""
+        with dg.DagsterInstance.ephemeral() as instance:
+            yield cls(database_url, build_definitions(Settings()), instance)
+
+    def run(self, job: str, days: tuple[str, str] | None = None) -> dg.ExecuteInProcessResult:
+        """Run a job as the commands do."""
+        return execute(self.defs, self.instance, job, days=days)
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """Ask the database."""
+        with connect(self.database_url) as conn:
+            return conn.execute(query).fetchall()
+
+    def versions(self) -> dict[str, list[tuple[str, str]]]:
+        """Return table → place and writing transaction of each row, which a row that is written again changes."""
+        with connect(self.database_url) as conn:
+            tables = conn.execute(
+                "select schemaname, tablename from pg_tables where schemaname = any(%s) order by 1, 2",
+                ([*KEPT, "marts"],),
+            ).fetchall()
+            return {f"{schema}.{name}": _versions(conn, schema, name) for schema, name in tables}
+
+
+def _versions(conn: psycopg.Connection, schema: str, name: str) -> list[tuple[str, str]]:
+    query = sql.SQL("select ctid::text, xmin::text from {} order by ctid").format(
+        sql.Identifier(schema, name)
+    )
+    return conn.execute(query).fetchall()
