@@ -7,7 +7,7 @@ export REBOUND_ORO_HOME ?= $(CURDIR)/.rebound_oro
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
 WORKERS ?= 2
 
-.PHONY: demo test dev lint format lock clean help
+.PHONY: demo test dev storm lint format lock clean help
 
 help:  ## what each verb does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -20,6 +20,9 @@ test: $(VENV)/.dev  ## install what tests need, and pass them
 
 dev: $(VENV)/.base  ## open Dagster's UI on the data of the demo
 	$(BIN)/rebound-oro dev $(ARGS)
+
+storm: $(VENV)/.dev  ## kills, a fault storm, two pushing processes; prints a report (ARGS="--returns 2000" for a short one)
+	$(BIN)/python -m benchmarks.storm $(ARGS)
 
 lint: $(VENV)/.dev  ## every linter that CI runs
 	$(BIN)/ruff format --check .

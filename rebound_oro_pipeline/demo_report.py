@@ -33,13 +33,17 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """The demo's result. Units are those of the return lines, amounts those of the credit notes."""
+    """The demo's result. Units are those of the return lines, amounts those of the credit notes.
+
+    `documents_unread` are returns of which not even the lines could be read; kept raw, and quarantined.
+    """
 
     destinations: list[Destination]
     credited: list[Credited]
     units_restocked: Decimal
     units_not_restocked: Decimal
     lines_without_a_place: int
+    documents_unread: int
     notes_against_oro: list[Finding]
     levels_against_oro: list[Finding]
     messages_unsettled: int
@@ -61,17 +65,16 @@ class Report:
 def read_report(conn: psycopg.Connection, window: Window) -> Report:
     """Read the report from the database, after OroCommerce was read back."""
     back, not_back = restocked(conn, window)
-    with conn.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(_SQL["messages_unsettled"]).fetchone()
     return Report(
         destinations=destinations(conn, window),
         credited=credited(conn, window),
         units_restocked=back,
         units_not_restocked=not_back,
         lines_without_a_place=lines_without_a_place(conn, window),
+        documents_unread=_count(conn, "documents_unread"),
         notes_against_oro=_findings(conn, "notes_against_oro"),
         levels_against_oro=_findings(conn, "levels_against_oro"),
-        messages_unsettled=int(row[0]) if row else 0,
+        messages_unsettled=_count(conn, "messages_unsettled"),
     )
 
 
@@ -79,6 +82,10 @@ def print_report(console: Console, report: Report, elapsed: float) -> None:
     """Print the report for a person; `elapsed` are the seconds that the demo took."""
     console.print()
     console.print(_destinations_table(report))
+    if report.documents_unread:
+        console.print(
+            f"Documents that cannot be read: {report.documents_unread}, kept raw, quarantined as malformed_document"
+        )
     console.print(_credits_table(report))
     console.print(
         f"Units back on the shelf: [bold]{report.units_restocked.normalize():f}[/], "
@@ -119,6 +126,12 @@ def _credits_table(report: Report) -> Table:
     for total in report.credited:
         table.add_row(total.currency, str(total.notes), f"{total.total_amount:,}")
     return table
+
+
+def _count(conn: psycopg.Connection, name: str) -> int:
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(_SQL[name]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _findings(conn: psycopg.Connection, name: str) -> list[Finding]:

@@ -1,7 +1,6 @@
 """The pipeline as Dagster runs it, on a test's database and a sandbox process, in this process.
 
-with environment(variables(url, box)):
-    loop = Loop.on(url)
+with environment(variables(home, url, box, "2026-03-04")), Loop.on(url) as loop:
     loop.run(RETURNS, days=("2026-03-04", "2026-03-15")).success
 """
 
@@ -10,21 +9,22 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import psycopg
-import pytest
 from psycopg import sql
 
 from rebound_oro_pipeline.defs.all import build_definitions
-from rebound_oro_pipeline.defs.local import execute
+from rebound_oro_pipeline.defs.local import execute, local_instance
 from rebound_oro_pipeline.settings import PREFIX, Settings
 from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.sqlmodels.read import read_models
-from rebound_oro_pipeline.sqlmodels.relations import create_views
+from rebound_oro_pipeline.sqlmodels.relations import create_views, ensure_schema
 from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
 from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline.wiring import DAGSTER_SCHEMA
 from rebound_oro_pipeline_tests.sandbox_process import Box
 
 KEPT = ("landing", "reference", "ledger", "outbox")
@@ -34,18 +34,22 @@ KEPT = ("landing", "reference", "ledger", "outbox")
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
     """Set the pipeline's variables to these and no others, for the time of the block."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in list(os.environ):
+    before = dict(os.environ)
+    try:
+        for name in before:
             if name.startswith((PREFIX, "DAGSTER_")):
-                patch.delenv(name)
-        for name, value in values.items():
-            patch.setenv(name, value)
+                del os.environ[name]
+        os.environ.update(values)
         yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
-def variables(database_url: str, box: Box, first_day: str, **others: str) -> dict[str, str]:
+def variables(home: Path, database_url: str, box: Box, first_day: str, **others: str) -> dict[str, str]:
     """Return the variables of a pipeline between a sandbox and a database; others by name, without prefix."""
     settings = {
+        "HOME": str(home),
         "DATABASE_URL": database_url,
         "ORO_URL": box.oro_url,
         "ORO_CLIENT_ID": box.client_id,
@@ -66,15 +70,16 @@ def models() -> Models:
 
 
 def prepare(database_url: str) -> None:
-    """Load seeds and create views in a migrated database."""
+    """Load seeds and create views and Dagster's schema in a migrated database."""
     with connect(database_url) as conn, conn.transaction():
+        ensure_schema(conn, DAGSTER_SCHEMA)
         load_seeds(conn, models())
         create_views(conn, models())
 
 
 @dataclass(frozen=True)
 class Loop:
-    """The definitions under the settings of the environment, an ephemeral instance, and the database they work on."""
+    """The definitions under the settings of the environment, Dagster's instance, and the database of both."""
 
     database_url: str
     defs: dg.Definitions
@@ -83,7 +88,15 @@ class Loop:
     @classmethod
     @contextmanager
     def on(cls, database_url: str) -> "Iterator[Loop]":
-        """Build the definitions; the block's end disposes of the instance."""
+        """Build the definitions, and open the instance as the commands do, for the time of the block."""
+        settings = Settings()
+        with local_instance(settings) as instance:
+            yield cls(database_url, build_definitions(settings), instance)
+
+    @classmethod
+    @contextmanager
+    def in_memory(cls, database_url: str) -> "Iterator[Loop]":
+        """Build the definitions, with an instance that keeps its events in memory, which is made faster."""
         with dg.DagsterInstance.ephemeral() as instance:
             yield cls(database_url, build_definitions(Settings()), instance)
 

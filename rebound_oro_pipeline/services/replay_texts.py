@@ -1,13 +1,11 @@
-"""Where documents begin and end in a file: one on each line, or each over several lines, as people print them."""
+"""Where documents begin and end in a file: one on each line, or a single one over all of them, as people print it."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from rebound_oro_pipeline.contracts.documents import DocumentError, parse
+
 _BOM = b"\xef\xbb\xbf"
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]')
-_OPENING = (b"{", b"[")
-_CLOSING = (b"}", b"]")
 
 Text = tuple[int, bytes]
 """The line on which a document begins, counted from 1, and its text."""
@@ -23,45 +21,41 @@ def lines_of(path: Path) -> Iterator[Text]:
 
 
 def documents_of(path: Path) -> Iterator[Text]:
-    """Yield each document: a line that is closed where it ends, or the lines until all brackets are closed.
+    """Yield each document: every line where the first one is a document by itself, else the whole file.
 
-    One that is broken off ends where a line of its own begins and ends with the brackets of an object, so that those
-    after it go on. Whether a text is JSON is for the reader to say.
+    A whole that is not JSON may still be documents one a line of which the first is broken: then those that can be
+    read go on. Whether a text is JSON is for the reader to say.
     """
-    begun: list[bytes] = []
-    first = depth = 0
-    for number, text in _all_lines(path):
-        if begun and text.startswith(b"{") and _is_closed(text) and _depth(text) == 0 and b'"data"' in text:
-            yield first, b"".join(begun)
-            begun = []
-        if not begun:
-            if not text.strip():
-                continue
-            if not text.lstrip().startswith(_OPENING) or _is_closed(text):
-                yield number, text
-                continue
-            first = number
-            depth = 0
-        begun.append(text)
-        depth += _depth(text)
-        if depth <= 0:
-            yield first, b"".join(begun)
-            begun = []
-    if begun:
-        yield first, b"".join(begun)
+    lines = lines_of(path)
+    first = next(lines, None)
+    if first is None:
+        return
+    if _is_document(first[1]):
+        yield first
+        yield from lines
+        return
+    rest = list(lines)
+    whole = b"".join(text for _, text in (first, *rest))
+    if not _is_json(whole) and any(_is_document(text) for _, text in rest):
+        yield first
+        yield from rest
+    else:
+        yield first[0], whole
 
 
-def _all_lines(path: Path) -> Iterator[Text]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            yield number, line.removeprefix(_BOM) if number == 1 else line
+def _is_document(text: bytes) -> bool:
+    if not text.rstrip().endswith((b"}", b"]")):
+        return False
+    try:
+        found = parse(text)
+    except DocumentError:
+        return False
+    return isinstance(found, Mapping) and "data" in found
 
 
-def _is_closed(text: bytes) -> bool:
-    return text.rstrip().endswith(_CLOSING)
-
-
-def _depth(text: bytes) -> int:
-    """Return how many more brackets the text opens than it closes."""
-    found = _BRACKETS.findall(text)
-    return sum(each in _OPENING for each in found) - sum(each in _CLOSING for each in found)
+def _is_json(text: bytes) -> bool:
+    try:
+        parse(text)
+    except DocumentError:
+        return False
+    return True

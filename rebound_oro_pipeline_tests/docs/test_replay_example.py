@@ -67,9 +67,13 @@ def test_it_ends_well_and_says_the_summary(replayed: Replayed) -> None:
 
 def test_it_names_file_line_and_field_of_what_is_broken(replayed: Replayed) -> None:
     said = replayed.result.stderr.splitlines()
-    assert len(said) == 2
-    assert said[0].startswith("returns.jsonl:32: date_added: ")
-    assert said[1].startswith("returns.jsonl:33: ")
+    assert [line.rpartition(": ")[0].partition(" ")[0] for line in said] == [
+        "returns.jsonl:30:",
+        "returns.jsonl:32:",
+        "returns.jsonl:33:",
+    ]
+    assert said[0].startswith("returns.jsonl:30: item[0].sku_code: ")
+    assert said[1].startswith("returns.jsonl:32: date_added: ")
 
 
 def test_the_readme_counts_the_lines(replayed: Replayed) -> None:

@@ -1,4 +1,4 @@
-"""One story that many tests look at: a day, then a range of days, then everything again, between a sandbox and a database."""
+"""One story that many tests look at: a day, then many days, then everything again, between sandbox and database."""
 
 import csv
 import json
@@ -72,12 +72,12 @@ def told(database_url: str, home: Path) -> Iterator[Story]:
     until = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     first_day, last_day = until - timedelta(days=DAYS), until - timedelta(days=1)
     day, last = (f"{each:%Y-%m-%d}" for each in (first_day, last_day))
+    prepare(database_url)
     with (
         sandbox(home, seed=4, orders=240, returns=80, days=DAYS, until=until.date()) as box,
-        environment(variables(database_url, box, day)),
+        environment(variables(home, database_url, box, day)),
         Loop.on(database_url) as loop,
     ):
-        prepare(database_url)
         with connect(database_url) as conn, conn.transaction():
             import_aliases(conn, box.aliases, added_by="test")
         rules = by_the_rules(box)
@@ -131,7 +131,9 @@ def _two_weeks_later(loop: Loop, window: Window) -> list[tuple[str, str, str | N
         decide_by_sql(
             conn,
             models(),
-            window,
+            Window(
+                window.start, datetime.now(UTC) + timedelta(days=1)
+            ),  # what has no date is of the day it came
             policy_version=version,
             decided_at=datetime.now(UTC) + timedelta(days=15),
             run_id="later",

@@ -17,6 +17,11 @@ select count(*)
 from outbox.messages
 where state in ('pending', 'sending', 'unknown')
 
+-- name: documents_unread
+select count(*)
+from landing.malformed_documents
+where source_system = 'rebound'
+
 -- name: notes_against_oro
 select
     finding,
