@@ -26,6 +26,8 @@ from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult
 from rebound_oro_pipeline.sqlmodels.model import Model, Models
 
 CREDIT_NOTES = "marts.credit_notes"
+PREVIEWED = ("marts.quarantined_exceptions", "marts.held_returns")
+"""What people work on: shown as a table beside the run."""
 OWNER = "team:data"
 
 
@@ -96,6 +98,8 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         """Match, gate, clip and price the returns of the window, and enqueue what has to be sent."""
+        from rebound_oro_pipeline.warehouse.frames import as_markdown, rows_of  # noqa: PLC0415 - pandas is slow to load
+
         window = window_of(context)
         settings = Settings()
         with named_failure(), warehouse.connect("decide") as conn:
@@ -116,9 +120,11 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
             for relation, days in _figures(conn, models, decision).items():
                 add_by_day(context, relation, days)
         for relation in models:
-            yield dg.MaterializeResult(
-                asset_key=key_of(relation), metadata=_of_run(context, models, decision, relation)
-            )
+            metadata = _of_run(context, models, decision, relation)
+            if relation in PREVIEWED:
+                preview = as_markdown(rows_of(warehouse.url(), relation, window))
+                metadata["open now"] = dg.MetadataValue.md(preview)
+            yield dg.MaterializeResult(asset_key=key_of(relation), metadata=metadata)
         yield from map(check_result, decision.checks)
 
     return decide_window
