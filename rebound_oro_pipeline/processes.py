@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
+PATIENCE_SECONDS = 15.0
+"""How long a process that was asked to stop may take before it is killed."""
+
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -43,13 +46,12 @@ def running(*commands: Sequence[str], **options: Any) -> Iterator[list["subproce
         _stop(processes)
 
 
-def _stop(processes: Sequence["subprocess.Popen[str]"], patience: float = 15) -> None:
-    """Ask processes to stop, and insist after so many seconds."""
+def _stop(processes: Sequence["subprocess.Popen[str]"]) -> None:
     for process in processes:
         process.terminate()
     for process in processes:
         try:
-            process.wait(timeout=patience)
+            process.wait(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -29,7 +29,13 @@ class MissingSetting(ValueError):  # noqa: N818 - reads as what it says in a tra
 class Settings(BaseSettings):
     """Settings of one process. Reading them opens nothing: no network, no database."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # pydantic would quote the secrets
+    )
 
     home: Path = Field(
         default=Path(".rebound_oro"),

@@ -111,7 +111,12 @@ class Loop:
 
     def versions(self) -> dict[str, list[tuple[str, str]]]:
         """Return table → place and writing transaction of each row, which a row that is written again changes."""
-        with connect(self.database_url) as conn:
+        return self.versions_in(self.database_url)
+
+    @staticmethod
+    def versions_in(database_url: str) -> dict[str, list[tuple[str, str]]]:
+        """Return the same of another database."""
+        with connect(database_url) as conn:
             tables = conn.execute(
                 "select schemaname, tablename from pg_tables where schemaname = any(%s) order by 1, 2",
                 ([*KEPT, "marts"],),

@@ -13,7 +13,9 @@ GUARDED = """
 import sys, sysconfig
 from pathlib import Path
 
-package, places = Path(sys.argv[1]), [Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("stdlib"))]
+package, places = Path(sys.argv[1]), [
+    Path(sys.prefix), Path(sys.base_prefix), Path(sysconfig.get_path("stdlib")), Path("/usr/share/zoneinfo")
+]
 opened = []
 
 def watch(event, arguments):

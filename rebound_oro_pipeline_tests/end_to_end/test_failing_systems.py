@@ -176,26 +176,6 @@ def test_a_blocking_check_that_fails_takes_the_decision_back_and_shows_why(
         assert dg.AssetKey(["marts", "credit_notes"]) not in decided
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"), [("ORO_CLIENT_SECRET", "wrong-secret"), ("ORO_CREDIT_NOTE_TYPE", "nosuchnotes")]
-)
-def test_a_push_that_is_refused_as_a_whole_fails_with_everything_still_to_be_sent(
-    place: Place, url: str, variable: str, value: str
-) -> None:
-    with (
-        environment(variables(place.home, url, place.box, FIRST, **{variable: value})),
-        Loop.in_memory(url) as loop,
-    ):
-        states = "select kind, state::text, count(*) from outbox.messages group by 1, 2 order by 1, 2"
-        before = loop.rows(states)
-        result = loop.run(PUSH)
-        assert failed_steps(result) == ["push__oro_credit_notes"]
-        assert failures(result)[0].startswith("push__oro_credit_notes: oro: ")
-        assert "wrong-secret" not in failures(result)[0]
-        assert loop.rows(states) == before
-        assert place.box.state("credit_notes")["credit_notes"] == []
-
-
 def test_reconciliation_finds_what_somebody_changed_in_orocommerce(place: Place, url: str) -> None:
     """Last in this module: the sandbox's notes and levels stay."""
     with environment(variables(place.home, url, place.box, FIRST)), Loop.in_memory(url) as loop:
