@@ -7,7 +7,7 @@ materialized: table
 grain: return_id, return_line_key
 owner: ops
 previous: ledger.credit_notes
-indexes: (group_key, island)
+indexes: (group_key, island); (return_id, return_line_key)
 columns:
     claimable_quantity: units that the line may claim, those it claimed earlier included
 */
@@ -71,20 +71,6 @@ numbered as (
         marked.*,
         sum(marked.opens_island) over (partition by marked.group_key order by marked.claim_order) as island
     from marked
-),
-
-returns as (
-    select distinct lines.return_id from lines
-),
-
-earlier_notes as (
-    select
-        notes.return_id,
-        notes.order_id,
-        max(notes.sequence) as sequence
-    from ledger.credit_notes as notes
-    inner join returns on notes.return_id = returns.return_id
-    group by notes.return_id, notes.order_id
 )
 
 select
@@ -104,4 +90,8 @@ select
     numbered.return_id || '-' || numbered.order_identifier
     || case when earlier_notes.sequence is not null then '-' || (earlier_notes.sequence + 1) else '' end as credit_note_number
 from numbered
-left join earlier_notes on numbered.return_id = earlier_notes.return_id and numbered.order_id = earlier_notes.order_id
+cross join lateral (
+    select max(notes.sequence) as sequence
+    from ledger.credit_notes as notes
+    where notes.return_id = numbered.return_id and notes.order_id = numbered.order_id
+) as earlier_notes

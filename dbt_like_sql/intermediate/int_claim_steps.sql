@@ -43,37 +43,30 @@ candidates as (
 
 tiers as (
     select
-        candidates.group_key,
-        candidates.island,
-        candidates.tier,
-        min(candidates.terms::text) <> max(candidates.terms::text) as is_mixed
+        candidates.*,
+        min(candidates.terms::text) over by_tier <> max(candidates.terms::text) over by_tier as is_mixed
     from candidates
-    group by candidates.group_key, candidates.island, candidates.tier
+    window by_tier as (partition by candidates.group_key, candidates.island, candidates.tier)
 ),
 
 steps as (
     select
-        candidates.group_key,
-        candidates.island,
-        candidates.tier,
-        case when tiers.is_mixed then candidates.preference end as preference,
-        min(candidates.return_id) as candidates_return_id,
-        min(candidates.return_line_key) as candidates_return_line_key,
-        bool_or(candidates.is_kit) as is_kit,
-        min(candidates.unit_precision) as unit_precision,
-        min(candidates.ordered_rate) as ordered_rate,
-        min(candidates.returned_rate) as returned_rate
-    from candidates
-    inner join tiers
-        on
-            candidates.group_key = tiers.group_key
-            and candidates.island = tiers.island
-            and candidates.tier = tiers.tier
+        tiers.group_key,
+        tiers.island,
+        tiers.tier,
+        case when tiers.is_mixed then tiers.preference end as preference,
+        min(tiers.return_id) as candidates_return_id,
+        min(tiers.return_line_key) as candidates_return_line_key,
+        bool_or(tiers.is_kit) as is_kit,
+        min(tiers.unit_precision) as unit_precision,
+        min(tiers.ordered_rate) as ordered_rate,
+        min(tiers.returned_rate) as returned_rate
+    from tiers
     group by
-        candidates.group_key,
-        candidates.island,
-        candidates.tier,
-        case when tiers.is_mixed then candidates.preference end
+        tiers.group_key,
+        tiers.island,
+        tiers.tier,
+        case when tiers.is_mixed then tiers.preference end
 )
 
 select

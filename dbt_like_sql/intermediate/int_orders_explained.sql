@@ -96,9 +96,19 @@ attempts as (
             (4, 4, 4)
         ) as tries (attempt, digits, place)
     cross join (values (1), (2)) as readings (reading)
+    -- What would only repeat an earlier attempt is left out: two digits where they are the currency's own, and a second
+    -- reading that is the same as the first.
     where
-        (tries.attempt > 1 or (orders.is_in_currency_digits and line_sums.row_digits <= orders.currency_digits))
-        and (readings.reading = 1 or orders.promotion_amount_by_subtotals is not null)
+        case tries.attempt
+            when 1 then orders.is_in_currency_digits and line_sums.row_digits <= orders.currency_digits
+            else
+                tries.digits <> orders.currency_digits
+                or not coalesce(orders.is_in_currency_digits and line_sums.row_digits <= orders.currency_digits, false)
+        end
+        and (
+            readings.reading = 1
+            or round(orders.promotion_amount_by_subtotals, tries.digits) <> round(orders.promotion_amount, tries.digits)
+        )
 ),
 
 figured as (

@@ -19,6 +19,7 @@ select
     explained.shipping_amount,
     explained.shipping_tax_amount,
     explained.prices_include_tax,
+    orders.has_subtotals,
     explained.promotion_reading,
     orders.document_hash,
     %(decision_id)s as decision_id,

@@ -17,6 +17,8 @@ from rebound_oro_pipeline.warehouse.errors import WarehouseError
 from rebound_oro_pipeline.warehouse.migrate import migrate
 
 _SQL = statements.load("private_database")
+_SETTINGS = {"synchronous_commit": "off", "work_mem": "128MB"}
+"""Nothing outlives the question, so no commit waits for the disk; and there is one question, so it may take memory."""
 
 
 class PrivateDatabaseError(WarehouseError):
