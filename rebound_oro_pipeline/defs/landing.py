@@ -23,8 +23,8 @@ from rebound_oro_pipeline.warehouse.landing import Landed
 
 OWNER = "team:data"
 
-# A read may be repeated at will; the client's own retries have been used up by then.
-_RETRY = dg.RetryPolicy(max_retries=2, delay=30, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+TRIES = 3
+"""A read may be repeated at will."""
 
 
 def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDefinition]:
@@ -32,7 +32,6 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
     shared: dict[str, Any] = {
         "partitions_def": partitions,
         "backfill_policy": dg.BackfillPolicy.single_run(),
-        "retry_policy": _RETRY,
     }
 
     @dg.multi_asset(
@@ -47,7 +46,11 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Ask ReBound which returns were registered in the window, and read each document."""
         settings = Settings()
-        with named_failure(), rebound.client() as client, warehouse.connect("landing") as conn:
+        with (
+            named_failure(context, tries=TRIES),
+            rebound.client() as client,
+            warehouse.connect("landing") as conn,
+        ):
             landed = land_rebound_returns(
                 client,
                 conn,
@@ -84,7 +87,11 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Fetch the orders by the references of the returns, many in one request."""
         settings = Settings()
-        with named_failure(), oro.client() as client, warehouse.connect("landing") as conn:
+        with (
+            named_failure(context, tries=TRIES),
+            oro.client() as client,
+            warehouse.connect("landing") as conn,
+        ):
             landed = land_oro_orders(
                 client,
                 conn,
@@ -112,7 +119,11 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         oro: dg.ResourceParam[OroCommerce],
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Fetch the products that the returns and their orders name."""
-        with named_failure(), oro.client() as client, warehouse.connect("landing") as conn:
+        with (
+            named_failure(context, tries=TRIES),
+            oro.client() as client,
+            warehouse.connect("landing") as conn,
+        ):
             landed = land_oro_products(
                 client, conn, window_of(context), now=datetime.now(UTC), run_id=context.run.run_id
             )
@@ -132,7 +143,11 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         oro: dg.ResourceParam[OroCommerce],
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Fetch one level per product and unit."""
-        with named_failure(), oro.client() as client, warehouse.connect("landing") as conn:
+        with (
+            named_failure(context, tries=TRIES),
+            oro.client() as client,
+            warehouse.connect("landing") as conn,
+        ):
             landed = land_oro_inventory_levels(
                 client, conn, window_of(context), now=datetime.now(UTC), run_id=context.run.run_id
             )

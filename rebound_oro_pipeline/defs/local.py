@@ -8,8 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.events import RunFailureReason
 
 from rebound_oro_pipeline import wiring
+from rebound_oro_pipeline.defs.failures import ATTENDED
 from rebound_oro_pipeline.settings import Settings
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -54,11 +56,13 @@ def execute(
     A run that fails is a result without success, one that is interrupted a KeyboardInterrupt.
     """
     job = defs.resolve_job_def(job_name)
-    tags = {RANGE_START_TAG: days[0], RANGE_END_TAG: days[1]} if days else {}
+    range_of_days = {RANGE_START_TAG: days[0], RANGE_END_TAG: days[1]} if days else {}
+    tags = {ATTENDED: "true", **range_of_days}
     # The event log keeps everything; whoever runs a job here says what went wrong.
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     result = job.execute_in_process(instance=instance, tags=tags, run_config=quiet, raise_on_error=False)
-    if result.dagster_run.status is dg.DagsterRunStatus.CANCELED:
+    ended = [event.job_failure_data.failure_reason for event in result.all_events if event.is_run_failure]
+    if RunFailureReason.UNEXPECTED_TERMINATION in ended:
         signal.raise_signal(signal.SIGINT)  # Dagster took it for itself while the run lasted
     return result
 

@@ -102,7 +102,7 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
 
         window = window_of(context)
         settings = Settings()
-        with named_failure(), warehouse.connect("decide") as conn:
+        with named_failure(context), warehouse.connect("decide") as conn:
             policy_version = wiring.save_policy(settings, conn)
             conn.commit()
             try:

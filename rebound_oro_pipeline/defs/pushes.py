@@ -37,7 +37,7 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
     ) -> dg.MaterializeResult[None]:
-        with named_failure(), oro.client() as client:
+        with named_failure(context), oro.client() as client:
             counts = push_credit_notes(client, warehouse.url(), run_id=context.run.run_id, names=note_names())
         return _result(context, counts)
 
@@ -56,7 +56,7 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
     ) -> dg.MaterializeResult[None]:
-        with named_failure(), oro.client() as client:
+        with named_failure(context), oro.client() as client:
             counts = push_inventory_levels(client, warehouse.url(), run_id=context.run.run_id)
         return _result(context, counts)
 

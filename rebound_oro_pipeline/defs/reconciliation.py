@@ -47,9 +47,11 @@ def build_reconciliation() -> list[dg.AssetsDefinition]:
         ],
     )
     def credit_notes(
-        warehouse: dg.ResourceParam[Warehouse], oro: dg.ResourceParam[OroCommerce]
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        oro: dg.ResourceParam[OroCommerce],
     ) -> Iterator[dg.MaterializeResult[None]]:
-        with named_failure(), oro.client() as client, warehouse.connect("reconcile") as conn:
+        with named_failure(context), oro.client() as client, warehouse.connect("reconcile") as conn:
             reconciled = reconcile_credit_notes(client, conn, names=note_names())
         yield _result(reconciled.read, reconciled.findings, "oro_holds_what_was_decided", NOTES_AT_FAULT)
 
@@ -70,9 +72,11 @@ def build_reconciliation() -> list[dg.AssetsDefinition]:
         ],
     )
     def inventory(
-        warehouse: dg.ResourceParam[Warehouse], oro: dg.ResourceParam[OroCommerce]
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        oro: dg.ResourceParam[OroCommerce],
     ) -> Iterator[dg.MaterializeResult[None]]:
-        with named_failure(), oro.client() as client, warehouse.connect("reconcile") as conn:
+        with named_failure(context), oro.client() as client, warehouse.connect("reconcile") as conn:
             reconciled = reconcile_inventory(client, conn)
         yield _result(reconciled.read, reconciled.findings, "levels_took_what_was_decided", LEVELS_AT_FAULT)
 

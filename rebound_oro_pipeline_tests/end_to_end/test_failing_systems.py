@@ -11,7 +11,7 @@ import pytest
 import stamina
 
 import rebound_oro_pipeline.defs.all as definitions
-import rebound_oro_pipeline.defs.landing as landing
+import rebound_oro_pipeline.defs.failures as step_failures
 from rebound_oro_pipeline.defs.jobs import PUSH, PUSH_STOCK, RECONCILE, RETURNS
 from rebound_oro_pipeline.defs.local import failures
 from rebound_oro_pipeline.processes import port_to_listen_on
@@ -73,7 +73,7 @@ def empty_url(database_url: str) -> str:
 @pytest.fixture
 def one_attempt(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let clients try once and steps be retried without a wait."""
-    monkeypatch.setattr(landing, "_RETRY", dg.RetryPolicy(max_retries=2, delay=0.01))
+    monkeypatch.setattr(step_failures, "FIRST_WAIT_SECONDS", 0.01)
     with stamina.set_testing(testing=True, attempts=1):
         yield
 
@@ -81,6 +81,10 @@ def one_attempt(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def failed_steps(result: dg.ExecuteInProcessResult) -> list[str]:
     assert not result.success
     return [event.step_key or "" for event in result.get_step_failure_events()]
+
+
+def retries_of(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [event.step_key or "" for event in result.filter_events(lambda event: event.is_step_up_for_retry)]
 
 
 def started_steps(result: dg.ExecuteInProcessResult) -> set[str]:
@@ -102,7 +106,7 @@ def test_a_refused_key_fails_the_reading_at_once_and_decides_nothing(place: Plac
 
 
 @pytest.mark.usefixtures("one_attempt")
-def test_an_orocommerce_that_is_down_is_tried_again_and_the_next_run_goes_on(
+def test_an_orocommerce_that_is_down_is_named_at_once_and_the_next_run_goes_on(
     place: Place, empty_url: str
 ) -> None:
     nobody = f"http://127.0.0.1:{port_to_listen_on(0, lambda _: OSError())}"
@@ -112,12 +116,26 @@ def test_an_orocommerce_that_is_down_is_tried_again_and_the_next_run_goes_on(
         result = loop.run(RETURNS, (FIRST, LAST))
         assert failed_steps(result) == ["read_oro_orders"]
         assert "oro: POST /oauth2-token was not sent" in failures(result)[0]
-        retries = result.filter_events(lambda event: event.is_step_up_for_retry)
-        assert [event.step_key for event in retries] == ["read_oro_orders"] * 2
+        assert retries_of(result) == []
         assert loop.rows(DECIDED) == NOTHING
         os.environ["REBOUND_ORO_ORO_URL"] = place.box.oro_url
         assert loop.run(RETURNS, (FIRST, LAST)).success
         assert loop.rows(DECIDED) != NOTHING
+
+
+@pytest.mark.usefixtures("one_attempt")
+def test_a_run_that_nobody_waits_for_tries_a_reading_three_times(place: Place, empty_url: str) -> None:
+    nobody = f"http://127.0.0.1:{port_to_listen_on(0, lambda _: OSError())}"
+    with (
+        environment(variables(place.home, empty_url, place.box, FIRST, REBOUND_URL=nobody)),
+        Loop.in_memory(empty_url) as loop,
+    ):
+        result = loop.defs.resolve_job_def(RETURNS).execute_in_process(
+            instance=loop.instance, partition_key=FIRST, raise_on_error=False
+        )
+        assert failed_steps(result) == ["read_rebound_returns"]
+        assert retries_of(result) == ["read_rebound_returns"] * 2
+        assert "was not sent" in failures(result)[0]
 
 
 def test_a_missing_setting_is_named_by_the_step_that_needs_it(place: Place, empty_url: str) -> None:
@@ -126,7 +144,7 @@ def test_a_missing_setting_is_named_by_the_step_that_needs_it(place: Place, empt
     with environment(without), Loop.in_memory(empty_url) as loop:
         result = loop.run(RETURNS, (FIRST, LAST))
         assert failures(result)[0].startswith("read_rebound_returns: REBOUND_ORO_REBOUND_LOGIN is not set")
-        assert not result.filter_events(lambda event: event.is_step_up_for_retry)
+        assert retries_of(result) == []
 
 
 def test_a_malformed_policy_fails_the_decision_with_key_and_value(
@@ -139,7 +157,7 @@ def test_a_malformed_policy_fails_the_decision_with_key_and_value(
             result = loop.run(RETURNS, (FIRST, LAST))
         assert "credit.shipping" in failures(result)[0]
         assert "sometimes" in failures(result)[0]
-        assert not result.filter_events(lambda event: event.is_step_up_for_retry)
+        assert retries_of(result) == []
 
 
 def test_a_blocking_check_that_fails_takes_the_decision_back_and_shows_why(
@@ -174,6 +192,28 @@ def test_a_blocking_check_that_fails_takes_the_decision_back_and_shows_why(
         assert evaluations["assert_never"].metadata["failing rows"].value > 0
         decided = [event.asset_key for event in result.get_asset_materialization_events()]
         assert dg.AssetKey(["marts", "credit_notes"]) not in decided
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("ORO_CLIENT_SECRET", "wrong-secret"), ("ORO_CREDIT_NOTE_TYPE", "nosuchnotes")]
+)
+def test_a_push_that_is_refused_as_a_whole_loses_nothing_and_the_next_one_sends_everything_once(
+    place: Place, url: str, variable: str, value: str
+) -> None:
+    right = variables(place.home, url, place.box, FIRST)
+    with environment({**right, f"REBOUND_ORO_{variable}": value}), Loop.in_memory(url) as loop:
+        held = place.box.state("credit_notes")["credit_notes"]
+        result = loop.run(PUSH)
+        assert failed_steps(result) == ["push__oro_credit_notes"]
+        assert failures(result)[0].startswith("push__oro_credit_notes: oro: ")
+        assert "wrong-secret" not in failures(result)[0]
+        assert place.box.state("credit_notes")["credit_notes"] == held
+        assert not loop.rows("select from outbox.messages where state not in ('pending', 'unknown')")
+    with environment(right), Loop.in_memory(url) as loop:
+        assert loop.run(PUSH).success
+        due = [number for (number,) in loop.rows("select credit_note_number from ledger.credit_notes")]
+    held = place.box.state("credit_notes")["credit_notes"]
+    assert sorted(note["creditNoteNumber"] for note in held) == sorted(due)
 
 
 def test_reconciliation_finds_what_somebody_changed_in_orocommerce(place: Place, url: str) -> None:

@@ -1,0 +1,80 @@
+"""`rebound-oro dev`: the UI answers and knows the assets, the sandbox is beside it, and in the end nothing is left."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from rebound_oro_pipeline.demo_scene import Scale, scene_of
+from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.wiring import connect_database, prepare_database, running_database
+from rebound_oro_pipeline_tests.end_to_end.commands import left_in, line_with, running_in, started
+from rebound_oro_pipeline_tests.pipeline_at_work import models
+
+ASSETS = "{ assetNodes { assetKey { path } groupName } }"
+SENSOR = """
+mutation ($sensor: SensorSelector!) {
+  sensorDryRun(selectorData: $sensor, cursor: "") {
+    __typename
+    ... on PythonError { message }
+    ... on DryRunInstigationTick {
+      evaluationResult { skipReason runRequests { tags { key value } } error { message } }
+    }
+  }
+}
+"""
+
+
+@pytest.fixture
+def home(open_folder: Path) -> Path:
+    """Return a home with the scene of a demo in a database that a demo claimed, and nothing landed."""
+    home = open_folder / "home"
+    settings = Settings(home=home)
+    scene_of(home, Scale(days=3, orders=20, returns=8)).save(home)
+    with running_database(settings):
+        prepare_database(settings, models())
+        with connect_database(settings) as conn:
+            conn.execute(
+                "insert into outbox.audit_log (actor, action, subject) values ('test', 'demo', 'a database')"
+            )
+            conn.execute(
+                "insert into outbox.messages (kind, business_key, ordering_key, registered_at, payload) "
+                "values ('oro_credit_note', 'N-1', '1', now(), '{}')"
+            )
+    return home
+
+
+@pytest.fixture
+def ask(home: Path) -> Iterator[Any]:
+    """Yield a function that asks the GraphQL of a running `dev`, which is ended by SIGTERM afterwards."""
+    with started(home, "dev", "--port", "0") as dev:
+        url = line_with(dev, "Dagster: ").split()[1]
+
+        def ask(query: str, **variables: object) -> Any:
+            answer = httpx.post(f"{url}/graphql", json={"query": query, "variables": variables}, timeout=60)
+            assert answer.is_success, answer.text
+            return answer.json()["data"]
+
+        yield ask
+        assert any("rebound_oro_pipeline.sandbox" in each for each in running_in(home))
+        dev.send_signal(signal.SIGTERM)
+        _, said = dev.communicate(timeout=60)
+        assert dev.returncode == 0, said
+        assert "Traceback" not in said
+        assert left_in(home) == []
+
+
+def test_the_ui_lists_the_assets_and_the_sensors_work_in_it(ask: Any) -> None:
+    keys = {"/".join(node["assetKey"]["path"]) for node in ask(ASSETS)["assetNodes"]}
+    assert keys >= {"landing/rebound_returns", "marts/credit_notes", "push/oro_credit_notes"}
+    sensor = {
+        "repositoryName": "__repository__",
+        "repositoryLocationName": "rebound_oro_pipeline",
+        "sensorName": "credit_notes_to_send",
+    }
+    told = ask(SENSOR, sensor=sensor)["sensorDryRun"]["evaluationResult"]
+    assert told["error"] is None
+    assert {"key": "outbox/due", "value": "1"} in told["runRequests"][0]["tags"]
