@@ -40,6 +40,7 @@ lock: $(VENV)/.dev  ## resolve the pinned ranges anew into requirements/*.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in $(LOCK_OPTIONS) --output-file requirements/base.txt
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra dev $(LOCK_OPTIONS) --output-file requirements/dev.txt
+	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra celery $(LOCK_OPTIONS) --output-file requirements/celery.txt
 
 LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
 	--no-annotate --no-emit-index-url
