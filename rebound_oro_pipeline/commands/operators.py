@@ -7,6 +7,7 @@ from rebound_oro_pipeline.commands.hold import hold
 from rebound_oro_pipeline.commands.ledger import ledger, retention
 from rebound_oro_pipeline.commands.outbox import outbox
 from rebound_oro_pipeline.commands.output import SettingsReader
+from rebound_oro_pipeline.commands.policy import policy
 from rebound_oro_pipeline.commands.quarantine import quarantine
 from rebound_oro_pipeline.commands.trace import replay_return, trace
 
@@ -19,6 +20,7 @@ COMMANDS: tuple[click.Command, ...] = (
     replay_return,
     ledger,
     retention,
+    policy,
 )
 
 

@@ -61,8 +61,12 @@ def _create(server: psycopg.Connection, name: str, url: str) -> None:
             f"{server.info.user} may not create a database at {describe_url(url)}; let it "
             "(alter role … createdb), or leave REBOUND_ORO_DATABASE_URL empty to use the embedded server"
         ) from error
-    # Nothing in it outlives the question, so no commit need wait for the disk.
-    server.execute(sql.SQL("alter database {} set synchronous_commit to off").format(sql.Identifier(name)))
+    for setting, value in _SETTINGS.items():
+        server.execute(
+            sql.SQL("alter database {} set {} to {}").format(
+                sql.Identifier(name), sql.Identifier(setting), sql.Literal(value)
+            )
+        )
 
 
 def _with_database(url: str, name: str) -> str:

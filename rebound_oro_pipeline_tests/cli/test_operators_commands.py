@@ -44,6 +44,27 @@ def shop(conn: psycopg.Connection) -> psycopg.Connection:
     return conn
 
 
+def test_another_policy_is_shown_before_it_is_in_force(
+    shop: psycopg.Connection, run: Run, tmp_path: Path
+) -> None:
+    file = tmp_path / "new.yaml"
+    file.write_text("credit: {restocking_fee: {unwanted: {percent: 10}}}\n")
+    before = counts(shop)
+    days = ("--window", "2026-11-01", "2026-11-30")
+    told = run("policy", "diff", str(file), *days)
+    assert "fee 0.00 -> 3.00" in told.stdout
+    assert "USD: 1 notes, 30.00 in force; 1 notes, 27.00 proposed; difference -3.00" in told.stdout
+    [note] = printed(run("policy", "diff", str(file), *days, "--json"))["notes"]
+    assert (note["credit_note_number"], note["difference"]) == ("R1-ORD-1", "-3.00")
+    assert counts(shop) == before
+    file.write_text("credit: {shiping: never}\n")
+    assert "credit.shiping" in run("policy", "diff", str(file), *days, expected=1).output
+    assert (
+        "is after"
+        in run("policy", "diff", str(file), "--window", "2026-11-30", "2026-11-01", expected=2).output
+    )
+
+
 def printed(result: Result) -> Any:
     return json.loads(result.stdout)
 

@@ -5,6 +5,7 @@ order SO-1: total 124.90 USD, shipping 5.00       an order; the first one is mea
 return A for "so-1" (reason late): 1 of 2 LAMP    units received, of units announced
 later 15 days                                     the next decision, an hour on or so long
 credit A: net 36.67, total 41.64                  what must come out; figures that are not named are not compared
+taxes A: VAT 0.20 of 20.00 is 4.00                its goods' tax by code and rate; also `taxes A on shipping`
 """
 
 import re
@@ -27,6 +28,7 @@ _LINE = re.compile(
 _ITEM = re.compile(
     r"(?P<received>[\d.]+)(?: of (?P<announced>[\d.]+))?(?: (?P<unit>[a-z]+))? (?P<sku>[^\s#]+)(?: #(?P<id>\w+))?"
 )
+_TAX = re.compile(r"(?P<code>\S+) (?P<rate>[\d.]+) of (?P<taxable>[\d.]+) is (?P<tax>[\d.]+)")
 _UNITS = re.compile(r"(?P<quantity>[\d.]+) (?P<sku>\S+)(?: (?P<how>restocked|not restocked))?")
 
 
@@ -85,6 +87,15 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Taxes:
+    """The taxes that a note must give back on its goods or its shipping: (code, rate) to (taxable amount, tax)."""
+
+    name: str
+    applies_to: str
+    by_rate: dict[tuple[str, Decimal], tuple[Decimal, Decimal]]
+
+
+@dataclass(frozen=True)
 class Stage:
     """What is landed before one decision, how long after the one before it is, and what must then be there."""
 
@@ -93,6 +104,7 @@ class Stage:
     returns: list[Return] = field(default_factory=list)
     aliases: list[tuple[str, str]] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
+    taxes: list[Taxes] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -221,6 +233,17 @@ def _read_result(example: Example, found: re.Match[str]) -> None:
     example.stages[-1].results.append(Result(found["kind"], found["name"], line, figures, units, reason))
 
 
+def _read_taxes(example: Example, found: re.Match[str]) -> None:
+    by_rate = {}
+    for part in found["rest"].split(", "):
+        tax = _TAX.fullmatch(part)
+        if tax is None:
+            raise ValueError(f"{part!r} is no tax")
+        by_rate[tax["code"], Decimal(tax["rate"])] = (Decimal(tax["taxable"]), Decimal(tax["tax"]))
+    applies_to = "shipping" if found["shipping"] else "goods"
+    example.stages[-1].taxes.append(Taxes(found["name"], applies_to, by_rate))
+
+
 _STATEMENTS: Mapping[re.Pattern[str], Callable[[Example, re.Match[str]], None]] = {
     re.compile(r"order(?: (?P<name>\S+))?: (?P<settings>.+)"): _read_order,
     re.compile(
@@ -234,6 +257,7 @@ _STATEMENTS: Mapping[re.Pattern[str], Callable[[Example, re.Match[str]], None]] 
         r"(?P<kind>credit|stock|held|quarantine|waiting|withdrawn) (?P<name>[\w-]+)"
         r"(?: line (?P<line>\d+))?: (?P<rest>.+)"
     ): _read_result,
+    re.compile(r"taxes (?P<name>[\w-]+)(?P<shipping> on shipping)?: (?P<rest>.+)"): _read_taxes,
 }
 
 

@@ -29,6 +29,10 @@ def test_a_worked_example_comes_out_as_it_says(example: Example, came: dict[int,
         assert _stated_places(stage) == outcome.places, where
         for result in named(stage.results, "credit", "stock"):
             _compare(result, outcome, where)
+        for taxes in stage.taxes:
+            assert outcome.taxes[taxes.name, taxes.applies_to] == taxes.by_rate, (
+                f"{where}, taxes {taxes.name}"
+            )
 
 
 def test_the_rules_have_worked_examples_for_every_chapter() -> None:

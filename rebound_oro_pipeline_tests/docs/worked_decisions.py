@@ -37,6 +37,8 @@ _QUERIES: Mapping[str, str] = {
     "quarantine": "select * from ledger.quarantine where resolved_at is null",
     "holds": "select * from ledger.holds where resolved_at is null",
     "places": "select * from marts.return_line_destinations",
+    "taxes": "select taxes.*, notes.return_id from marts.credit_note_taxes as taxes"
+    " inner join ledger.credit_notes as notes using (credit_note_number)",
 }
 
 
@@ -50,6 +52,9 @@ class Came:
     notes: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     lines: dict[tuple[str, int], dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
     line_units: dict[tuple[str, int], dict[str, Decimal]] = field(default_factory=lambda: defaultdict(dict))
+    taxes: dict[tuple[str, str], dict[tuple[str, Decimal], tuple[Decimal, Decimal]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
     stock: dict[str, dict[tuple[str, str], Decimal]] = field(default_factory=lambda: defaultdict(dict))
     places: dict[tuple[str, str, str | None], dict[str, Decimal]] = field(
         default_factory=lambda: defaultdict(dict)
@@ -137,6 +142,19 @@ def _read(example: Example, tables: Mapping[str, list[dict[str, Any]]]) -> Came:
         came.notes[names[note["credit_note_number"]]] = {
             figure: note[f"{figure.replace(' ', '_')}_amount"] for figure in FIGURES
         }
+    _read_parts(example, came, mine, names)
+    for row in mine["places"]:
+        if row["destination"] != "credited":
+            kind = "quarantine" if row["destination"] == "quarantined" else row["destination"]
+            key_of_place = (kind, told(example, row["return_id"]), row["reason"])
+            _count(came.places[key_of_place], told(example, row["sku"].strip()), row["quantity"])
+    return came
+
+
+def _read_parts(
+    example: Example, came: Came, mine: Mapping[str, list[dict[str, Any]]], names: Mapping[str, str]
+) -> None:
+    """Read lines, taxes and stock of the notes that were added."""
     for row in mine["lines"]:
         if row["credit_note_number"] in names:
             key = (names[row["credit_note_number"]], int(row["order_line_id"].removeprefix(row["order_id"])))
@@ -144,17 +162,15 @@ def _read(example: Example, tables: Mapping[str, list[dict[str, Any]]]) -> Came:
                 amounts = came.lines[key]
                 amounts[figure] = amounts.get(figure, Decimal(0)) + row[f"{figure}_amount"]
             _count(came.line_units[key], told(example, row["sku"]), row["quantity"])
+    for row in mine["taxes"]:
+        if row["credit_note_number"] in names:
+            of_note = came.taxes[names[row["credit_note_number"]], row["applies_to"]]
+            of_note[row["tax_code"], row["rate"]] = (row["taxable_amount"], row["tax_amount"])
     for row in mine["deltas"]:
         if row["credit_note_number"] in names:
             how = "restocked" if row["restocks"] else "not restocked"
             stock = came.stock[names[row["credit_note_number"]]]
             stock[told(example, row["sku"]), how] = row["quantity"]
-    for row in mine["places"]:
-        if row["destination"] != "credited":
-            kind = "quarantine" if row["destination"] == "quarantined" else row["destination"]
-            key_of_place = (kind, told(example, row["return_id"]), row["reason"])
-            _count(came.places[key_of_place], told(example, row["sku"].strip()), row["quantity"])
-    return came
 
 
 def _count(units: dict[str, Decimal], sku: str, quantity: Decimal) -> None:

@@ -57,15 +57,12 @@ def order_document(example: Example, order: Order, place: int) -> dict[str, Any]
         relationships["shippingStatus"] = _one(
             "ordershippingstatuses", given.get("shipping status", "shipped")
         )
-    if "shipping tax" in given:
-        subtotal = {
-            "orderSubtotalType": "tax",
-            "label": "Shipping Tax",
-            "amount": given["shipping tax"],
-            "currency": given["currency"],
-        }
+    if subtotals := _tax_subtotals(order, rows):
         relationships["orderSubtotals"] = {
-            "data": [_add(included, "ordersubtotals", f"{order_id}-tax", subtotal)]
+            "data": [
+                _add(included, "ordersubtotals", f"{order_id}-tax-{number}", subtotal)
+                for number, subtotal in enumerate(subtotals)
+            ]
         }
     return {
         "data": {"type": "orders", "id": order_id, "attributes": attributes, "relationships": relationships},
@@ -107,6 +104,43 @@ def product_document(example: Example, sku: str, units: Mapping[str, str], place
         },
         "included": included,
     }
+
+
+def _tax_subtotals(order: Order, rows: list[Decimal]) -> list[dict[str, Any]]:
+    """Write what OroCommerce says of the tax on goods, where a line names a rate, and on shipping."""
+    given = order.settings
+    by_line = [_rates(line.settings, "rate ", row) for line, row in zip(order.lines, rows, strict=True)]
+    on_shipping = _rates(given, "shipping rate ", Decimal(given.get("shipping", "0")))
+    said = {}
+    if any(by_line):
+        taxes = sum((Decimal(line.settings.get("tax", "0")) for line in order.lines), ZERO)
+        said["Subtotal Tax"] = (str(taxes), {"items": [{"taxes": taxes} for taxes in by_line]})
+    if "shipping tax" in given:
+        shipping = {"excludingTax": given.get("shipping"), "taxAmount": given["shipping tax"]}
+        said["Shipping Tax"] = (given["shipping tax"], {"shipping": shipping, "taxes": on_shipping})
+    return [
+        {
+            "orderSubtotalType": "tax",
+            "label": label,
+            "amount": amount,
+            "currency": given["currency"],
+            "data": data,
+        }
+        for label, (amount, data) in said.items()
+    ]
+
+
+def _rates(settings: Mapping[str, str], prefix: str, row: Decimal) -> list[dict[str, str]]:
+    return [
+        {
+            "tax": name.removeprefix(prefix),
+            "rate": rate,
+            "taxableAmount": str(row),
+            "taxAmount": str((row * Decimal(rate)).quantize(CENT, ROUND_HALF_UP)),
+        }
+        for name, rate in settings.items()
+        if name.startswith(prefix)
+    ]
 
 
 def _line(

@@ -1,0 +1,71 @@
+"""Tax by code and rate: recorded orders that came back whole give back what was charged at each rate."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+
+from rebound_oro_pipeline_tests.oracle.documents import read_orders
+from rebound_oro_pipeline_tests.rules.histories import everything_back
+from rebound_oro_pipeline_tests.rules.sql_runner import landed
+from rebound_oro_pipeline_tests.rules.test_recorded_orders import Document, recorded
+
+ODD_CENT = Decimal("0.005")
+GIVEN_BACK = """
+select notes.order_id, taxes.applies_to, taxes.tax_code, taxes.rate, sum(taxes.tax_amount)
+from ledger.credit_notes as notes inner join marts.credit_note_taxes as taxes using (credit_note_number)
+group by notes.order_id, taxes.applies_to, taxes.tax_code, taxes.rate
+"""
+OF_ORDERS = "select order_id, tax_amount, shipping_tax_amount from ledger.orders"
+Rate = tuple[str, Decimal] | None
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("source", ["6.1", "exchanges"])
+def test_recorded_orders_give_back_what_was_charged_at_each_rate(
+    rules_conn: psycopg.Connection[Any], source: str, seed: int
+) -> None:
+    """An odd cent aside: OroCommerce rounds its taxes for show, what was charged is the truth."""
+    random = Random(f"{source} {seed}")
+    documents = recorded(source)
+    orders = {order.id: order for document in documents for order in read_orders(document)}
+    returns = [each for order in orders.values() for each in everything_back(order, random, whole=seed == 0)]
+    with landed(rules_conn, documents, returns) as there:
+        there.decide()
+        goods: dict[str, dict[Rate, Decimal]] = defaultdict(dict)
+        shipping: dict[str, dict[Rate, Decimal]] = defaultdict(dict)
+        for order_id, applies_to, code, rate, amount in there.conn.execute(GIVEN_BACK):
+            by_rate = goods if applies_to == "goods" else shipping
+            by_rate[order_id][None if code is None else (code, rate)] = amount
+        charged = {row[0]: row[1:] for row in there.conn.execute(OF_ORDERS)}
+    with_rates = with_shipping_rate = 0
+    for order_id, said in _said(documents):
+        on_goods, on_shipping = goods[order_id], shipping[order_id]
+        tolerance = ODD_CENT * (len(orders[order_id].lines) + 2)
+        assert (sum(on_goods.values()), sum(on_shipping.values())) == charged[order_id], order_id
+        assert on_goods.keys() - {None} == said.keys(), order_id
+        assert all(abs(on_goods[key] - said[key]) <= tolerance for key in said), order_id
+        assert abs(on_goods.get(None, Decimal(0))) <= tolerance, order_id
+        assert on_shipping.keys() <= said.keys(), order_id
+        with_rates += bool(said)
+        with_shipping_rate += bool(on_shipping)
+    assert (with_rates, with_shipping_rate) == ((38, 32) if source == "6.1" else (13, 12))
+
+
+def _said(documents: tuple[Document, ...]) -> Iterator[tuple[str, dict[Rate, Decimal]]]:
+    """Yield by order what its `Tax` subtotal says was charged on goods at each rate; of shipping it says nothing."""
+    for document in documents:
+        for each in document["included"]:
+            if each["type"] == "ordersubtotals" and each["attributes"]["label"] == "Tax":
+                data = each["attributes"]["data"]
+                taxes = data.get("taxes", []) if isinstance(data, dict) else []
+                said: dict[Rate, Decimal] = {
+                    (tax["tax"], Decimal(tax["rate"])): Decimal(tax["taxAmount"])
+                    for tax in taxes
+                    if Decimal(tax["taxAmount"])
+                }
+                yield document["data"]["id"], said
