@@ -1,5 +1,6 @@
 """Lands the OroCommerce orders of the returns at hand, found by reference: never the whole shop."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -7,7 +8,7 @@ from typing import Any, Final
 import psycopg
 
 from rebound_oro_pipeline.clients.errors import Refused
-from rebound_oro_pipeline.clients.jsonapi import in_lists
+from rebound_oro_pipeline.clients.jsonapi import Filters, in_lists
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import OrderDocument, read_orders
@@ -115,7 +116,7 @@ def land_oro_orders(
                 landed_at=now,
             )
         except Refused as error:
-            if field == _ALWAYS_KNOWN or not _refuses(error, f"filter[{field}]"):
+            if field == _ALWAYS_KNOWN or not refuses(error, f"filter[{field}]"):
                 raise
         tried.append(field)
     return landed
@@ -124,21 +125,28 @@ def land_oro_orders(
 def _read(
     oro: OroClient, field: str, references: list[str], *, with_subtotals: bool
 ) -> list[OrderDocument | Fault]:
+    return list(orders_where(oro, {field: references}, with_subtotals=with_subtotals))
+
+
+def orders_where(
+    oro: OroClient, filters: Filters, *, with_subtotals: bool
+) -> Iterator[OrderDocument | Fault]:
+    """Yield the orders that a filter finds, page by page, with all that a decision needs of them."""
     include = (*_INCLUDE, _SUBTOTALS) if with_subtotals else _INCLUDE
     fields: dict[str, tuple[str, ...]] = dict(_FIELDS)
     if with_subtotals:
         fields |= {"orders": (*_FIELDS["orders"], _SUBTOTALS), **_SUBTOTAL_FIELDS}
-    pages = oro.pages(
-        "orders", filters={field: references}, include=include, fields=fields, page_size=PAGE_SIZE
-    )
+    pages = oro.pages("orders", filters=filters, include=include, fields=fields, page_size=PAGE_SIZE)
     try:
-        return [order for page in pages for order in read_orders(page)]
+        for page in pages:
+            yield from read_orders(page)
     except Refused as error:
         # Before 6.1 there are no subtotals, so that naming their fields may be refused.
-        if with_subtotals and _refuses(error, "fields[ordersubtotals]"):
-            return _read(oro, field, references, with_subtotals=False)
-        raise
+        if not (with_subtotals and refuses(error, "fields[ordersubtotals]")):
+            raise
+        yield from orders_where(oro, filters, with_subtotals=False)
 
 
-def _refuses(error: Refused, parameter: str) -> bool:
+def refuses(error: Refused, parameter: str) -> bool:
+    """Whether OroCommerce says that it knows no such filter, or no such fields."""
     return any(reason.detail == _NOT_SUPPORTED and reason.parameter == parameter for reason in error.reasons)

@@ -1,0 +1,30 @@
+"""How far streams that are read by their time of change were read; a reader that died leaves its mark as it was."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from rebound_oro_pipeline.warehouse.statements import load
+
+_SQL = load("watermarks")
+
+
+def read_until(conn: psycopg.Connection[Any], stream: str) -> datetime | None:
+    """Return up to when a stream was read (UTC); None: never."""
+    row = conn.execute(_SQL["read_until"], {"stream": stream}).fetchone()
+    return row[0] if row else None
+
+
+def advance(conn: psycopg.Connection[Any], stream: str, until: datetime) -> None:
+    """Remember that everything of a stream up to a moment has landed; never goes back. The caller commits."""
+    conn.execute(_SQL["advance"], {"stream": stream, "read_until": until})
+
+
+def orders_without_status(
+    conn: psycopg.Connection[Any], *, created_since: datetime, cancelled: Collection[str]
+) -> list[str]:
+    """List the ids of landed orders of which only a tracking could say that they were dispatched."""
+    given = {"created_since": created_since, "cancelled": list(cancelled)}
+    return [order_id for (order_id,) in conn.execute(_SQL["orders_without_status"], given)]
