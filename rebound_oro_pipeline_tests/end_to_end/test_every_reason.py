@@ -86,7 +86,7 @@ def ward(
 
 
 def _meddle_with_a_note(loop: Loop, box: Box) -> None:
-    """Somebody corrected a note of ours in the shop, and our books lost the proof that it had arrived."""
+    """Correct a note of ours in the shop by hand, and lose the proof that it had arrived."""
     assert loop.run(PUSH).success
     [(message_id, number, remote_id)] = loop.rows(
         "select message_id, business_key, remote_id from outbox.messages"
@@ -108,7 +108,7 @@ def _meddle_with_a_note(loop: Loop, box: Box) -> None:
 
 
 def _meddle_with_a_level(loop: Loop, box: Box) -> None:
-    """The answer to the write of a level is lost, and the level is counted by hand before we have looked at it."""
+    """Lose the answer to the write of a level, and count the level by hand before anybody has looked at it."""
     [(message_id,)] = loop.rows(
         "select min(message_id) from outbox.messages where kind = 'oro_inventory_delta' and state = 'pending'"
     )

@@ -1,8 +1,7 @@
-"""No unit is credited twice, not even by two runs at the same moment: the database itself refuses, on two connections."""
+"""No unit is credited twice, not even by two runs at the same moment: the database itself refuses."""
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,10 +27,10 @@ where claims.return_id = 'R1'
 
 
 @pytest.fixture
-def shop(conn: psycopg.Connection) -> Iterator[psycopg.Connection]:
+def shop(conn: psycopg.Connection) -> psycopg.Connection:
     """One shirt of three came back and is credited: the claim is [0, 1)."""
     open_shop(conn, [order()], [a_return("R1")])
-    yield conn
+    return conn
 
 
 @pytest.mark.parametrize("units", ["[0,1)", "[0,3)", "[2,4)", "[3,4)", "[-1,0)"])
