@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     oro_credit_note_line_type: str = Field(
         default="reboundcreditnotelines", description="Resource type of their lines."
     )
+    oro_credit_note_names_file: Path | None = Field(
+        default=None,
+        description="YAML file with the fields and relations of an entity of your own (docs/orocommerce.md).",
+    )
 
     rebound_url: AnyHttpUrl | None = Field(default=None, description="ReBound, without path.")
     rebound_login: str | None = Field(default=None, description="Login of ReBound's API.")

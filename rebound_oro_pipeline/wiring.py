@@ -11,6 +11,7 @@ import psycopg
 
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames, load_names
 from rebound_oro_pipeline.contracts.policy import Policy, load_policy
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping, load_mapping
 from rebound_oro_pipeline.settings import Settings
@@ -108,6 +109,15 @@ def save_policy(settings: Settings, conn: psycopg.Connection) -> int:
 def rebound_mapping(settings: Settings) -> ReboundMapping:
     """Return the mapping of ReBound's documents."""
     return load_mapping(settings.rebound_mapping_file)
+
+
+def credit_note_names(settings: Settings) -> CreditNoteNames:
+    """Return how OroCommerce's credit-note entity is called."""
+    return load_names(
+        settings.oro_credit_note_names_file,
+        note_type=settings.oro_credit_note_type,
+        line_type=settings.oro_credit_note_line_type,
+    )
 
 
 def require_systems(settings: Settings) -> None:

@@ -14,7 +14,6 @@ import click
 
 if TYPE_CHECKING:
     from rebound_oro_pipeline.services.doctor import Finding
-    from rebound_oro_pipeline.services.oro_documents import CreditNoteNames
     from rebound_oro_pipeline.settings import Settings
 
 _SIGNS = {"ok": ("ok", "green"), "warning": ("warning", "yellow"), "failure": ("FAILURE", "red")}
@@ -116,7 +115,7 @@ def _examine_oro(settings: Settings, references: tuple[str, ...]) -> Iterator[Fi
     from rebound_oro_pipeline.services.doctor_oro import examine_oro
 
     with wiring.oro_client(settings) as oro:
-        yield from examine_oro(oro, _names(settings), references)
+        yield from examine_oro(oro, wiring.credit_note_names(settings), references)
 
 
 def _show(finding: Finding) -> None:
@@ -130,17 +129,23 @@ def _send(settings: Settings, *, credit_notes: bool, stock: bool, as_json: bool)
     from rebound_oro_pipeline import wiring
     from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
     from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
+    from rebound_oro_pipeline.services.restore_in_stock import restore_by_policy
 
     pushed = {}
+    restored = None
     with wiring.running_database(settings) as url, wiring.oro_client(settings) as oro:
         if credit_notes:
-            pushed["credit_notes"] = push_credit_notes(oro, url, run_id=uuid4().hex, names=_names(settings))
+            pushed["credit_notes"] = push_credit_notes(
+                oro, url, run_id=uuid4().hex, names=wiring.credit_note_names(settings)
+            )
         if stock:
-            pushed["stock"] = push_inventory_levels(oro, url, run_id=uuid4().hex)
+            run_id = uuid4().hex
+            pushed["stock"] = push_inventory_levels(oro, url, run_id=run_id)
+            restored = restore_by_policy(oro, url, wiring.policy(settings).stock, run_id=run_id)
     if as_json:
         shown = {
             name: asdict(each) | {"to_be_continued": each.to_be_continued} for name, each in pushed.items()
-        }
+        } | ({"products_in_stock_again": asdict(restored)} if restored else {})
         click.echo(json.dumps(shown, indent=2, default=str))
         return
     for name, counts in pushed.items():
@@ -149,6 +154,8 @@ def _send(settings: Settings, *, credit_notes: bool, stock: bool, as_json: bool)
             f"{counts.remaining} to be continued"
             + (f" (stopped: {counts.stopped_by})" if counts.stopped_by else "")
         )
+    if restored:
+        click.echo(f"products in stock again: {restored.restored}, {len(restored.refused)} refused")
 
 
 def _rehearse(settings: Settings, *, as_json: bool) -> int:
@@ -162,7 +169,7 @@ def _rehearse(settings: Settings, *, as_json: bool) -> int:
     ):
         conn.read_only = True
         try:
-            dry_run = dry_run_credit_notes(oro, conn, names=_names(settings))
+            dry_run = dry_run_credit_notes(oro, conn, names=wiring.credit_note_names(settings))
         except DryRunImpossible as error:
             raise click.ClickException(str(error)) from error
     if as_json:
@@ -175,11 +182,3 @@ def _rehearse(settings: Settings, *, as_json: bool) -> int:
             f"{dry_run.accepted} notes would be accepted, {len(dry_run.refused)} refused; none was stored"
         )
     return 1 if dry_run.refused else 0
-
-
-def _names(settings: Settings) -> CreditNoteNames:
-    from rebound_oro_pipeline.services.oro_documents import CreditNoteNames
-
-    return CreditNoteNames(
-        note_type=settings.oro_credit_note_type, line_type=settings.oro_credit_note_line_type
-    )

@@ -56,6 +56,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
     import psycopg
 
     from rebound_oro_pipeline.clients.errors import ApiError
+    from rebound_oro_pipeline.contracts.credit_note_names import NamesError
     from rebound_oro_pipeline.contracts.policy import PolicyError
     from rebound_oro_pipeline.contracts.rebound_mapping import MappingError
     from rebound_oro_pipeline.demo_scene import DemoError
@@ -70,6 +71,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
         DevError,
         MappingError,
         MissingSetting,
+        NamesError,
         OSError,
         PolicyError,
         SqlModelError,

@@ -155,9 +155,11 @@ class Credit(_Part):
 
 
 class Stock(_Part):
-    """Which dispositions go back on the shelf."""
+    """Which dispositions go back on the shelf, and whether what ran out is then offered again."""
 
     saleable: Codes = ("restock",)
+    restore_in_stock: Annotated[bool, Field(strict=True)] = False
+    out_of_stock_at: NotNegative = Decimal(0)
 
 
 class Tax(_Part):

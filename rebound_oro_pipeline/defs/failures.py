@@ -8,6 +8,7 @@ import dagster as dg
 import psycopg
 
 from rebound_oro_pipeline.clients.errors import ApiError
+from rebound_oro_pipeline.contracts.credit_note_names import NamesError
 from rebound_oro_pipeline.contracts.policy import PolicyError
 from rebound_oro_pipeline.contracts.rebound_mapping import MappingError
 from rebound_oro_pipeline.settings import MissingSetting
@@ -35,5 +36,5 @@ def named_failure(context: dg.AssetExecutionContext, *, tries: int = 1) -> Itera
             wait = FIRST_WAIT_SECONDS * 2**context.retry_number * random.uniform(0.5, 1.5)  # noqa: S311
             raise dg.RetryRequested(max_retries=tries - 1, seconds_to_wait=wait) from error
         raise dg.Failure(str(error), allow_retries=False) from error
-    except (BuildError, MappingError, MissingSetting, PolicyError) as error:
+    except (BuildError, MappingError, MissingSetting, NamesError, PolicyError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error

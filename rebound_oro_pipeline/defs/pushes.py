@@ -1,15 +1,17 @@
 """Pushes: what waits in the outbox is sent to OroCommerce. Running one twice changes nothing the second time."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 import dagster as dg
 
+from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
 from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
 from rebound_oro_pipeline.defs.tables import table_metadata
-from rebound_oro_pipeline.services.oro_documents import CreditNoteNames
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
+from rebound_oro_pipeline.services.restore_in_stock import restore_by_policy
 from rebound_oro_pipeline.services.sending import PushCounts
 from rebound_oro_pipeline.settings import Settings
 
@@ -38,7 +40,9 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         oro: dg.ResourceParam[OroCommerce],
     ) -> dg.MaterializeResult[None]:
         with named_failure(context), oro.client() as client:
-            counts = push_credit_notes(client, warehouse.url(), run_id=context.run.run_id, names=note_names())
+            counts = push_credit_notes(
+                client, warehouse.url(), run_id=context.run.run_id, names=wiring.credit_note_names(Settings())
+            )
         return _result(context, counts)
 
     @dg.asset(
@@ -57,21 +61,20 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         oro: dg.ResourceParam[OroCommerce],
     ) -> dg.MaterializeResult[None]:
         with named_failure(context), oro.client() as client:
+            policy = wiring.policy(Settings())
             counts = push_inventory_levels(client, warehouse.url(), run_id=context.run.run_id)
-        return _result(context, counts)
+            restored = restore_by_policy(client, warehouse.url(), policy.stock, run_id=context.run.run_id)
+        products = {"products in stock again": restored.restored} if restored else {}
+        for product_id, words in (restored.refused if restored else {}).items():
+            context.log.warning("product %s stays out of stock: %s", product_id, words)
+        return _result(context, counts, products)
 
     return [oro_credit_notes, oro_inventory_levels]
 
 
-def note_names() -> CreditNoteNames:
-    """Return how the settings call the credit-note entity."""
-    settings = Settings()
-    return CreditNoteNames(
-        note_type=settings.oro_credit_note_type, line_type=settings.oro_credit_note_line_type
-    )
-
-
-def _result(context: dg.AssetExecutionContext, counts: PushCounts) -> dg.MaterializeResult[None]:
+def _result(
+    context: dg.AssetExecutionContext, counts: PushCounts, others: Mapping[str, int] | None = None
+) -> dg.MaterializeResult[None]:
     if counts.to_be_continued:
         context.log.warning(
             "to be continued: %s messages remain; %s", counts.remaining, counts.stopped_by or "due later"
@@ -79,6 +82,7 @@ def _result(context: dg.AssetExecutionContext, counts: PushCounts) -> dg.Materia
     return dg.MaterializeResult(
         metadata={
             **{name: value for name, value in asdict(counts).items() if isinstance(value, int)},
+            **(others or {}),
             "stopped by": counts.stopped_by or "nothing",
         }
     )

@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
+from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
-from rebound_oro_pipeline.defs.pushes import note_names
 from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
 from rebound_oro_pipeline.defs.tables import table_metadata
 from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
 from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
+from rebound_oro_pipeline.settings import Settings
 
 NOTES = dg.AssetKey(["reconciliation", "credit_notes"])
 LEVELS = dg.AssetKey(["reconciliation", "inventory"])
@@ -52,7 +53,7 @@ def build_reconciliation() -> list[dg.AssetsDefinition]:
         oro: dg.ResourceParam[OroCommerce],
     ) -> Iterator[dg.MaterializeResult[None]]:
         with named_failure(context), oro.client() as client, warehouse.connect("reconcile") as conn:
-            reconciled = reconcile_credit_notes(client, conn, names=note_names())
+            reconciled = reconcile_credit_notes(client, conn, names=wiring.credit_note_names(Settings()))
         yield _result(reconciled.read, reconciled.findings, "oro_holds_what_was_decided", NOTES_AT_FAULT)
 
     @dg.asset(

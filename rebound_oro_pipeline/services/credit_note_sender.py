@@ -16,6 +16,7 @@ and found equal.
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ from rebound_oro_pipeline.clients.errors import (
     Refused,
 )
 from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
 from rebound_oro_pipeline.services.credit_note_packs import (
     Entry,
     halves,
@@ -38,7 +40,6 @@ from rebound_oro_pipeline.services.credit_note_packs import (
     refuse_or_skip,
 )
 from rebound_oro_pipeline.services.oro_documents import (
-    CreditNoteNames,
     find_notes,
     note_document,
     single_document,
@@ -96,11 +97,10 @@ class CreditNoteSender:
     def _create(self, entry: Entry) -> list[tuple[Entry, ApiError | None]]:
         """Create one note; return it, with the error if any, where it has to be read back."""
         try:
-            self._oro.create(
-                self._names.note_type,
-                single_document(entry.note, self._names),
-                request_id=self._new_request([entry]),
-            )
+            with self._request([entry]) as request_id:
+                self._oro.create(
+                    self._names.note_type, single_document(entry.note, self._names), request_id=request_id
+                )
         except Conflict as error:
             self._worker.circuit.succeeded()
             return [(entry, error)]
@@ -119,11 +119,12 @@ class CreditNoteSender:
     def _batch(self, pack: list[Entry]) -> list[list[Entry]]:
         """Send many notes at once; return the packs that have to be sent (again)."""
         try:
-            batch = self._oro.batch(
-                self._names.note_type,
-                note_document([entry.note for entry in pack], self._names),
-                request_id=self._new_request(pack),
-            )
+            with self._request(pack) as request_id:
+                batch = self._oro.batch(
+                    self._names.note_type,
+                    note_document([entry.note for entry in pack], self._names),
+                    request_id=request_id,
+                )
         except Refused as error:
             self._worker.circuit.succeeded()
             return self._after_refusal(pack, error)
@@ -274,10 +275,21 @@ class CreditNoteSender:
             else:
                 self._end(outcome)
 
-    def _new_request(self, pack: Iterable[Entry]) -> str:
-        self._touched.update(entry.message.message_id for entry in pack)
+    @contextmanager
+    def _request(self, pack: Iterable[Entry]) -> Iterator[str]:
+        """Give the id of a request that writes; what it carries may be written from then on, unless it is refused.
+
+        So a run that ends with refused credentials gives its notes back to be sent, not to be read first.
+        """
+        touched = {entry.message.message_id for entry in pack} - self._touched
+        self._touched |= touched
         self._worker.write_requests += 1
-        return uuid4().hex
+        try:
+            yield uuid4().hex
+        except ApiError as error:
+            if not error.outcome_unknown:
+                self._touched -= touched
+            raise
 
     def _keep_claim(self) -> None:
         if time.monotonic() - self._renewed_at > self._worker.rules.lease / 4:

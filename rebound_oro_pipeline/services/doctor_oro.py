@@ -11,9 +11,9 @@ from typing import Any, Final, Literal
 from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, NotAllowed, NotFound, Refused
 from rebound_oro_pipeline.clients.jsonapi import Filters
 from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
 from rebound_oro_pipeline.services.doctor import Finding, failure_of
 from rebound_oro_pipeline.services.doctor_oro_writes import examine_batches, examine_levels, examine_notes
-from rebound_oro_pipeline.services.oro_documents import CreditNoteNames
 
 Release = Literal["5.1", "6.0", "6.1", "7.0"]
 """What the API behaves as: nothing in it names the release, so it is told by what came with each."""

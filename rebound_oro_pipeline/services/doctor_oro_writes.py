@@ -16,9 +16,10 @@ from rebound_oro_pipeline.clients.errors import (
 )
 from rebound_oro_pipeline.clients.jsonapi import Document
 from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
 from rebound_oro_pipeline.services.credit_notes import Note, NoteLine
 from rebound_oro_pipeline.services.doctor import Finding
-from rebound_oro_pipeline.services.oro_documents import CreditNoteNames, single_document
+from rebound_oro_pipeline.services.oro_documents import single_document
 from rebound_oro_pipeline.services.oro_levels import LEVELS, probe_document
 
 _ABSENT: Final = "2147483647"

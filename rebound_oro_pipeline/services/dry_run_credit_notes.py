@@ -19,11 +19,11 @@ from rebound_oro_pipeline.clients.errors import (
     ServerError,
 )
 from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.concurrently import in_order
 from rebound_oro_pipeline.services.credit_note_packs import Entry, read_entry, refuse_or_skip
 from rebound_oro_pipeline.services.oro_documents import (
-    CreditNoteNames,
     StoredNote,
     find_notes,
     single_document,

@@ -5,80 +5,21 @@ number, a line by its key; whether what is found is what was sent is decided amo
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any, Final
 
 from rebound_oro_pipeline.clients.errors import MalformedAnswer
 from rebound_oro_pipeline.clients.jsonapi import Document, Filters, in_lists, is_listable, plain
 from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.credit_note_names import LINE_FIELDS, NOTE_FIELDS, CreditNoteNames
 from rebound_oro_pipeline.contracts.jsonapi_resources import Resource, Resources, attributes, related_id
 from rebound_oro_pipeline.contracts.values import read_decimal, read_text
 from rebound_oro_pipeline.services.credit_notes import Note, NoteLine
 
-NOTE_FIELDS: Final = MappingProxyType(
-    {
-        "credit_note_number": "creditNoteNumber",
-        "return_id": "returnId",
-        "currency": "currency",
-        "net_amount": "netAmount",
-        "discount_amount": "discountAmount",
-        "tax_amount": "taxAmount",
-        "shipping_amount": "shippingAmount",
-        "shipping_tax_amount": "shippingTaxAmount",
-        "fee_amount": "feeAmount",
-        "total_amount": "totalAmount",
-        "decided_at": "decidedAt",
-    }
-)
-LINE_FIELDS: Final = MappingProxyType(
-    {
-        "line_key": "returnLineKey",
-        "sku": "sku",
-        "quantity": "quantity",
-        "unit_code": "unitCode",
-        "net_amount": "netAmount",
-        "discount_amount": "discountAmount",
-        "tax_amount": "taxAmount",
-        "total_amount": "totalAmount",
-        "reason_code": "reasonCode",
-    }
-)
 _NOTE_AMOUNTS: Final = tuple(name for name in NOTE_FIELDS if name.endswith("_amount"))
 _LINE_AMOUNTS: Final = ("quantity", *(name for name in LINE_FIELDS if name.endswith("_amount")))
-
-
-@dataclass(frozen=True, slots=True)
-class CreditNoteNames:
-    """How the shop's credit-note entity is called. Our field → its field; a field left out is not sent.
-
-    Number, key, currency, SKU, quantity and totals must be named: by them a note is found again and compared.
-    """
-
-    note_type: str = "reboundcreditnotes"
-    line_type: str = "reboundcreditnotelines"
-    order_relation: str = "order"
-    lines_relation: str = "lines"
-    order_line_relation: str | None = "orderLine"
-    note_fields: Mapping[str, str] = field(default_factory=lambda: NOTE_FIELDS)
-    line_fields: Mapping[str, str] = field(default_factory=lambda: LINE_FIELDS)
-
-    def __post_init__(self) -> None:
-        for given, known, required in (
-            (self.note_fields, NOTE_FIELDS, ("credit_note_number", "currency", "total_amount")),
-            (self.line_fields, LINE_FIELDS, ("line_key", "sku", "quantity", "total_amount")),
-        ):
-            if unknown := given.keys() - known.keys():
-                raise ValueError(f"credit-note field {min(unknown)!r} is not one of {', '.join(known)}")
-            if missing := set(required) - given.keys():
-                raise ValueError(f"credit-note field {min(missing)!r} is needed to find notes again; name it")
-
-    @property
-    def number_field(self) -> str:
-        """Oro's name of the note's number."""
-        return self.note_fields["credit_note_number"]
 
 
 def note_document(notes: Sequence[Note], names: CreditNoteNames) -> Document:

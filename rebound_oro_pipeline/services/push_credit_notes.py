@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Final
 
 from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services import sending
 from rebound_oro_pipeline.services.credit_note_sender import CreditNoteSender
-from rebound_oro_pipeline.services.oro_documents import CreditNoteNames
 from rebound_oro_pipeline.services.sending import PushCounts, SendingRules, Worker
 
 KIND: Final = "oro_credit_note"

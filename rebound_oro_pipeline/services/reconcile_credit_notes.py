@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 
 from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.oro_documents import (
-    CreditNoteNames,
     StoredNote,
     find_notes,
     stored_notes,

@@ -17,8 +17,10 @@ from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, Refused
 from rebound_oro_pipeline.clients.jsonapi import in_lists
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.jsonapi_resources import related_id
+from rebound_oro_pipeline.contracts.policy import Stock
 from rebound_oro_pipeline.services.sending import words_of
 from rebound_oro_pipeline.warehouse import level_writes
+from rebound_oro_pipeline.warehouse.connection import connect
 
 _STATUS: Final = "inventory_status"  # in snake case, unlike its neighbours
 _IN_STOCK: Final = "in_stock"
@@ -33,6 +35,16 @@ class RestoredStatuses:
     restored: int = 0
     refused: Mapping[str, str] = field(default_factory=dict)
     left: int = 0
+
+
+def restore_by_policy(
+    oro: OroClient, database_url: str, stock: Stock, *, run_id: str
+) -> RestoredStatuses | None:
+    """Put products back in stock after a push, where the policy says so; None where it does not."""
+    if not stock.restore_in_stock:
+        return None
+    with connect(database_url, autocommit=True, application_name="rebound-oro in stock") as conn:
+        return restore_in_stock(oro, conn, run_id=run_id, threshold=stock.out_of_stock_at)
 
 
 def restore_in_stock(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rebound_oro_pipeline.services.oro_documents import LINE_FIELDS, NOTE_FIELDS, CreditNoteNames
+from rebound_oro_pipeline.contracts.credit_note_names import LINE_FIELDS, NOTE_FIELDS, CreditNoteNames
 from rebound_oro_pipeline_tests.deploy.orocommerce_bundle import (
     LINE,
     NOTE,

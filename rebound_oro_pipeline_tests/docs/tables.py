@@ -131,7 +131,8 @@ def _values(field: Schema) -> str:
         least = (
             field.get("minimum", field.get("exclusiveMinimum", -1) + 1) if "ge" not in field else field["ge"]
         )
-        return f"{least} to {field.get('maximum', field.get('le'))}"
+        most = field.get("maximum", field.get("le"))
+        return f"{least} or more" if most is None else f"{least} to {most}"
     if first["type"] == "boolean":
         return "`true`, `false`"
     formats = {"password": "secret", "path": "path", "uri": "URL", "date": "date"}

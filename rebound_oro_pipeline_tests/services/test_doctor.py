@@ -11,11 +11,11 @@ import stamina
 
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.credit_note_names import LINE_FIELDS, CreditNoteNames
 from rebound_oro_pipeline.sandbox.oro.records import LineRecord, OrderRecord
 from rebound_oro_pipeline.sandbox.oro.store import LIMITED, Permissions
 from rebound_oro_pipeline.services.doctor import Finding, examine_database, examine_rebound, has_failure
 from rebound_oro_pipeline.services.doctor_oro import examine_oro
-from rebound_oro_pipeline.services.oro_documents import LINE_FIELDS, CreditNoteNames
 from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.services.push.shop_at_work import Shop, open_shop

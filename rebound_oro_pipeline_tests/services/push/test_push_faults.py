@@ -9,7 +9,7 @@ import httpx
 import psycopg
 import pytest
 
-from rebound_oro_pipeline.clients.errors import AuthenticationError
+from rebound_oro_pipeline.clients.errors import AuthenticationError, Refused
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.sending import PushCounts, SendingRules
@@ -180,6 +180,22 @@ def test_refused_credentials_stop_the_run_and_leave_the_notes_to_the_next(
     with shop.client() as oro:
         counts = push_credit_notes(oro, database_url, run_id="2", rules=AT_ONCE)
     assert (counts.confirmed, counts.remaining) == (3, 0)
+
+
+@pytest.mark.parametrize("single", [True, False], ids=["single", "batch"])
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+def test_notes_of_a_push_that_is_refused_as_a_whole_are_due_again_at_once(
+    status: int, single: bool, shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    """Nothing of them was written, so nothing need be read before they are sent."""
+    numbers = put_notes(box, shop.order_id, 1 if single else 3)
+    for method in (SINGLE, BATCH):
+        shop.network.before(*method, answer(status), times=4)
+    with pytest.raises((AuthenticationError, Refused)):
+        push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert states(box) == dict.fromkeys(numbers, "pending")
+    assert outbox.due(box, "oro_credit_note") == len(numbers)
+    assert shop.network.count(*READ) == 0
 
 
 def test_two_processes_at_once_send_every_note_once(shop: Shop, box: Box, database_url: str) -> None:
