@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -33,6 +34,10 @@ FOLDERS = (
 )
 PREFIX = "rebound-oro-tests-"
 HOME = pytest.StashKey[Path]()
+
+# How long an example takes says something of the machine, and nothing of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 CloneDatabase: TypeAlias = Callable[[str], AbstractContextManager[str]]
 

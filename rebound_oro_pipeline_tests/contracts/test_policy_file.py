@@ -31,7 +31,7 @@ DEFAULT: dict[str, Any] = {
         "restocking_fee": {},
         "goodwill": {},
     },
-    "stock": {"saleable": ["restock"]},
+    "stock": {"saleable": ["restock"], "restore_in_stock": False, "out_of_stock_at": "0"},
     "tax": {"max_rate": "0.35", "without_rows": "quarantine"},
 }
 
