@@ -30,6 +30,7 @@ lint: $(VENV)/.dev  ## every linter that CI runs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar --processes 2 dbt_like_sql rebound_oro_pipeline/warehouse/migrations
+	git ls-files -z '*.yml' '*.yaml' | xargs -0 $(BIN)/yamllint --strict
 
 format: $(VENV)/.dev  ## let ruff and sqlfluff mend what they can
 	$(BIN)/ruff check --fix .
