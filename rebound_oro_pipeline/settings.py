@@ -92,6 +92,12 @@ class Settings(BaseSettings):
         default=4, ge=1, le=8, description="Requests to ReBound at the same time."
     )
 
+    rebound_order_path: str = Field(
+        default="orders/push/json",
+        min_length=1,
+        description="Call, below /api, by which ReBound is told of orders; not public, so ask ReBound.",
+    )
+
     policy_file: Path | None = Field(default=None, description="policy.yaml; every key of it has a default.")
     rebound_mapping_file: Path | None = Field(
         default=None, description="Mapping of ReBound's documents, if not the default."
@@ -107,6 +113,16 @@ class Settings(BaseSettings):
     stock_cron: str = Field(default="*/30 * * * *", description="When batched stock levels are written, UTC.")
     reconcile_cron: str = Field(
         default="15 5 * * *", description="When OroCommerce is read back and compared, UTC."
+    )
+
+    offers_enabled: bool = Field(
+        default=False,
+        description="Whether the schedule that finds returnable items and the sensor that sends them to ReBound start "
+        "switched on.",
+    )
+    offers_cron: str = Field(
+        default="*/15 * * * *",
+        description="When changed orders are read and returnable items are found, UTC.",
     )
 
     webhook_rebound_secret: SecretStr | None = Field(

@@ -143,5 +143,6 @@ def rebound_client(settings: Settings) -> ReboundClient:
         settings.required("rebound_url"),
         settings.required("rebound_login"),
         settings.required("rebound_api_key"),
+        order_path=settings.rebound_order_path,
         max_connections=settings.rebound_connections,
     )

@@ -46,7 +46,8 @@ def _filters(command: Command) -> Command:
 def outbox() -> None:
     """Look at what waits to be sent, was refused, or is in doubt; send it again or give it up.
 
-    KEYS are credit note numbers, or a note's number and line for a stock movement, such as "R-1-ORD-100:1".
+    KEYS are credit note numbers, or a note's number and line for a stock movement, such as "R-1-ORD-100:1", or an
+    order's id and version for an offer, such as "100:2".
     docs/outbox.md draws the states.
     """
 
@@ -123,6 +124,34 @@ def outbox_abandon(
     Example: rebound-oro outbox abandon R-1-ORD-100 --why "credited by hand in OroCommerce"
     """
     _intervene(read_settings, filters, "abandon", who=who, why=why, dry_run=dry_run, as_json=as_json)
+
+
+@outbox.command("resume")
+@click.argument("kind", type=click.Choice(_KINDS))
+@writing_options
+@click.pass_obj
+def outbox_resume(
+    read_settings: SettingsReader, /, *, kind: str, who: str, why: str, dry_run: bool, as_json: bool
+) -> None:
+    """Send messages of KIND again at once, after the cause of a pause is gone.
+
+    A pause begins when the other system fails repeatedly, or refuses our log-in.
+
+    Example: rebound-oro outbox resume rebound_order --why "new API key is set"
+    """
+    from typing import cast
+
+    from rebound_oro_pipeline.services import operate_outbox
+    from rebound_oro_pipeline.services.operate_deed import Deed
+    from rebound_oro_pipeline.warehouse.outbox import Kind
+
+    with operators_database(read_settings, dry_run=dry_run) as (_, conn):
+        until = operate_outbox.resume(conn, cast("Kind", kind), Deed(who, why))
+    if as_json:
+        print_json({"kind": kind, "paused_until": until, "dry_run": dry_run})
+        return
+    click.echo(f"{kind} was paused until {until:%Y-%m-%d %H:%M}; the next push sends it")
+    print_dry_run(dry_run)
 
 
 def _messages(

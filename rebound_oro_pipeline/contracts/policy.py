@@ -169,6 +169,16 @@ class Tax(_Part):
     without_rows: Literal["quarantine", "by_value"] = "quarantine"
 
 
+class Offer(_Part):
+    """What ReBound is told that may come back; SKUs are compared trimmed and without regard to case."""
+
+    enabled: Annotated[bool, Field(strict=True)] = True
+    days_for_return: Annotated[int, Field(gt=0, le=3650, strict=True)] = 60
+    partially_shipped: Literal["accept", "hold"] = "hold"
+    free_form_lines: Literal["returnable", "non_returnable"] = "returnable"
+    non_returnable_skus: Codes = ()
+
+
 class Policy(_Part):
     """The whole policy; `Policy()` is the default one."""
 
@@ -181,6 +191,7 @@ class Policy(_Part):
     credit: Credit = Credit()
     stock: Stock = Stock()
     tax: Tax = Tax()
+    offer: Offer = Offer()
 
     def document(self) -> dict[str, Any]:
         """Return the complete policy, defaults included, as JSON-able values; decimals as plain strings."""

@@ -1,4 +1,4 @@
-"""Which field of a ReBound document feeds which of ours: `rebound_mapping.yaml`, or a file over it."""
+"""Which field of a ReBound document is which of ours: `rebound_mapping.yaml`, or a file over it."""
 
 import hashlib
 import re
@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from rebound_oro_pipeline.contracts.model_faults import describe
 from rebound_oro_pipeline.contracts.yaml_file import YamlFileError, load_yaml
@@ -101,18 +101,59 @@ class ReasonPaths(Section):
     reason_wish: Paths
 
 
+FieldName = Annotated[str, Field(pattern=r"^\S+$")]
+
+
+class _Names(Section):
+    """Names of fields that we send; no two may be the same."""
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        names = [name for name in self.model_dump().values() if name is not None]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"two fields would be called {', '.join(repeated)}; allowed: a name for each")
+        return self
+
+
+class OrderNames(_Names):
+    """Names of the fields of a pushed order."""
+
+    order_reference: FieldName
+    order_date: FieldName
+    currency: FieldName
+    overwrite: FieldName
+    items: FieldName
+
+
+class OrderItemNames(_Names):
+    """Names of the fields of its items; None: the field is not sent."""
+
+    sku: FieldName
+    description: FieldName | None
+    quantity: FieldName
+    unit_code: FieldName | None
+    price: FieldName | None
+    non_returnable: FieldName | None
+    days_for_return: FieldName | None
+
+
 class ReboundMapping(Section):
-    """The whole mapping."""
+    """The whole mapping: how a return is read, and how an order is written."""
 
     document: DocumentPaths
     item: ItemPaths
     reason: ReasonPaths
+    order: OrderNames
+    order_item: OrderItemNames
+    withdrawal: Literal["zero_quantity", "no_items"]
     drop: tuple[str, ...]
 
     @cached_property
     def fingerprint(self) -> str:
         """Tell mappings apart: the same document read by another mapping counts as changed."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        read = self.model_dump_json(include={"document", "item", "reason", "drop"})
+        return hashlib.sha256(read.encode()).hexdigest()
 
 
 @cache

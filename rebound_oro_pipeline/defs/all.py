@@ -6,6 +6,7 @@ from rebound_oro_pipeline.defs.checks import build_checks
 from rebound_oro_pipeline.defs.jobs import build_jobs
 from rebound_oro_pipeline.defs.landing import build_landing
 from rebound_oro_pipeline.defs.models import build_decision, source_specs
+from rebound_oro_pipeline.defs.offers import build_offers
 from rebound_oro_pipeline.defs.partitions import daily_returns
 from rebound_oro_pipeline.defs.pushes import build_pushes
 from rebound_oro_pipeline.defs.reconciliation import build_reconciliation
@@ -25,6 +26,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     made = [
         *build_landing(partitions),
         build_decision(models, partitions),
+        *build_offers(models),
         *build_pushes(),
         *build_reconciliation(),
     ]

@@ -13,7 +13,7 @@ from rebound_oro_pipeline.sqlmodels.model import Models
 
 def build_checks(models: Models) -> dg.AssetChecksDefinition:
     """Return one step with the checks that decisions do not run themselves."""
-    relations = frozenset(models) - checked_relations(models)
+    relations = {model.relation for model in models.of_step("returns")} - checked_relations(models)
 
     @dg.multi_asset_check(
         name="model_promises", specs=[check_spec(check) for check in checks_of(models, relations=relations)]

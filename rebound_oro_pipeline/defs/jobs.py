@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from rebound_oro_pipeline.defs.models import STEP
+
 if TYPE_CHECKING:  # Dagster gives these no public name
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
@@ -11,12 +13,15 @@ RETURNS = "returns"
 PUSH = "push_credit_notes"
 PUSH_STOCK = "push_inventory_levels"
 RECONCILE = "reconcile"
+OFFER = "offer_returnable_items"
+PUSH_OFFERS = "push_rebound_orders"
 
 
 def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
     """Return the jobs; `returns` takes a day, or a range of days in a single run."""
-    decided = dg.AssetSelection.groups(
-        "landing", "staging", "intermediate", "ledger", "marts"
+    offered = dg.AssetSelection.tag(STEP, "offers")
+    decided = (
+        dg.AssetSelection.groups("landing", "staging", "intermediate", "ledger", "marts") - offered
     ) | dg.AssetSelection.assets(["outbox", "messages"])
     return [
         dg.define_asset_job(
@@ -38,6 +43,19 @@ def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
             executor_def=dg.in_process_executor,
             tags={"oro/push": "inventory_levels"},
             description="Write the stock movements that wait in the outbox to OroCommerce's levels.",
+        ),
+        dg.define_asset_job(
+            OFFER,
+            selection=offered,
+            executor_def=dg.in_process_executor,
+            description="Read the orders that changed, and find what of them may come back.",
+        ),
+        dg.define_asset_job(
+            PUSH_OFFERS,
+            selection=dg.AssetSelection.assets(["push", "rebound_orders"]),
+            executor_def=dg.in_process_executor,
+            tags={"rebound/push": "orders"},
+            description="Tell ReBound of the orders whose returnable items changed.",
         ),
         dg.define_asset_job(
             RECONCILE,

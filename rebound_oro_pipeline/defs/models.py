@@ -31,7 +31,11 @@ PREVIEWED = ("marts.quarantined_exceptions", "marts.held_returns")
 OWNER = "team:data"
 
 
-def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition) -> dg.AssetSpec:
+STEP = "rebound_oro/step"
+"""Tag that names what makes an asset: the decision of returns, or the offering of returnable items."""
+
+
+def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition | None) -> dg.AssetSpec:
     """Return the asset of a model: its description, columns, dependencies and owner come from the SQL file."""
     return dg.AssetSpec(
         key_of(model.relation),
@@ -41,6 +45,7 @@ def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition) -> dg.AssetS
         owners=[f"team:{model.owner}"] if model.owner else None,
         kinds={"postgres", "sql", "view" if model.materialized == "view" else "table"},
         code_version=model.code_version,
+        tags={STEP: model.step},
         # Staging is a view of everything, and the working sets hold the last decision only.
         partitions_def=partitions if model.window or model.materialized == "append" else None,
         metadata={**table_metadata(model.relation, model.columns), "materialized": model.materialized},
@@ -90,7 +95,7 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
 
     @dg.multi_asset(
         name="returns_decided",
-        specs=[spec_of(model, partitions) for model in models.values()],
+        specs=[spec_of(model, partitions) for model in models.of_step("returns")],
         check_specs=[check_spec(check) for check in checks],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
@@ -119,7 +124,8 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
                 raise dg.Failure(str(refused)) from refused
             for relation, days in _figures(conn, models, decision).items():
                 add_by_day(context, relation, days)
-        for relation in models:
+        for model in models.of_step("returns"):
+            relation = model.relation
             metadata = _of_run(context, models, decision, relation)
             if relation in PREVIEWED:
                 preview = as_markdown(rows_of(warehouse.url(), relation, window))
@@ -134,7 +140,7 @@ def _figures(
     conn: psycopg.Connection, models: Models, decision: Decision
 ) -> Mapping[str, Mapping[date, Mapping[str, int | float]]]:
     """Return relation → day → figures, of what people read and what is open."""
-    relations = [model.relation for model in models.values() if model.window]
+    relations = [model.relation for model in models.of_step("returns") if model.window]
     window, day = decision.window, decision.window.start.date()
     if window == Window.day(day):
         rows = {relation: {day: decision.rows_in_window[relation]} for relation in relations}

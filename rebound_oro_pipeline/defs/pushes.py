@@ -1,4 +1,4 @@
-"""Pushes: what waits in the outbox is sent to OroCommerce. Running one twice changes nothing the second time."""
+"""Pushes: what waits in the outbox is sent to OroCommerce and ReBound. A second run changes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -7,22 +7,26 @@ import dagster as dg
 
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
-from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
+from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
 from rebound_oro_pipeline.defs.tables import table_metadata
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
+from rebound_oro_pipeline.services.push_rebound_orders import push_rebound_orders
 from rebound_oro_pipeline.services.restore_in_stock import restore_by_policy
-from rebound_oro_pipeline.services.sending import PushCounts
+from rebound_oro_pipeline.services.sending import PushCounts, SendingRules
 from rebound_oro_pipeline.settings import Settings
 
 POOL = "oro_api"
 """One push at a time: a pool bounds what runs beside each other, and OroCommerce has no second brain to ask."""
 
+REBOUND_POOL = "rebound_orders"
+"""One push of offers at a time; reading returns goes on beside it."""
+
 _MESSAGES = dg.AssetKey(["outbox", "messages"])
 
 
 def build_pushes() -> list[dg.AssetsDefinition]:
-    """Return the two pushes. They have no partitions: a push sends all that is due, of whatever day."""
+    """Return the pushes. They have no partitions: a push sends all that is due, of whatever day."""
 
     @dg.asset(
         key=["push", "oro_credit_notes"],
@@ -69,7 +73,33 @@ def build_pushes() -> list[dg.AssetsDefinition]:
             context.log.warning("product %s stays out of stock: %s", product_id, words)
         return _result(context, counts, products)
 
-    return [oro_credit_notes, oro_inventory_levels]
+    @dg.asset(
+        key=["push", "rebound_orders"],
+        metadata=table_metadata("push.rebound_orders"),
+        deps=[["outbox", "rebound_orders"]],
+        group_name="push",
+        kinds={"rebound", "python"},
+        owners=["team:ops"],
+        pool=REBOUND_POOL,
+        description="Orders told to ReBound, with what may come back of them: the latest version of each.",
+    )
+    def rebound_orders(
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        rebound: dg.ResourceParam[ReBound],
+    ) -> dg.MaterializeResult[None]:
+        settings = Settings()
+        with named_failure(context), rebound.client() as client:
+            counts = push_rebound_orders(
+                client,
+                warehouse.url(),
+                wiring.rebound_mapping(settings),
+                run_id=context.run.run_id,
+                rules=SendingRules(workers=settings.rebound_connections),
+            )
+        return _result(context, counts)
+
+    return [oro_credit_notes, oro_inventory_levels, rebound_orders]
 
 
 def _result(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from rebound_oro_pipeline.defs.jobs import PUSH_STOCK, RECONCILE, RETURNS
+from rebound_oro_pipeline.defs.jobs import OFFER, PUSH_STOCK, RECONCILE, RETURNS
 from rebound_oro_pipeline.settings import Settings
 
 if TYPE_CHECKING:  # Dagster gives these no public name
@@ -41,6 +41,14 @@ def build_schedules(
             execution_timezone="UTC",
             default_status=status(enabled=settings.push_enabled and settings.stock_mode == "batched"),
             description="Stock movements in batches, for a stable point of reconciliation.",
+        ),
+        dg.ScheduleDefinition(
+            name="returnable_items",
+            job=jobs[OFFER],
+            cron_schedule=settings.offers_cron,
+            execution_timezone="UTC",
+            default_status=status(enabled=settings.offers_enabled),
+            description="Orders that changed, and what of them may come back.",
         ),
         dg.ScheduleDefinition(
             name="nightly_reconciliation",

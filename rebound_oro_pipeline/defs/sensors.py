@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from rebound_oro_pipeline.defs.jobs import PUSH, PUSH_STOCK
+from rebound_oro_pipeline.defs.jobs import PUSH, PUSH_OFFERS, PUSH_STOCK
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.warehouse import outbox
@@ -23,11 +23,12 @@ _BUSY = [
 def build_sensors(
     settings: Settings, jobs: "dict[str, UnresolvedAssetJobDefinition]"
 ) -> list[dg.SensorDefinition]:
-    """Return a sensor for the credit notes, and one for stock that starts by itself in near-real-time mode."""
+    """Return a sensor for credit notes, one for stock, switched on in near-real-time mode, and one for offers."""
     near_real_time = settings.push_enabled and settings.stock_mode == "near_real_time"
     return [
         _outbox_sensor("credit_notes_to_send", jobs[PUSH], "oro_credit_note", enabled=settings.push_enabled),
         _outbox_sensor("stock_to_send", jobs[PUSH_STOCK], "oro_inventory_delta", enabled=near_real_time),
+        _outbox_sensor("offers_to_send", jobs[PUSH_OFFERS], "rebound_order", enabled=settings.offers_enabled),
     ]
 
 

@@ -7,6 +7,8 @@ POST   /control/queue      {"consuming": false} and, or {"misbehave": "success_w
 POST   /control/oro        {"type", "id", "attributes"?, "relations"?}: a record changed behind the API's back
 POST   /control/settings   the shop's system settings of today, see `oro.totals`
 POST   /control/clients    {"client_id", "client_secret", "permissions"?}
+POST   /control/rebound/portal     {"only_offered": true}: it lets in returns of offered items only
+POST   /control/rebound/returns    {"order_reference", "items": [{"sku", "quantity"}], "status"?, "disposition"?}
 POST   /control/tokens/expire   /control/rebound/unblock   /control/requests/forget   /control/reset
 """
 
@@ -26,6 +28,7 @@ from rebound_oro_pipeline.sandbox.faults import Faults
 from rebound_oro_pipeline.sandbox.front import Front
 from rebound_oro_pipeline.sandbox.oro.store import Misbehaviour
 from rebound_oro_pipeline.sandbox.pricing import TaxSettings
+from rebound_oro_pipeline.sandbox.rebound.portal import read_wanted, register
 from rebound_oro_pipeline.sandbox.truth import parts
 from rebound_oro_pipeline.sandbox.world import World
 
@@ -60,6 +63,8 @@ def create_app(box: Box) -> Starlette:
         "/control/clients": control.client,
         "/control/tokens/expire": control.expire_tokens,
         "/control/rebound/unblock": control.unblock,
+        "/control/rebound/portal": control.portal,
+        "/control/rebound/returns": control.register_return,
         "/control/requests/forget": control.forget,
         "/control/reset": control.reset,
     }
@@ -154,6 +159,15 @@ class _Control:
     def unblock(self, _: Mapping[str, Any]) -> object:
         self._box.world.rebound.forgive()
         return {}
+
+    def portal(self, wanted: Mapping[str, Any]) -> object:
+        store = self._box.world.rebound
+        store.only_offered = bool(wanted["only_offered"])
+        return {"only_offered": store.only_offered}
+
+    def register_return(self, wanted: Mapping[str, Any]) -> object:
+        world = self._box.world
+        return {"return_id": register(world.rebound, read_wanted(wanted), world.now())}
 
     def forget(self, _: Mapping[str, Any]) -> object:
         for front in self._box.fronts.values():

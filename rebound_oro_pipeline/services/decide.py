@@ -82,20 +82,22 @@ def decide(
         builder = Builder(conn, models)
         built = {
             model.relation: builder.build(model, parameters)
-            for model in models.values()
+            for model in models.of_step("returns")
             if model.materialized != "view"
         }
         checks = tuple(run_checks(conn, models, parameters, relations=checked_relations(models)))
         if any(_refuses(check) for check in checks):
             raise DecisionRefused(window, checks)
         added = any(
-            built[model.relation].rows_written for model in models.values() if model.materialized == "append"
+            built[model.relation].rows_written
+            for model in models.of_step("returns")
+            if model.materialized == "append"
         )
         if added:
             conn.execute(_SQL["record"], parameters)
         rows = {
             model.relation: _count(conn, model, parameters)
-            for model in models.values()
+            for model in models.of_step("returns")
             if model.materialized == "view" and model.window
         }
     rows |= {
@@ -111,8 +113,9 @@ def checked_relations(models: Models) -> frozenset[str]:
 
     What else the headers promise would be read in full each time; those checks run beside.
     """
-    return frozenset(test.relation for test in models.tests) | {
-        model.relation for model in models.values() if model.materialized in ("partition", "state")
+    offered = {model.relation for model in models.of_step("offers")}
+    return (frozenset(test.relation for test in models.tests) - offered) | {
+        model.relation for model in models.of_step("returns") if model.materialized in ("partition", "state")
     }
 
 

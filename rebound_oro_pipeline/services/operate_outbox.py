@@ -87,6 +87,18 @@ def abandon(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed
     ]
 
 
+def resume(conn: psycopg.Connection[Any], kind: Kind, deed: Deed) -> datetime:
+    """End the pause after the other system failed; return until when it would have lasted. The caller commits.
+
+    Raises OperatorError where there is none.
+    """
+    until = outbox.resume(conn, kind)
+    if until is None:
+        raise OperatorError(f"messages of kind {kind} are not paused")
+    deed.log(conn, "outbox resumed", [kind], paused_until=until.isoformat())
+    return until
+
+
 def _by_kind(wanted: Sequence[StoredMessage]) -> dict[Kind, list[str]]:
     found: dict[Kind, list[str]] = {}
     for message in wanted:

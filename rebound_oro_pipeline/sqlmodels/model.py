@@ -10,6 +10,8 @@ from rebound_oro_pipeline.sqlmodels.errors import ModelError
 
 Materialization = Literal["view", "table", "partition", "append", "state"]
 Severity = Literal["error", "warn"]
+Step = Literal["returns", "offers"]
+"""What builds a model: the decision of returns, or the offering of returnable items."""
 
 LAYERS = ("staging", "intermediate", "ledger", "marts")
 WRITTEN_BY_MODELS = (*LAYERS, "outbox")
@@ -62,6 +64,7 @@ class Model:
     keep: tuple[str, ...] = ()
     rounds: str | None = None
     previous: frozenset[str] = frozenset()
+    step: Step = "returns"
 
     @property
     def schema(self) -> str:
@@ -146,6 +149,10 @@ class Models(Mapping[str, Model]):
 
     def __len__(self) -> int:
         return len(self._models)
+
+    def of_step(self, step: Step) -> tuple[Model, ...]:
+        """Return the models that one step builds, in an order in which they can be built."""
+        return tuple(model for model in self._models.values() if model.step == step)
 
     def __repr__(self) -> str:
         return f"Models({len(self._models)} models, {len(self.seeds)} seeds, {len(self.tests)} tests)"

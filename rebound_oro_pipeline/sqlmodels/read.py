@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
 from rebound_oro_pipeline.sqlmodels.errors import ModelError
 from rebound_oro_pipeline.sqlmodels.external import relations_of_migrations
@@ -21,11 +21,12 @@ from rebound_oro_pipeline.sqlmodels.model import (
     Model,
     Models,
     Severity,
+    Step,
 )
 from rebound_oro_pipeline.sqlmodels.query import Query, read_query
 from rebound_oro_pipeline.sqlmodels.read_seeds import read_seeds
 
-_COMMON_KEYS = ("materialized", "grain", "owner", "not_null", "columns", "previous", "window")
+_COMMON_KEYS = ("materialized", "grain", "owner", "not_null", "columns", "previous", "window", "step")
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "view": (),
     "table": ("indexes",),
@@ -72,6 +73,7 @@ def read_models(directory: Path | None = None, *, external: Iterable[str] | None
     for model in found.values():
         with _noted(faults, root, model.path):
             _check_relations(model, known, others)
+            _check_step(model, found)
     tests: list[Assertion] = []
     for path in sorted((root / "tests").rglob("*.sql")):
         with _noted(faults, root, path):
@@ -126,6 +128,7 @@ def _read_model(root: Path, path: Path) -> Model:
         keep=header.names("keep"),
         rounds=rounds.sql if rounds else None,
         previous=frozenset(header.relations("previous")),
+        step=cast("Step", header.one_of("step", get_args(Step), "returns")),
     )
     _check_columns(model)
     return model
@@ -211,6 +214,15 @@ def _check_relations(model: Model, known: Collection[str], others: Collection[st
     for relation in model.previous:
         if relation not in model.reads or relation == model.relation:
             raise ModelError(f"header key 'previous' names {relation}, which the query does not read")
+
+
+def _check_step(model: Model, found: Mapping[str, Model]) -> None:
+    """Raise where a step reads what another one makes, unless it is the decision, which waits for nobody."""
+    for relation in model.depends_on:
+        if relation in found and found[relation].step not in (model.step, "returns"):
+            raise ModelError(
+                f"step: {model.step} cannot read {relation}, which step {found[relation].step} makes"
+            )
 
 
 def _check_known(reads: Collection[str], known: Collection[str]) -> None:

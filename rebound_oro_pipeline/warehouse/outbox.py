@@ -244,6 +244,12 @@ def close_circuit(conn: psycopg.Connection, kind: Kind) -> None:
     conn.execute(_SQL["close_circuit"], {"kind": kind})
 
 
+def resume(conn: psycopg.Connection, kind: Kind) -> datetime | None:
+    """By an operator: send a kind again at once; return until when nothing would have been sent, None: no pause."""
+    row = conn.execute(_SQL["resume"], {"kind": kind}).fetchone()
+    return row[0] if row else None
+
+
 def waiting(conn: psycopg.Connection, kind: Kind, window: Window | None = None) -> list[Message]:
     """Return the pending messages of the window, without claiming them."""
     with conn.cursor(row_factory=class_row(Message)) as cursor:

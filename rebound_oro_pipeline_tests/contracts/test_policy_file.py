@@ -33,6 +33,13 @@ DEFAULT: dict[str, Any] = {
     },
     "stock": {"saleable": ["restock"], "restore_in_stock": False, "out_of_stock_at": "0"},
     "tax": {"max_rate": "0.35", "without_rows": "quarantine"},
+    "offer": {
+        "enabled": True,
+        "days_for_return": 60,
+        "partially_shipped": "hold",
+        "free_form_lines": "returnable",
+        "non_returnable_skus": [],
+    },
 }
 
 
@@ -115,7 +122,7 @@ def test_a_policy_does_not_change() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("stok: {}", "stok: no such key; allowed: credit, gate, order_reference, stock, tax"),
+        ("stok: {}", "stok: no such key; allowed: credit, gate, offer, order_reference, stock, tax"),
         ("tax: {rate: 1}", "tax.rate: no such key; allowed: max_rate, without_rows"),
         (
             "gate: {dispatched: {6.2: [shipped]}}",
@@ -143,6 +150,19 @@ def test_a_policy_does_not_change() -> None:
             "order_reference: [poNumber, poNumber]",
             "order_reference: named more than once: poNumber",
         ),
+        (
+            "offer: {days_for_return: 0}",
+            "offer.days_for_return: 0 is not allowed; allowed: more than 0",
+        ),
+        (
+            "offer: {partially_shipped: wait}",
+            "offer.partially_shipped: 'wait' is not allowed; allowed: 'accept', 'hold'",
+        ),
+        (
+            "offer: {non_returnable_skus: [Lamp, ' lamp ']}",
+            "offer.non_returnable_skus: named more than once: lamp",
+        ),
+        ("offer: {enabled: maybe}", "offer.enabled: 'maybe' is not allowed; input should be a valid boolean"),
         ("tax: {max_rate: 35}", "tax.max_rate: 35 is not allowed; allowed: at most 1"),
         ("tax: {max_rate: much}", "tax.max_rate: is not an exact number but 'much'"),
         ("tax: {max_rate: .nan}", "tax.max_rate: is not an exact number but '.nan'"),

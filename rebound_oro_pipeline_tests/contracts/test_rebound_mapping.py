@@ -91,7 +91,10 @@ def test_another_mapping_makes_the_same_document_a_changed_one(mapping_file: Pat
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("headers: {}", "headers: no such key; allowed: document, drop, item, reason"),
+        (
+            "headers: {}",
+            "headers: no such key; allowed: document, drop, item, order, order_item, reason, withdrawal",
+        ),
         (
             "reason: {why: reason}",
             "reason.why: no such key; allowed: reason_action, reason_code, reason_wish",

@@ -9,7 +9,7 @@ import dagster as dg
 import psycopg
 import pytest
 
-from rebound_oro_pipeline.defs.jobs import PUSH, PUSH_STOCK, RECONCILE, RETURNS
+from rebound_oro_pipeline.defs.jobs import OFFER, PUSH, PUSH_OFFERS, PUSH_STOCK, RECONCILE, RETURNS
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment
@@ -18,7 +18,12 @@ MESSAGE = """
 insert into outbox.messages (kind, business_key, ordering_key, registered_at, payload, next_attempt_at)
 values (%s, %s, '1', now(), '{}', now() + %s * interval '1 minute')
 """
-KINDS = {"credit_notes_to_send": "oro_credit_note", "stock_to_send": "oro_inventory_delta"}
+KINDS: dict[str, str] = {
+    "credit_notes_to_send": "oro_credit_note",
+    "stock_to_send": "oro_inventory_delta",
+    "offers_to_send": "rebound_order",
+}
+JOBS = {"credit_notes_to_send": PUSH, "stock_to_send": PUSH_STOCK, "offers_to_send": PUSH_OFFERS}
 
 
 @pytest.fixture
@@ -65,7 +70,7 @@ def test_a_sensor_asks_for_one_run_that_sends_all_that_is_due_and_not_while_it_r
     assert isinstance(asked, dg.RunRequest)
     assert asked.tags["outbox/due"] == "2"
     assert asked.run_key is None  # it would dedupe for ever
-    job = loop.defs.resolve_job_def({"credit_notes_to_send": PUSH, "stock_to_send": PUSH_STOCK}[sensor])
+    job = loop.defs.resolve_job_def(JOBS[sensor])
     run = loop.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
     assert tick(loop, sensor) == f"run {run.run_id} is still sending"
     loop.instance.report_run_canceled(run)
@@ -108,7 +113,8 @@ def test_the_daily_schedule_asks_for_yesterday_once(loop: Loop, moment: datetime
 
 
 @pytest.mark.parametrize(
-    ("schedule", "job"), [("stock_batches", PUSH_STOCK), ("nightly_reconciliation", RECONCILE)]
+    ("schedule", "job"),
+    [("stock_batches", PUSH_STOCK), ("nightly_reconciliation", RECONCILE), ("returnable_items", OFFER)],
 )
 def test_the_other_schedules_ask_for_their_job_at_every_tick(loop: Loop, schedule: str, job: str) -> None:
     definition = loop.defs.resolve_schedule_def(schedule)

@@ -124,6 +124,7 @@ def test_everything_that_a_person_chooses_is_off_until_it_is_switched_on(defs: d
             {"PUSH_ENABLED": "true", "STOCK_MODE": "near_real_time"},
             {"credit_notes_to_send", "stock_to_send"},
         ),
+        ({"OFFERS_ENABLED": "true"}, {"returnable_items", "offers_to_send"}),
     ],
 )
 def test_a_switch_in_the_settings_starts_what_it_names(
@@ -137,7 +138,7 @@ def test_a_switch_in_the_settings_starts_what_it_names(
 
 
 def test_crons_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DAILY", "STOCK", "RECONCILE"):
+    for name in ("DAILY", "STOCK", "RECONCILE", "OFFERS"):
         monkeypatch.setenv(f"REBOUND_ORO_{name}_CRON", "7 7 * * *")
     repository = build_definitions(Settings()).get_repository_def()
     assert {schedule.cron_schedule for schedule in repository.schedule_defs} == {"7 7 * * *"}

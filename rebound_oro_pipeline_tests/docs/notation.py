@@ -6,6 +6,7 @@ return A for "so-1" (reason late): 1 of 2 LAMP    units received, of units annou
 later 15 days                                     the next decision, an hour on or so long
 credit A: net 36.67, total 41.64                  what must come out; figures that are not named are not compared
 taxes A: VAT 0.20 of 20.00 is 4.00                its goods' tax by code and rate; also `taxes A on shipping`
+offer SO-1: 2 LAMP at 40.00, 0 BULB               what ReBound is told last; also `nothing`, `withdrawn: reason, …`
 """
 
 import re
@@ -29,6 +30,9 @@ _ITEM = re.compile(
     r"(?P<received>[\d.]+)(?: of (?P<announced>[\d.]+))?(?: (?P<unit>[a-z]+))? (?P<sku>[^\s#]+)(?: #(?P<id>\w+))?"
 )
 _TAX = re.compile(r"(?P<code>\S+) (?P<rate>[\d.]+) of (?P<taxable>[\d.]+) is (?P<tax>[\d.]+)")
+_OFFERED = re.compile(
+    r"(?P<quantity>[\d.]+) (?P<sku>\S+)(?: (?P<unit>[a-z]+))??(?: at (?P<price>[\d.]+))?(?P<not> not returnable)?"
+)
 _UNITS = re.compile(r"(?P<quantity>[\d.]+) (?P<sku>\S+)(?: (?P<how>restocked|not restocked))?")
 
 
@@ -96,6 +100,25 @@ class Taxes:
 
 
 @dataclass(frozen=True)
+class OfferedItem:
+    """An item of an offer; a price of None is not compared."""
+
+    sku: str
+    quantity: Decimal
+    price: Decimal | None
+    is_returnable: bool
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What ReBound must know of an order: state is the reason of a withdrawal, `offered`, or `nothing`."""
+
+    name: str
+    state: str
+    items: list[OfferedItem]
+
+
+@dataclass(frozen=True)
 class Stage:
     """What is landed before one decision, how long after the one before it is, and what must then be there."""
 
@@ -105,6 +128,7 @@ class Stage:
     aliases: list[tuple[str, str]] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     taxes: list[Taxes] = field(default_factory=list)
+    offers: list[Offer] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -244,6 +268,23 @@ def _read_taxes(example: Example, found: re.Match[str]) -> None:
     example.stages[-1].taxes.append(Taxes(found["name"], applies_to, by_rate))
 
 
+def _read_offer(example: Example, found: re.Match[str]) -> None:
+    state, items = "offered", found["rest"]
+    if found["rest"] == "nothing":
+        state, items = "nothing", ""
+    elif found["rest"].startswith("withdrawn: "):
+        state, _, items = found["rest"].removeprefix("withdrawn: ").partition(", ")
+    offered = []
+    for part in filter(None, items.split(", ")):
+        item = _OFFERED.fullmatch(part)
+        if item is None:
+            raise ValueError(f"{part!r} is no item of an offer")
+        price = Decimal(item["price"]) if item["price"] else None
+        quantity = Decimal(item["quantity"])
+        offered.append(OfferedItem(item["sku"], quantity, price, bool(quantity) and not item["not"]))
+    example.stages[-1].offers.append(Offer(found["name"] or "SO-1", state, offered))
+
+
 _STATEMENTS: Mapping[re.Pattern[str], Callable[[Example, re.Match[str]], None]] = {
     re.compile(r"order(?: (?P<name>\S+))?: (?P<settings>.+)"): _read_order,
     re.compile(
@@ -257,6 +298,7 @@ _STATEMENTS: Mapping[re.Pattern[str], Callable[[Example, re.Match[str]], None]] 
         r"(?P<kind>credit|stock|held|quarantine|waiting|withdrawn) (?P<name>[\w-]+)"
         r"(?: line (?P<line>\d+))?: (?P<rest>.+)"
     ): _read_result,
+    re.compile(r"offer(?: (?P<name>[\w-]+))?: (?P<rest>.+)"): _read_offer,
     re.compile(r"taxes (?P<name>[\w-]+)(?P<shipping> on shipping)?: (?P<rest>.+)"): _read_taxes,
 }
 

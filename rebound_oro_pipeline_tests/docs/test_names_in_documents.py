@@ -32,7 +32,7 @@ _MADE = re.compile(
 _TEMPLATE = re.compile(r"[A-Z]{4}|[<*]")
 """A path with a placeholder, such as NNNN_name.sql, or with a wildcard."""
 _RELATION = re.compile(r"(?P<schema>[a-z]+)\.(?P<name>[a-z_]+)")
-_POLICY_KEY = re.compile(r"(?:gate|credit|stock|tax)\.[a-z_.]+")
+_POLICY_KEY = re.compile(r"(?:gate|credit|stock|tax|offer)\.[a-z_.]+")
 _COMMAND = re.compile(r"(?:\.venv/bin/)?rebound-oro .*")
 _MAKE = re.compile(r"make (?P<target>[a-z-]+)")
 _VARIABLE = re.compile(rf"\b{PREFIX}[A-Z_]+\b")

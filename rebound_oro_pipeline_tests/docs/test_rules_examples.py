@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline_tests.docs.notation import Example, Result, Stage, examples, named
+from rebound_oro_pipeline_tests.docs.notation import Example, Offer, Result, Stage, examples, named
 from rebound_oro_pipeline_tests.docs.worked_decisions import Came, decide_examples
 
 EXAMPLES = examples()
@@ -33,6 +33,8 @@ def test_a_worked_example_comes_out_as_it_says(example: Example, came: dict[int,
             assert outcome.taxes[taxes.name, taxes.applies_to] == taxes.by_rate, (
                 f"{where}, taxes {taxes.name}"
             )
+        for offer in stage.offers:
+            _compare_offer(offer, outcome, where)
 
 
 def test_the_rules_have_worked_examples_for_every_chapter() -> None:
@@ -48,6 +50,16 @@ def _stated_places(stage: Stage) -> dict[tuple[str, str, str | None], dict[str, 
         (result.kind, result.name, result.reason): {sku: units for (sku, _), units in result.units.items()}
         for result in named(stage.results, "held", "quarantine", "waiting", "withdrawn")
     }
+
+
+def _compare_offer(offer: Offer, outcome: Came, where: str) -> None:
+    state, items = outcome.offers.get(offer.name, ("nothing", {}))
+    assert offer.state == state, f"{where}, offer {offer.name}"
+    assert {item.sku for item in offer.items} == items.keys(), f"{where}, offer {offer.name}"
+    for item in offer.items:
+        quantity, price, is_returnable = items[item.sku]
+        stated = (item.quantity, price if item.price is None else item.price, item.is_returnable)
+        assert stated == (quantity, price, is_returnable), f"{where}, {item.sku} of offer {offer.name}"
 
 
 def _compare(result: Result, outcome: Came, where: str) -> None:

@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.decide import decide
+from rebound_oro_pipeline.services.offer_returnable_items import offer_returnable_items
 from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline_tests.docs.notation import Example, Order
 from rebound_oro_pipeline_tests.docs.worked_documents import (
@@ -37,6 +38,8 @@ _QUERIES: Mapping[str, str] = {
     "quarantine": "select * from ledger.quarantine where resolved_at is null",
     "holds": "select * from ledger.holds where resolved_at is null",
     "places": "select * from marts.return_line_destinations",
+    "offers": "select distinct on (order_id) offers.*, order_reference as return_id from ledger.offers"
+    " order by order_id, version desc",
     "taxes": "select taxes.*, notes.return_id from marts.credit_note_taxes as taxes"
     " inner join ledger.credit_notes as notes using (credit_note_number)",
 }
@@ -55,6 +58,7 @@ class Came:
     taxes: dict[tuple[str, str], dict[tuple[str, Decimal], tuple[Decimal, Decimal]]] = field(
         default_factory=lambda: defaultdict(dict)
     )
+    offers: dict[str, tuple[str, dict[str, tuple[Decimal, Decimal, bool]]]] = field(default_factory=dict)
     stock: dict[str, dict[tuple[str, str], Decimal]] = field(default_factory=lambda: defaultdict(dict))
     places: dict[tuple[str, str, str | None], dict[str, Decimal]] = field(
         default_factory=lambda: defaultdict(dict)
@@ -67,7 +71,7 @@ def decide_examples(conn: psycopg.Connection[Any], examples: Iterable[Example]) 
     groups: dict[tuple[str, tuple[timedelta, ...]], list[Example]] = defaultdict(list)
     for example in examples:
         rhythm = tuple(stage.wait for stage in example.stages)
-        groups[json.dumps(example.policy, sort_keys=True), rhythm].append(example)
+        groups[json.dumps(_policy(example), sort_keys=True), rhythm].append(example)
     came: dict[int, list[Came]] = defaultdict(list)
     for place, ((policy, rhythm), members) in enumerate(groups.items()):
         day = FIRST_DAY + timedelta(days=place)
@@ -86,12 +90,24 @@ def decide_examples(conn: psycopg.Connection[Any], examples: Iterable[Example]) 
                 decided_at=decided_at,
                 run_id="docs",
             )
+            offer_returnable_items(
+                conn, models(), policy_version=version, decided_at=decided_at, run_id="docs"
+            )
             tables = {name: _rows(conn, name) for name in _QUERIES}
             tables["notes"] = [row for row in tables["notes"] if row["credit_note_number"] not in known]
             for example in members:
                 came[example.number].append(_read(example, tables))
     conn.rollback()
     return came
+
+
+def _policy(example: Example) -> dict[str, Any]:
+    """Return the policy of an example; what it says of SKUs is of its own ones."""
+    policy = dict(example.policy)
+    if "non_returnable_skus" in policy.get("offer", {}):
+        own_skus = [own(example, sku) for sku in policy["offer"]["non_returnable_skus"]]
+        policy["offer"] = {**policy["offer"], "non_returnable_skus": own_skus}
+    return policy
 
 
 def _land(conn: psycopg.Connection[Any], example: Example, number: int, day: datetime) -> None:
@@ -107,7 +123,7 @@ def _land(conn: psycopg.Connection[Any], example: Example, number: int, day: dat
     land(
         conn,
         [
-            order_document(example, order, place)
+            order_document(example, order, place, day.isoformat())
             for place, order in enumerate(orders)
             if order in stage.orders
         ],
@@ -143,6 +159,16 @@ def _read(example: Example, tables: Mapping[str, list[dict[str, Any]]]) -> Came:
             figure: note[f"{figure.replace(' ', '_')}_amount"] for figure in FIGURES
         }
     _read_parts(example, came, mine, names)
+    for row in mine["offers"]:
+        items = {
+            told(example, item["sku"]): (
+                Decimal(item["quantity"]),
+                Decimal(item["price"]),
+                not item["non_returnable"],
+            )
+            for item in row["items"]
+        }
+        came.offers[told(example, row["order_reference"])] = (row["reason"] or row["state"], items)
     for row in mine["places"]:
         if row["destination"] != "credited":
             kind = "quarantine" if row["destination"] == "quarantined" else row["destination"]

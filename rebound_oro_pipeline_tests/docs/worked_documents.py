@@ -4,6 +4,7 @@ Every example has its own orders, SKUs and references, so that all of them can b
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -24,8 +25,8 @@ def told(example: Example, name: str) -> str:
     return name.removeprefix(f"x{example.number}-")
 
 
-def order_document(example: Example, order: Order, place: int) -> dict[str, Any]:
-    """Write an order, its amounts as the example states them."""
+def order_document(example: Example, order: Order, place: int, created_at: str) -> dict[str, Any]:
+    """Write an order, its amounts as the example states them; `days old` makes it older than the moment given."""
     given = order.settings
     order_id = str(example.number * 10 + place)
     rows = [(line.quantity * line.price).quantize(CENT, ROUND_HALF_UP) for line in order.lines]
@@ -34,6 +35,7 @@ def order_document(example: Example, order: Order, place: int) -> dict[str, Any]
         "identifier": own(example, order.name),
         "poNumber": own(example, given["po"]) if "po" in given else None,
         "externalId": own(example, given["external id"]) if "external id" in given else None,
+        "createdAt": _earlier(created_at, int(given.get("days old", "0"))),
         "currency": given["currency"],
         "subtotalValue": str(sum(rows, ZERO)),
         "totalValue": given["total"],
@@ -201,6 +203,10 @@ def _item(example: Example, given: Return, item: Item) -> dict[str, Any]:
         "final_disposition": given.settings.get("disposition", "restock"),
         "reason": [{"reason": given.settings.get("reason", "other")}],
     }
+
+
+def _earlier(moment: str, days: int) -> str:
+    return (datetime.fromisoformat(moment) - timedelta(days=days)).isoformat()
 
 
 def _one(kind: str, identifier: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ select
     product_id,
     product_sku as sku,
     sku_key,
+    product_name,
     quantity as quantity_per_kit,
     product_unit_code as unit_code,
     product_unit_precision as unit_precision,

@@ -13,6 +13,7 @@ select
     product_id,
     product_sku as sku,
     sku_key,
+    product_name,
     is_free_form,
     quantity,
     product_unit_code as unit_code,

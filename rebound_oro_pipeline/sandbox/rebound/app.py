@@ -22,6 +22,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from rebound_oro_pipeline.sandbox.rebound.documents import return_document, tracking_document
+from rebound_oro_pipeline.sandbox.rebound.portal import check_items
 from rebound_oro_pipeline.sandbox.rebound.store import ReboundStore
 
 WRONG_LOGINS_ALLOWED = 10
@@ -133,6 +134,10 @@ class _Api:
         for name in _REQUIRED_OF_ORDER:
             _text(order, "order", name)
         _order_date(str(order["order_date"]))
+        try:
+            check_items(order.get("item", []))
+        except ValueError as error:
+            raise CallError("request_wrong", str(error)) from None
         overwrite = str(order.get("overwrite_data", "")).strip().upper() in {"TRUE", "1"}
         reference = str(order["order_reference"]).strip()
         if not self._store.push_order(reference, order, overwrite=overwrite, at=self._clock()):

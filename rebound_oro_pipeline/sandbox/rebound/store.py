@@ -54,6 +54,8 @@ class ReboundStore:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self.only_offered = False
+        """Whether the portal lets customers register returns of offered items only."""
         self._connection.executescript("pragma journal_mode = wal; pragma synchronous = off;" + _TABLES)
 
     def close(self) -> None:
@@ -117,6 +119,15 @@ class ReboundStore:
             (reference, json.dumps(document), at.isoformat()),
         )
         return True
+
+    def pushed_order(self, reference: str) -> PushedOrder | None:
+        """Return a pushed order, or None; blanks around the reference and case do not matter."""
+        wanted = reference.strip().lower()
+        return next((each for each in self.pushed_orders() if each.reference.lower() == wanted), None)
+
+    def count_returns(self) -> int:
+        """Return how many returns there are, those that are registered later included."""
+        return int(self._connection.execute("select count(*) from returns").fetchone()[0])
 
     def pushed_orders(self) -> list[PushedOrder]:
         """Return the pushed orders by reference."""

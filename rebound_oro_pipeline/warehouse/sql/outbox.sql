@@ -336,3 +336,8 @@ returning open_until;
 -- name: close_circuit
 delete from outbox.circuits
 where kind = %(kind)s and open_until <= statement_timestamp();
+
+-- name: resume
+delete from outbox.circuits
+where kind = %(kind)s and open_until > statement_timestamp()
+returning open_until;

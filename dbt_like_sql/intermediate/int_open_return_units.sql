@@ -1,0 +1,123 @@
+/*
+Units of the orders to offer that are on their way back or wait to be decided, by the item that they will use up: announced
+units, or received ones where the hub has counted, without those that were credited, rejected by a person or withdrawn.
+A whole kit uses up its components; an alias stands for its SKU where the order has nothing of the code itself.
+
+materialized: table
+step: offers
+grain: order_id, sku_key, unit_or_none
+owner: ops
+previous: ledger.claims
+columns:
+    unit_or_none: unit in which the return counts; empty where it does not say
+*/
+with
+
+open_lines as (
+    select
+        orders.order_id,
+        lines.sku_key,
+        lines.unit_code,
+        lines.received_quantity
+        - coalesce((
+            select sum(claims.received_units)
+            from ledger.claims as claims
+            where claims.return_id = lines.return_id and claims.return_line_key = lines.return_line_key
+        ), 0)
+        - coalesce((
+            select sum(decisions.quantity)
+            from reference.operator_decisions as decisions
+            where
+                decisions.subject = lines.subject
+                and decisions.verdict = 'rejected'
+                and decisions.takes_units
+                and decisions.revoked_at is null
+        ), 0) as quantity,
+        row_number() over (partition by lines.return_id, lines.return_line_key order by lines.position) as occurrence
+    from intermediate.int_orders_to_offer as orders
+    inner join intermediate.int_offer_references as meant on orders.order_id = meant.order_id
+    inner join staging.stg_rebound__returns as returns on meant.reference_key = returns.order_reference_key
+    inner join staging.stg_rebound__return_lines as lines on returns.return_id = lines.return_id
+    left join seeds.rebound_statuses as statuses on returns.status = statuses.status
+    where lines.fault is null and lines.sku_key is not null and not coalesce(statuses.is_withdrawn, false)
+),
+
+units as (
+    select
+        open_lines.order_id,
+        open_lines.sku_key,
+        coalesce(open_lines.unit_code, '') as unit_or_none,
+        sum(open_lines.quantity) as quantity
+    from open_lines
+    where open_lines.occurrence = 1 and open_lines.quantity > 0
+    group by open_lines.order_id, open_lines.sku_key, open_lines.unit_code
+),
+
+codes as (
+    select
+        units.*,
+        units.sku_key as code,
+        1 as preference
+    from units
+    union all
+    select
+        units.*,
+        aliases.sku_key as code,
+        3 as preference
+    from units
+    inner join reference.sku_aliases as aliases on units.sku_key = aliases.alias_key
+),
+
+found as (
+    select
+        codes.*,
+        items.order_line_id,
+        codes.preference + case when items.sku_key = codes.code then 0 else 1 end as rank
+    from codes
+    inner join intermediate.int_offer_items as items
+        on
+            codes.order_id = items.order_id
+            and (codes.code = items.sku_key or (codes.code = items.line_sku_key and items.quantity_per_kit is not null))
+),
+
+chosen as (
+    select distinct on (found.order_id, found.sku_key, found.unit_or_none)
+        found.order_id,
+        found.code,
+        found.unit_or_none,
+        found.quantity,
+        found.order_line_id,
+        found.rank in (2, 4) as is_whole_kit
+    from found
+    order by
+        found.order_id, found.sku_key, found.unit_or_none, found.rank, found.code,
+        length(found.order_line_id), found.order_line_id
+),
+
+used as (
+    select
+        chosen.order_id,
+        chosen.code as sku_key,
+        chosen.unit_or_none,
+        chosen.quantity
+    from chosen
+    where not chosen.is_whole_kit
+    union all
+    select
+        chosen.order_id,
+        items.sku_key,
+        coalesce(items.unit_code, '') as unit_or_none,
+        chosen.quantity * items.quantity_per_kit as quantity
+    from chosen
+    inner join intermediate.int_offer_items as items
+        on chosen.order_id = items.order_id and chosen.order_line_id = items.order_line_id
+    where chosen.is_whole_kit
+)
+
+select
+    used.order_id,
+    used.sku_key,
+    used.unit_or_none,
+    sum(used.quantity) as quantity
+from used
+group by used.order_id, used.sku_key, used.unit_or_none

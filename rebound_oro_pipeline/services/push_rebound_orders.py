@@ -1,0 +1,177 @@
+"""Offers from the outbox to ReBound's order call: the latest version of each order, once in effect.
+
+ReBound offers no way to read an order back, so its word is the only proof: `success` confirms. Every order is sent
+with `overwrite_data`, which makes a second sending harmless; so what was never answered is simply sent again. Versions
+of one order never overtake each other here: only the latest is sent, and none while an earlier one is in doubt.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import uuid4
+
+from pydantic import ValidationError
+
+from rebound_oro_pipeline.clients.errors import (
+    ApiError,
+    AuthenticationError,
+    Forbidden,
+    NotAllowed,
+    NotFound,
+    Refused,
+    ServerError,
+)
+from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
+from rebound_oro_pipeline.contracts.rebound_order import Offer, order_document
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services import sending
+from rebound_oro_pipeline.services.sending import PushCounts, SendingRules, Worker, words_of
+from rebound_oro_pipeline.warehouse import offers, outbox
+from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
+
+KIND: Final = "rebound_order"
+
+SHUT_OUT_SECONDS: Final = 1800.0
+"""How long nothing is sent after ReBound refused us as a whole; it doubles. Many wrong log-ins block the address."""
+LONGEST_SHUT_OUT_SECONDS: Final = 86_400.0
+
+_NO_SUCH_CALL: Final = "unknown_call"
+
+
+def push_rebound_orders(
+    rebound: ReboundClient,
+    database_url: str,
+    mapping: ReboundMapping,
+    *,
+    run_id: str,
+    window: Window | None = None,
+    rules: SendingRules | None = None,
+    now: datetime | None = None,
+) -> PushCounts:
+    """Send the offers that are due (window: by when they were made), those in doubt again.
+
+    `run_id` must be unique among living runs; `now`, if ahead of the clock, makes due what falls due by then.
+    Raises the ApiErrors after which going on makes no sense: refused credentials, a call that ReBound does not know.
+    The circuit is then open for half an hour at least, so that no sensor knocks again at once.
+    """
+
+    def step(worker: Worker) -> bool:
+        doubtful = worker.claims.claim_unknown(worker.conn, worker.rules.claim_limit)
+        if doubtful:
+            words = "ReBound cannot be asked whether it arrived; it is sent again"
+            worker.settle(Outcome.retry(message, words, 0.0) for message in doubtful)
+            return True
+        claimed = worker.claims.claim_keys(worker.conn, worker.rules.claim_limit)
+        if claimed:
+            _Sender(rebound, mapping, worker, claimed).send()
+        return bool(claimed)
+
+    return sending.run(
+        database_url, KIND, step, window=window, now=now, run_id=run_id, rules=rules or SendingRules()
+    )
+
+
+class _Sender:
+    """The messages of one claim, until each has its outcome."""
+
+    def __init__(
+        self, rebound: ReboundClient, mapping: ReboundMapping, worker: Worker, messages: Sequence[Message]
+    ) -> None:
+        self._rebound = rebound
+        self._mapping = mapping
+        self._worker = worker
+        self._open = {message.message_id: message for message in messages}
+        self._in_flight: int | None = None
+        self._renewed_at = time.monotonic()
+
+    def send(self) -> None:
+        try:
+            for message, offer in list(self._latest()):
+                if not self._worker.circuit.wait():
+                    return
+                self._keep_claim()
+                self._push(message, offer)
+        except ApiError as error:
+            outbox.open_circuit(
+                self._worker.conn, KIND, str(error), least=SHUT_OUT_SECONDS, longest=LONGEST_SHUT_OUT_SECONDS
+            )
+            raise
+        finally:
+            self._close()
+
+    def _latest(self) -> Iterator[tuple[Message, Offer]]:
+        """Yield what has to be sent; settle what a later version of its order has overtaken, or cannot be read."""
+        known = offers.latest_versions(self._worker.conn, {each.ordering_key for each in self._open.values()})
+        for message in list(self._open.values()):
+            try:
+                offer = Offer.model_validate(message.payload)
+            except ValidationError as error:
+                faults = "; ".join(
+                    f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+                    for fault in error.errors(include_url=False)
+                )
+                self._end(Outcome.rejected(message, f"Nothing was sent, the offer is faulty: {faults}"))
+                continue
+            latest = known.get(message.ordering_key, offer.version)
+            if offer.version < latest:
+                self._end(Outcome.skipped(message, f"Version {latest} goes instead."))
+            else:
+                yield message, offer
+
+    def _push(self, message: Message, offer: Offer) -> None:
+        worker = self._worker
+        request_id = uuid4().hex
+        worker.write_requests += 1
+        self._in_flight = message.message_id
+        try:
+            self._rebound.push_order(order_document(offer, self._mapping), request_id=request_id)
+        except (AuthenticationError, Forbidden, NotFound, NotAllowed):
+            self._in_flight = None
+            raise
+        except Refused as error:
+            if any(reason.title == _NO_SUCH_CALL for reason in error.reasons):
+                self._in_flight = None
+                raise
+            worker.circuit.succeeded()
+            self._end(Outcome.rejected(message, words_of(error), request_id=request_id))
+        except ApiError as error:
+            self._end(self._failed(message, error))
+        else:
+            worker.circuit.succeeded()
+            self._end(Outcome.confirmed(message, offer.order_reference, request_id))
+            if offer.version > 1:
+                offers.give_up_refused(worker.conn, offer.order_id, offer.version, actor=worker.claims.worker)
+        self._in_flight = None
+
+    def _failed(self, message: Message, error: ApiError) -> Outcome:
+        worker = self._worker
+        if not (error.retryable or error.outcome_unknown):
+            raise error
+        worker.circuit.failed(error)
+        tried_enough = message.attempts >= worker.rules.attempts_at_most
+        if tried_enough and worker.circuit.has_succeeded and isinstance(error, ServerError):
+            return Outcome.rejected(message, str(error), request_id=error.request_id)
+        if error.outcome_unknown:
+            delay = worker.rules.delay(message.attempts, error.retry_after)
+            return Outcome.unknown(message, str(error), delay, request_id=error.request_id)
+        return worker.put_off(message, error)
+
+    def _keep_claim(self) -> None:
+        if time.monotonic() - self._renewed_at > self._worker.rules.lease / 4:
+            self._worker.claims.renew(self._worker.conn, self._open.values())
+            self._renewed_at = time.monotonic()
+
+    def _end(self, outcome: Outcome) -> None:
+        """Write an outcome at once: the next request must not put the proof of this one at risk."""
+        del self._open[outcome.message_id]
+        self._worker.settle([outcome])
+
+    def _close(self) -> None:
+        self._worker.settle(
+            Outcome.unknown(message, "The run ended before ReBound had answered.", 0.0)
+            if message.message_id == self._in_flight
+            else Outcome.released(message)
+            for message in self._open.values()
+        )

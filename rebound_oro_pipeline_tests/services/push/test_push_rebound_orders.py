@@ -1,0 +1,379 @@
+"""Offers reach ReBound once in effect, whatever breaks; the sandbox answers over a real socket."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import stamina
+from psycopg.types.json import Jsonb
+
+from rebound_oro_pipeline.clients.errors import AuthenticationError, Refused
+from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping, default_mapping
+from rebound_oro_pipeline.services import push_rebound_orders as service
+from rebound_oro_pipeline.services.operate_deed import Deed, OperatorError
+from rebound_oro_pipeline.services.operate_outbox import resume
+from rebound_oro_pipeline.services.push_rebound_orders import KIND, push_rebound_orders
+from rebound_oro_pipeline.services.sending import PushCounts, SendingRules
+from rebound_oro_pipeline.warehouse import outbox
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline_tests.sandbox_process import Box, sandbox
+from rebound_oro_pipeline_tests.services.push.shop_at_work import AT_ONCE, ONE_TRY, Network, answer, cut, lost
+
+PUSH = ("POST", "/orders/push")
+MADE = datetime(2026, 11, 2, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def rebound_box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    with sandbox(tmp_path_factory.mktemp("rebound"), orders=5, returns=1) as box:
+        yield box
+
+
+@pytest.fixture
+def box(rebound_box: Box) -> Box:
+    rebound_box.control("reset")
+    return rebound_box
+
+
+@pytest.fixture
+def network() -> Network:
+    return Network()
+
+
+@pytest.fixture
+def rebound(box: Box, network: Network) -> Iterator[ReboundClient]:
+    with (
+        stamina.set_testing(testing=True),
+        ReboundClient(box.rebound_url, box.login, box.api_key, transport=network) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def books(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    with connect(database_url, autocommit=True) as conn:
+        conn.execute("insert into reference.policies (document, document_hash) values ('{}', 'test')")
+        yield conn
+
+
+def item(quantity: str = "2", **more: object) -> dict[str, object]:
+    told = {
+        "sku": "LAMP",
+        "quantity": quantity,
+        "price": "40.00",
+        "non_returnable": False,
+        "days_for_return": 60,
+    }
+    return {**told, **more}
+
+
+def offer(
+    books: psycopg.Connection[Any],
+    order: int = 1,
+    version: int = 1,
+    *,
+    state: str = "offered",
+    items: list[dict[str, object]] | None = None,
+    reference: str | None = None,
+) -> str:
+    """Put a version of an offer into ledger and outbox, as the models do."""
+    given = [item()] if items is None else items
+    reference = reference or f"SO-{order}"
+    books.execute(
+        "insert into ledger.offers (order_id, version, order_reference, order_date, currency, state, reason, items,"
+        " document_hash, offered_at, policy_version)"
+        " select %s, %s, %s, '2026-11-01', 'USD', %s, %s, %s, '', %s, max(policy_version) from reference.policies",
+        (
+            str(order),
+            version,
+            reference,
+            state,
+            "order_cancelled" if state == "withdrawn" else None,
+            Jsonb(given),
+            MADE,
+        ),
+    )
+    payload = {
+        "order_id": str(order),
+        "version": version,
+        "order_reference": reference,
+        "order_date": "2026-11-01",
+        "currency": "USD",
+        "state": state,
+        "items": given,
+    }
+    key = f"{order}:{version}"
+    books.execute(
+        "insert into outbox.rebound_orders (kind, business_key, ordering_key, registered_at, payload)"
+        " values ('rebound_order', %s, %s, %s, %s)",
+        (key, str(order), MADE, Jsonb(payload)),
+    )
+    return key
+
+
+def states(books: psycopg.Connection[Any]) -> dict[str, str]:
+    return dict(
+        books.execute("select business_key, state::text from outbox.messages order by message_id").fetchall()
+    )
+
+
+def push(
+    rebound: ReboundClient,
+    database_url: str,
+    rules: SendingRules = AT_ONCE,
+    *,
+    run_id: str = "1",
+    mapping: ReboundMapping | None = None,
+) -> PushCounts:
+    return push_rebound_orders(
+        rebound, database_url, mapping or default_mapping(), run_id=run_id, rules=rules
+    )
+
+
+def held(box: Box) -> dict[str, dict[str, Any]]:
+    """Return reference → what ReBound holds of an order, and how often it was told."""
+    return {
+        each["order_reference"]: {**each["document"], "pushes": each["pushes"]}
+        for each in box.state("rebound_orders")["rebound_orders"]
+    }
+
+
+def test_an_order_is_told_in_the_words_of_the_call(
+    rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(
+        books,
+        items=[item(description="Desk lamp", unit_code="item"), item("0", sku="BULB", non_returnable=True)],
+    )
+    assert push(rebound, database_url).confirmed == 1
+    assert held(box)["SO-1"] == {
+        "order_reference": "SO-1",
+        "order_date": "2026/11/01",
+        "currency_code": "USD",
+        "overwrite_data": "TRUE",
+        "item": [
+            {
+                "sku_code": "LAMP",
+                "sku_desc": "Desk lamp",
+                "quantity": "2",
+                "price": "40.00",
+                "non_returnable": "FALSE",
+                "days_for_return": "60",
+            },
+            {
+                "sku_code": "BULB",
+                "quantity": "0",
+                "price": "40.00",
+                "non_returnable": "TRUE",
+                "days_for_return": "60",
+            },
+        ],
+        "pushes": 1,
+    }
+    assert push(rebound, database_url, run_id="2").write_requests == 0
+
+
+def test_of_several_versions_only_the_latest_is_sent(
+    rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    for version in (1, 2, 3):
+        offer(books, version=version, items=[item(str(3 - version))])
+    offer(books, order=2)
+    counts = push(rebound, database_url)
+    assert (counts.confirmed, counts.skipped, counts.write_requests) == (2, 2, 2)
+    assert states(books) == {"1:1": "skipped", "1:2": "skipped", "1:3": "confirmed", "2:1": "confirmed"}
+    assert held(box)["SO-1"]["item"][0]["quantity"] == "0"
+
+
+def test_an_update_and_a_withdrawal_overwrite_what_was_told_before(
+    rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books)
+    push(rebound, database_url)
+    gone = [item("0", non_returnable=True)]
+    offer(books, version=2, state="withdrawn", items=gone)
+    push(rebound, database_url, run_id="2")
+    told = held(box)["SO-1"]
+    assert (told["pushes"], told["item"][0]["quantity"], told["item"][0]["non_returnable"]) == (
+        2,
+        "0",
+        "TRUE",
+    )
+    offer(books, version=3, state="withdrawn", items=gone)
+    without_items = default_mapping().model_copy(update={"withdrawal": "no_items"})
+    push(rebound, database_url, run_id="3", mapping=without_items)
+    assert held(box)["SO-1"]["item"] == []
+
+
+@pytest.mark.parametrize("failure", [lost, cut, answer(503), answer(429)], ids=["lost", "cut", "503", "429"])
+def test_what_was_not_answered_is_told_again_and_is_there_once(
+    failure: Any,
+    network: Network,
+    rebound: ReboundClient,
+    box: Box,
+    books: psycopg.Connection[Any],
+    database_url: str,
+) -> None:
+    offer(books)
+    where = network.after if failure is lost else network.before
+    where(*PUSH, failure)
+    counts = push(rebound, database_url)
+    assert (counts.confirmed, counts.remaining) == (1, 0)
+    assert states(books) == {"1:1": "confirmed"}
+    assert held(box)["SO-1"]["pushes"] == (2 if failure is lost else 1)
+
+
+def test_no_later_version_goes_while_an_earlier_one_is_in_doubt(
+    network: Network, rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books)
+    network.after(*PUSH, lost)
+    assert push(rebound, database_url, ONE_TRY).unknown == 1
+    offer(books, version=2, items=[item("1")])
+    assert push(rebound, database_url, ONE_TRY, run_id="2").write_requests == 0
+    books.execute("update outbox.messages set next_attempt_at = now()")
+    counts = push(rebound, database_url, run_id="3")
+    assert (counts.confirmed, counts.skipped) == (1, 1)
+    assert states(books) == {"1:1": "skipped", "1:2": "confirmed"}
+    assert held(box)["SO-1"]["item"][0]["quantity"] == "1"
+
+
+class Killed(BaseException):
+    """Ends a worker between two statements, as a kill would."""
+
+
+def kill(_: httpx.Request) -> None:
+    raise Killed
+
+
+def test_a_worker_that_dies_between_the_call_and_its_record_leaves_nothing_lost(
+    network: Network, rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books)
+    offer(books, order=2)
+    network.after(*PUSH, kill)
+    with pytest.raises(Killed):
+        push(rebound, database_url)
+    assert states(books) == {"1:1": "unknown", "2:1": "pending"}
+    assert push(rebound, database_url, run_id="2").confirmed == 2
+    assert {order["pushes"] for order in held(box).values()} == {1, 2}
+
+
+def test_a_claim_whose_process_was_killed_is_sent_again(
+    rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books)
+    with connect(database_url, autocommit=True) as dying:
+        [claimed] = outbox.Claimant(KIND, "dying/1").claim_keys(dying, 10)
+    assert claimed.business_key == "1:1"
+    assert push(rebound, database_url).confirmed == 1
+
+
+def test_two_pushes_at_once_tell_each_order_once(
+    rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    for order in range(1, 41):
+        offer(books, order=order)
+    with ThreadPoolExecutor(2) as pool:
+        rules = SendingRules(workers=2, claim_limit=5, patience=5.0, first_delay=0.0, longest_delay=0.0)
+        runs = [pool.submit(push, rebound, database_url, rules, run_id=run_id) for run_id in ("a", "b")]
+        assert sum(run.result().confirmed for run in runs) == 40
+    assert {order["pushes"] for order in held(box).values()} == {1}
+
+
+def test_a_refused_offer_waits_for_a_person_and_gives_way_to_a_later_version(
+    rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books, reference="X" * 255, items=[item(sku="X" * 255)])
+    offer(books, order=2, items=[item(sku=" ")])
+    offer(books, order=3, items=[item(price="-1")])
+    counts = push(rebound, database_url)
+    assert (counts.confirmed, counts.rejected) == (1, 2)
+    refused = dict(
+        books.execute("select subject, detail from push.refusals where kind = 'rebound_order'").fetchall()
+    )
+    assert "sku_code must have 1 to 255 characters" in refused["2:1"]
+    offer(books, order=2, version=2)
+    assert push(rebound, database_url, run_id="2").confirmed == 1
+    assert states(books)["2:1"] == "abandoned"
+    [(why,)] = books.execute(
+        "select reason from outbox.audit_log where action = 'rebound_order abandoned'"
+    ).fetchall()
+    assert why == "version 2 was taken instead"
+
+
+def test_an_earlier_version_that_an_operator_sends_again_is_skipped(
+    rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books, items=[item(price="-1")])
+    push(rebound, database_url)
+    offer(books, version=2, items=[item("1", price="-1")])
+    push(rebound, database_url, run_id="2")
+    assert outbox.retry(books, KIND, ["1:1"], actor="maria", reason="again") == ["1:1"]
+    assert push(rebound, database_url, run_id="3").skipped == 1
+    assert "SO-1" not in held(box)
+
+
+def test_an_offer_that_cannot_be_read_is_rejected_and_holds_up_nobody(
+    rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books, items=[item(quantity="many")])
+    offer(books, order=2)
+    counts = push(rebound, database_url)
+    assert (counts.rejected, counts.confirmed) == (1, 1)
+    [(detail,)] = books.execute("select detail from push.refusals").fetchall()
+    assert "items.0.quantity" in detail
+
+
+def test_refused_credentials_stop_everything_after_one_attempt(
+    network: Network, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    """Ten wrong log-ins would block the address for the reading of returns, too."""
+    for order in range(1, 11):
+        offer(books, order=order)
+    for run_id in ("1", "2", "3"):
+        with ReboundClient(box.rebound_url, box.login, "wrong", transport=network) as stranger:
+            if run_id == "1":
+                with pytest.raises(AuthenticationError, match="access_denied"):
+                    push(stranger, database_url, ONE_TRY, run_id=run_id)
+            else:
+                assert (
+                    push(stranger, database_url, ONE_TRY, run_id=run_id).stopped_by == "the circuit is open"
+                )
+    assert len(network.requests) == 1
+    assert set(states(books).values()) == {"pending"}
+    assert outbox.due(books, KIND) == 0
+    until = outbox.circuit_open_until(books, KIND)
+    assert until is not None
+    assert until - datetime.now(UTC) > timedelta(seconds=service.SHUT_OUT_SECONDS / 2)
+
+
+def test_an_operator_ends_the_pause_when_the_key_is_right_again(
+    rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books)
+    with ReboundClient(box.rebound_url, box.login, "wrong") as stranger, pytest.raises(AuthenticationError):
+        push(stranger, database_url)
+    assert push(rebound, database_url, ONE_TRY, run_id="2").confirmed == 0
+    resume(books, KIND, Deed("maria", "new key"))
+    assert push(rebound, database_url, run_id="3").confirmed == 1
+    with pytest.raises(OperatorError, match="not paused"):
+        resume(books, KIND, Deed("maria", "once more"))
+
+
+def test_a_call_that_rebound_does_not_know_rejects_no_offer(
+    box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books)
+    with (
+        ReboundClient(box.rebound_url, box.login, box.api_key, order_path="orders/tell/json") as client,
+        pytest.raises(Refused, match="unknown_call"),
+    ):
+        push(client, database_url)
+    assert states(books) == {"1:1": "pending"}
+    assert outbox.circuit_open_until(books, KIND) is not None
