@@ -3,6 +3,7 @@
 import click
 
 from rebound_oro_pipeline.commands.alias import alias
+from rebound_oro_pipeline.commands.audit import audit
 from rebound_oro_pipeline.commands.hold import hold
 from rebound_oro_pipeline.commands.ledger import ledger, retention
 from rebound_oro_pipeline.commands.outbox import outbox
@@ -20,6 +21,7 @@ COMMANDS: tuple[click.Command, ...] = (
     replay_return,
     ledger,
     retention,
+    audit,
     policy,
 )
 

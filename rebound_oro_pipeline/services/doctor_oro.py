@@ -46,7 +46,7 @@ def examine_oro(
         return
     yield _release_finding(release)
     for resource in ("orders", "products", "customers", "inventorylevels", names.note_type, names.line_type):
-        yield _type(oro, resource)
+        yield viewing(oro, resource)
     yield from _guarded("orders as shown", lambda: _orders_as_shown(oro))
     yield from _guarded("filters", lambda: _filters(oro, names, references))
     yield from _guarded("editing inventorylevels", lambda: [examine_levels(oro)])
@@ -112,7 +112,8 @@ def _release_finding(release: Release) -> Finding:
             return Finding("release", "ok", f"behaves as {release}")
 
 
-def _type(oro: OroClient, resource: str) -> Finding:
+def viewing(oro: OroClient, resource: str) -> Finding:
+    """Ask whether the API's user may view a resource, which what is behind a relation or a filter does not tell."""
     try:
         _ask(oro, resource, _NOWHERE)
     except Forbidden as error:

@@ -1,5 +1,6 @@
 """Lands the stock levels of products that may have come back: a snapshot for people, no base of a write."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -42,7 +43,20 @@ def land_oro_inventory_levels(
     """
     goods = goods_at_hand(conn, window)
     conn.commit()
-    answers = in_order(partial(_read, oro), in_lists(goods.product_ids), workers=workers)
+    return land_levels_of(oro, conn, goods.product_ids, now=now, run_id=run_id, workers=workers)
+
+
+def land_levels_of(
+    oro: OroClient,
+    conn: psycopg.Connection[Any],
+    product_ids: Iterable[str],
+    *,
+    now: datetime,
+    run_id: str,
+    workers: int = WORKERS,
+) -> Landed:
+    """Land the levels of these products. Commits after every batch; raises the errors of the client."""
+    answers = in_order(partial(_read, oro), in_lists(product_ids), workers=workers)
     levels = (level for answer in answers for level in answer)
     return land_levels(conn, levels, source="api", landed_by=run_id, landed_at=now)
 

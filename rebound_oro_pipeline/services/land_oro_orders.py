@@ -122,6 +122,24 @@ def land_oro_orders(
     return landed
 
 
+def land_orders_created(
+    oro: OroClient,
+    conn: psycopg.Connection[Any],
+    window: Window,
+    *,
+    now: datetime,
+    run_id: str,
+    with_subtotals: bool = False,
+) -> Landed:
+    """Land every order created in the window, whether anything of it came back or not; for looking, not for deciding.
+
+    Commits after every batch; raises the errors of the client.
+    """
+    filters: Filters = {"createdAt": {"gte": window.start, "lt": window.end}}
+    orders = orders_where(oro, filters, with_subtotals=with_subtotals)
+    return land_orders(conn, orders, source="api", landed_by=run_id, landed_at=now)
+
+
 def _read(
     oro: OroClient, field: str, references: list[str], *, with_subtotals: bool
 ) -> list[OrderDocument | Fault]:

@@ -12,7 +12,7 @@ from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import ProductDocument, read_products
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.concurrently import in_order
-from rebound_oro_pipeline.warehouse.landed import goods_at_hand
+from rebound_oro_pipeline.warehouse.landed import Goods, goods_at_hand
 from rebound_oro_pipeline.warehouse.landing import Landed, land_products
 
 WORKERS: Final = 4
@@ -40,6 +40,19 @@ def land_oro_products(
     """
     goods = goods_at_hand(conn, window)
     conn.commit()
+    return land_products_of(oro, conn, goods, now=now, run_id=run_id, workers=workers)
+
+
+def land_products_of(
+    oro: OroClient,
+    conn: psycopg.Connection[Any],
+    goods: Goods,
+    *,
+    now: datetime,
+    run_id: str,
+    workers: int = WORKERS,
+) -> Landed:
+    """Land these products, by id and by SKU. Commits after every batch; raises the errors of the client."""
     landed = Landed()
     for field, values in (("id", goods.product_ids), ("sku", goods.skus)):
         answers = in_order(partial(_read, oro, field), in_lists(values), workers=workers)

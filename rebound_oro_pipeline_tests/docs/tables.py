@@ -1,4 +1,4 @@
-"""Tables of the documentation that follow from the code: settings, policy keys, quarantine reasons.
+"""Tables of the documentation that follow from the code: settings, policy keys, quarantine reasons, gaps of the audit.
 
 `python -m rebound_oro_pipeline_tests.docs.tables` writes them anew; tests compare. In docs/policy.md the column
 `meaning` is written by hand and kept.
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.services.audit_gaps import KINDS
 from rebound_oro_pipeline.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -73,10 +74,22 @@ def quarantine_table(_: str) -> list[Row]:
     ]
 
 
+def gaps_table(_: str) -> list[Row]:
+    """Return the gaps that an audit looks for."""
+    return [
+        ("gap", "its file", "what it means", "what happens", "what to do"),
+        *(
+            (kind.title, f"`{kind.name}`", kind.what_it_means, kind.what_happens, kind.what_to_do)
+            for kind in KINDS
+        ),
+    ]
+
+
 TABLES: Mapping[str, tuple[Path, Callable[[str], list[Row]]]] = {
     "settings": (DOCS / "settings.md", settings_table),
     "policy": (DOCS / "policy.md", policy_table),
     "quarantine": (DOCS / "rules.md", quarantine_table),
+    "gaps": (DOCS / "audit.md", gaps_table),
 }
 """Region name → the document it is in, and what makes its rows."""
 
