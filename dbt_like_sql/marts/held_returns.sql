@@ -5,6 +5,8 @@ materialized: view
 window: registered_at
 grain: subject
 owner: ops
+columns:
+    amount_at_stake: an estimate, the units' price on the order before discounts and tax; null where no price is known
 */
 select
     holds.subject,
@@ -13,9 +15,21 @@ select
     holds.order_reference,
     holds.reason,
     holds.quantity,
+    worth.currency,
+    round(holds.quantity * worth.unit_price, worth.digits) as amount_at_stake,
     holds.held_since,
     holds.attempts,
     holds.next_check_at,
     holds.registered_at
 from ledger.holds as holds
+left join lateral (
+    select
+        line_values.currency,
+        line_values.unit_price,
+        line_values.digits
+    from intermediate.int_return_line_values as line_values
+    where line_values.return_id = holds.return_id and line_values.return_line_key = holds.return_line_key
+    order by line_values.position
+    limit 1
+) as worth on true
 where holds.resolved_at is null

@@ -6,6 +6,8 @@ materialized: view
 window: registered_at
 grain: subject, reason
 owner: ops
+columns:
+    amount_at_stake: a refused note's total; of units an estimate, their price on the order; null where none is known
 */
 with
 
@@ -43,6 +45,8 @@ select
     open_rows.return_line_key,
     open_rows.order_reference,
     open_rows.quantity,
+    coalesce(notes.currency, worth.currency) as currency,
+    coalesce(notes.total_amount, round(open_rows.quantity * worth.unit_price, worth.digits)) as amount_at_stake,
     open_rows.detail,
     reasons.owner,
     reasons.what_happened,
@@ -51,3 +55,14 @@ select
     open_rows.opened_at
 from open_rows
 left join seeds.quarantine_reasons as reasons on open_rows.reason = reasons.reason
+left join ledger.credit_notes as notes on open_rows.subject = notes.credit_note_number
+left join lateral (
+    select
+        line_values.currency,
+        line_values.unit_price,
+        line_values.digits
+    from intermediate.int_return_line_values as line_values
+    where line_values.return_id = open_rows.return_id and line_values.return_line_key = open_rows.return_line_key
+    order by line_values.position
+    limit 1
+) as worth on true

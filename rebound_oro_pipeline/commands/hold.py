@@ -22,7 +22,17 @@ if TYPE_CHECKING:
 
     from rebound_oro_pipeline.services.operate_holds import Hold, HoldFilter
 
-_COLUMNS = ("subject", "reason", "order_reference", "quantity", "held_since", "attempts", "next_check_at")
+_COLUMNS = (
+    "subject",
+    "reason",
+    "order_reference",
+    "quantity",
+    "currency",
+    "amount_at_stake",
+    "held_since",
+    "attempts",
+    "next_check_at",
+)
 
 
 def _filters(command: Command) -> Command:

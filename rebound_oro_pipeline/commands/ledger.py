@@ -29,7 +29,7 @@ from rebound_oro_pipeline.commands.output import (
 @json_option
 @click.pass_obj
 def ledger(read_settings: SettingsReader, /, *, month: str, out: Path, as_json: bool) -> None:
-    """Export a month's credit notes with lines, tax and reasons (CSV and Excel), and say whether they tie.
+    """Export a month's credit notes with lines, tax by rate and reasons (CSV and Excel), and say whether they tie.
 
     Compared is what was last read back from OroCommerce: run the reconciliation before. Exit status 1 where a
     currency does not tie; the differences are named note by note.
@@ -50,6 +50,7 @@ def ledger(read_settings: SettingsReader, /, *, month: str, out: Path, as_json: 
                 "month": month,
                 "ties": exported.ties,
                 "trial_totals": exported.trial_totals,
+                "taxes_by_rate": exported.taxes_by_rate,
                 "differences": exported.differences,
                 "files": [str(path) for path in exported.files],
             }
@@ -68,6 +69,12 @@ def ledger(read_settings: SettingsReader, /, *, month: str, out: Path, as_json: 
             ),
             as_json=False,
             of="currencies",
+        )
+        print_rows(
+            exported.taxes_by_rate,
+            ("currency", "applies_to", "tax_code", "rate", "taxable_amount", "tax_amount"),
+            as_json=False,
+            of="taxes by rate",
         )
         print_rows(
             exported.differences,

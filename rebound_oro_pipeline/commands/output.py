@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 SettingsReader = Callable[[], "Settings"]
+
+
+def amount(text: str) -> Decimal:
+    """Read an option that is an exact amount."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        number = Decimal("NaN")
+    if not number.is_finite():
+        raise click.BadParameter(f"{text!r} is no amount; write 100 or 99.50")
+    return number
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would come of it; change nothing.")

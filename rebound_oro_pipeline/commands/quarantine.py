@@ -10,6 +10,7 @@ import click
 from rebound_oro_pipeline.commands.output import (
     Command,
     SettingsReader,
+    amount,
     json_option,
     older_option,
     operators_database,
@@ -27,12 +28,30 @@ if TYPE_CHECKING:
     from rebound_oro_pipeline.services.operate_deed import Deed
     from rebound_oro_pipeline.services.operate_quarantine import QuarantineRow, Verdict
 
-_COLUMNS = ("subject", "reason", "quantity", "owner", "assignee", "tags", "opened_at", "detail")
+_COLUMNS = (
+    "subject",
+    "reason",
+    "quantity",
+    "currency",
+    "amount_at_stake",
+    "owner",
+    "assignee",
+    "tags",
+    "opened_at",
+    "detail",
+)
 
 
 def _filters(command: Command) -> Command:
     for option in (
         older_option,
+        click.option("--currency", metavar="CODE", help="Only rows with money of this currency at stake."),
+        click.option(
+            "--max-amount", type=amount, metavar="AMOUNT", help="Only rows with at most so much at stake."
+        ),
+        click.option(
+            "--min-amount", type=amount, metavar="AMOUNT", help="Only rows with at least so much at stake."
+        ),
         click.option("--tag", "with_tag", metavar="TAG", help="Only rows with this tag."),
         click.option("--return", "return_id", metavar="ID", help="Only rows of this return."),
         click.option("--owner", help="Only rows of this team (ops, finance, data) or person."),
@@ -59,7 +78,9 @@ def quarantine() -> None:
 def quarantine_list(read_settings: SettingsReader, /, *, as_json: bool, **filters: Any) -> None:
     """List the open rows, oldest first.
 
-    Example: rebound-oro quarantine list --reason over_return --older-than 7
+    What is at stake is an estimate: units at their price on the order, before discounts and tax.
+
+    Example: rebound-oro quarantine list --reason over_return --older-than 7 --min-amount 100 --currency EUR
     """
     with operators_database(read_settings, read_only=True) as (_, conn):
         rows = _pick(conn, filters, must_pick=False)

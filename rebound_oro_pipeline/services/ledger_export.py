@@ -20,7 +20,15 @@ from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.warehouse import statements
 
 _SQL = statements.load("ledger_export")
-_TABLES = ("credit_notes", "credit_note_lines", "taxes", "reasons", "trial_totals", "differences")
+_TABLES = (
+    "credit_notes",
+    "credit_note_lines",
+    "taxes",
+    "taxes_by_rate",
+    "reasons",
+    "trial_totals",
+    "differences",
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class LedgerExport:
     month: str
     files: tuple[Path, ...]
     trial_totals: tuple[Mapping[str, Any], ...]
+    taxes_by_rate: tuple[Mapping[str, Any], ...]
     differences: tuple[Mapping[str, Any], ...]
 
     @property
@@ -61,22 +70,25 @@ def month_window(month: str) -> Window:
 def export_ledger(conn: psycopg.Connection[Any], month: str, out: Path) -> LedgerExport:
     """Write the month's tables below `out`, each as CSV and all into ledger-<month>.xlsx; the same rows in both.
 
-    Tax by rate is written where the ledger has it. Raises ValueError for what is no month, OSError.
+    Tax whose rate OroCommerce was not asked for, or did not say, stands under "no rate known".
+    Raises ValueError for what is no month, OSError.
     """
     window = month_window(month)
-    tables = [table for name in _TABLES if (table := _read(conn, name, window)) is not None]
+    tables = [_read(conn, name, window) for name in _TABLES]
     out.mkdir(parents=True, exist_ok=True)
     files = [_write_csv(table, out / f"{table.name}-{month}.csv") for table in tables]
     files.append(_write_workbook(tables, out / f"ledger-{month}.xlsx"))
     found = {table.name: table.dicts() for table in tables}
-    return LedgerExport(month, tuple(files), tuple(found["trial_totals"]), tuple(found["differences"]))
+    return LedgerExport(
+        month,
+        tuple(files),
+        tuple(found["trial_totals"]),
+        tuple(found["taxes_by_rate"]),
+        tuple(found["differences"]),
+    )
 
 
-def _read(conn: psycopg.Connection[Any], name: str, window: Window) -> Table | None:
-    if name == "taxes":
-        [(has_taxes,)] = conn.execute(_SQL["has_taxes"]).fetchall()
-        if not has_taxes:
-            return None
+def _read(conn: psycopg.Connection[Any], name: str, window: Window) -> Table:
     with conn.cursor() as cursor:
         rows = cursor.execute(_SQL[name], {"month_start": window.start, "month_end": window.end}).fetchall()
         columns = tuple(column.name for column in cursor.description or ())

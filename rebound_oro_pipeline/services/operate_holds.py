@@ -40,6 +40,8 @@ class Hold:
     return_line_key: str
     order_reference: str | None
     quantity: Decimal
+    currency: str | None
+    amount_at_stake: Decimal | None
     registered_at: datetime
     held_since: datetime
     attempts: int

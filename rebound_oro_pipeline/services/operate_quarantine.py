@@ -29,7 +29,10 @@ _SQL = statements.load("operators")
 
 @dataclass(frozen=True)
 class QuarantineFilter:
-    """Which open rows; what is None does not narrow. `owner` is the team that owns the reason, or the assignee."""
+    """Which open rows; what is None does not narrow. `owner` is the team that owns the reason, or the assignee.
+
+    Amounts are those at stake, each in its own currency; a row without one is in no range of them.
+    """
 
     subjects: tuple[str, ...] | None = None
     reason: str | None = None
@@ -37,6 +40,9 @@ class QuarantineFilter:
     return_id: str | None = None
     tag: str | None = None
     older_than_days: int | None = None
+    currency: str | None = None
+    min_amount: Decimal | None = None
+    max_amount: Decimal | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -54,6 +60,8 @@ class QuarantineRow:
     return_line_key: str | None
     order_reference: str | None
     quantity: Decimal | None
+    currency: str | None
+    amount_at_stake: Decimal | None
     detail: str | None
     owner: str | None
     assignee: str | None

@@ -131,6 +131,33 @@ def test_a_rejection_is_shown_and_can_be_taken_back(run: Run, shop: psycopg.Conn
     assert "2 quarantined (over_return)" in run("quarantine", "reopen", SUBJECT, *WHY).stdout
 
 
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        ((), {SUBJECT, "R2 / R2:OLD:1"}),
+        (("--min-amount", "20"), {SUBJECT}),
+        (("--min-amount", "20.01"), set()),
+        (("--max-amount", "19.99"), set()),
+        (("--currency", "USD", "--max-amount", "20"), {SUBJECT}),
+        (("--currency", "EUR"), set()),
+    ],
+)
+def test_rows_are_picked_by_the_money_at_stake(
+    run: Run, shop: psycopg.Connection, filters: tuple[str, ...], found: set[str]
+) -> None:
+    """Two shirts at 10.00 are too many; of a code that nobody knows no price is known."""
+    assert {row["subject"] for row in printed(run("quarantine", "list", "--json", *filters))} == found
+
+
+def test_what_is_held_is_shown_with_the_money_at_stake(run: Run, shop: psycopg.Connection) -> None:
+    [held] = printed(run("hold", "list", "--json"))
+    assert (held["return_id"], held["currency"], held["amount_at_stake"]) == ("R3", "USD", "10.00")
+
+
+def test_what_is_no_amount_is_refused(run: Run) -> None:
+    assert "'much' is no amount" in run("quarantine", "list", "--min-amount", "much", expected=2).output
+
+
 def test_whoever_writes_must_say_what_is_meant(run: Run, shop: psycopg.Connection) -> None:
     assert "narrow" in run("quarantine", "reject", *WHY, expected=2).output
     assert "--why" in run("quarantine", "reject", SUBJECT, expected=2).output

@@ -3,12 +3,14 @@
 import csv
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from openpyxl import load_workbook
 
 from rebound_oro_pipeline.services.ledger_export import export_ledger, month_window
+from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
 
 READ_BACK = """
@@ -84,6 +86,59 @@ def test_a_month_that_was_not_read_back_does_not_pretend_to_tie(
     exported = export_ledger(shop, "2026-11", tmp_path)
     assert [total["verdict"] for total in exported.trial_totals] == ["not read back yet"]
     assert not exported.ties
+
+
+def test_tax_by_rate_adds_up_to_the_trial_totals_and_says_where_no_rate_is_known(
+    conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    row = Row("SHIRT", Decimal(3), Decimal("10.00"), Decimal("0.08"))
+    taxed = {"rows": (row,), "shipping": Decimal("5.00"), "shipping_rate": Decimal("0.08")}
+    orders = [
+        _with_rates(order_document(Sale(id="1", identifier="ORD-1", **taxed))),
+        order_document(Sale(id="2", identifier="ORD-2", with_subtotals=False, **taxed)),
+    ]
+    returns = [a_return("R1", {"quantity": "3"}), a_return("R2", {"quantity": "3"}, order_reference="ORD-2")]
+    open_shop(conn, orders, returns)
+    exported = export_ledger(conn, "2026-11", tmp_path)
+    found = {
+        (row["applies_to"], row["rate"]): (row["tax_code"], row["taxable_amount"], row["tax_amount"])
+        for row in exported.taxes_by_rate
+    }
+    goods, shipping = (Decimal("30.00"), Decimal("2.40")), (Decimal("5.00"), Decimal("0.40"))
+    assert found.keys() == {
+        ("goods", Decimal("0.08")),
+        ("goods", None),
+        ("shipping", Decimal("0.08")),
+        ("shipping", None),
+    }
+    assert found["goods", None] == ("no rate known", *goods)
+    assert found["shipping", None] == ("no rate known", *shipping)
+    assert found["goods", Decimal("0.08")][1:] == goods
+    assert found["shipping", Decimal("0.08")][1:] == shipping
+    [total] = exported.trial_totals
+    by_rate = sum(row["tax_amount"] for row in exported.taxes_by_rate)
+    assert by_rate == total["tax_amount"] + total["shipping_tax_amount"] == Decimal("5.60")
+
+
+def _with_rates(document: dict[str, Any]) -> dict[str, Any]:
+    """Let the subtotals say at which rate the tax of 2.40 on goods and of 0.40 on shipping was charged."""
+    tax = {"tax": "SALES", "rate": "0.08", "taxAmount": "2.40"}
+    said: dict[str, Any] = {
+        "Subtotal Tax": {"items": [{"taxes": [tax]}]},
+        "Shipping Tax": {"shipping": {"excludingTax": "5.00", "taxAmount": "0.40"}, "taxes": [tax]},
+    }
+    for each in document["included"]:
+        if each["type"] == "ordersubtotals" and each["attributes"]["label"] in said:
+            each["attributes"]["data"] = said[each["attributes"]["label"]]
+    return document
+
+
+def test_a_note_names_its_parent_order_and_its_reasons(shop: psycopg.Connection, tmp_path: Path) -> None:
+    export_ledger(shop, "2026-11", tmp_path)
+    with (tmp_path / "credit_notes-2026-11.csv").open(encoding="utf-8", newline="") as file:
+        note, _ = csv.DictReader(file)
+    assert (note["order_identifier"], note["order_total_amount"]) == ("ORD-1", "30.00")
+    assert note["reason_codes"] == "unwanted"
 
 
 def test_text_from_outside_is_never_a_formula(conn: psycopg.Connection, tmp_path: Path) -> None:

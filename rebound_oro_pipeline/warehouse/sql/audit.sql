@@ -122,16 +122,6 @@ order by lines.sku_key, sum(lines.quantity) desc, orders.currency;
 create temporary table audit_return_lines as
 with
 
-prices_on_orders as (
-    select
-        lines.order_id,
-        lines.sku_key,
-        min(lines.unit_price) as unit_price
-    from staging.stg_oro__order_lines as lines
-    where lines.sku_key is not null
-    group by lines.order_id, lines.sku_key
-),
-
 placed as (
     select
         lines.return_id,
@@ -163,18 +153,16 @@ placed as (
 
 select
     placed.*,
-    case when prices_on_orders.order_id is not null then orders.currency else prices.currency end as currency,
+    coalesce(on_order.currency, prices.currency) as currency,
     round(
-        coalesce(placed.quantity, placed.received_quantity)
-        * coalesce(prices_on_orders.unit_price, prices.unit_price),
-        coalesce(currencies.digits, 2)
+        coalesce(placed.quantity, placed.received_quantity) * coalesce(on_order.unit_price, prices.unit_price),
+        coalesce(on_order.digits, currencies.digits, 2)
     ) as amount
 from placed
-left join prices_on_orders on placed.order_id = prices_on_orders.order_id and placed.sku_key = prices_on_orders.sku_key
-left join staging.stg_oro__orders as orders on prices_on_orders.order_id = orders.order_id
+left join intermediate.int_return_line_values as on_order
+    on placed.return_id = on_order.return_id and placed.position = on_order.position
 left join audit_prices as prices on placed.sku_key = prices.sku_key
-left join seeds.currencies as currencies
-    on case when prices_on_orders.order_id is not null then orders.currency else prices.currency end = currencies.currency;
+left join seeds.currencies as currencies on prices.currency = currencies.currency;
 
 -- name: make_goods
 -- What is sold, and may come back: plain lines and components of kits; a product is known by its id, else by its SKU.

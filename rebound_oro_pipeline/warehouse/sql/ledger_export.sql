@@ -7,7 +7,15 @@ select
     notes.return_id,
     notes.order_id,
     notes.order_identifier,
+    landed.po_number as order_po_number,
+    landed.created_at as order_created_at,
+    round(orders.total_value, orders.digits) as order_total_amount,
     notes.customer_id,
+    (
+        select string_agg(distinct lines.reason_code, ' ' order by lines.reason_code)
+        from ledger.credit_note_lines as lines
+        where lines.credit_note_number = notes.credit_note_number
+    ) as reason_codes,
     notes.currency,
     notes.net_amount,
     notes.discount_amount,
@@ -21,6 +29,8 @@ select
     messages.state::text as push_state,
     messages.remote_id as oro_credit_note_id
 from ledger.credit_notes as notes
+inner join ledger.orders as orders on notes.order_id = orders.order_id
+left join landing.oro_orders as landed on notes.order_id = landed.order_id
 left join outbox.messages
     on messages.kind = 'oro_credit_note' and notes.credit_note_number = messages.business_key
 where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
@@ -63,15 +73,72 @@ where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
 group by notes.currency, lines.reason_code
 order by notes.currency, lines.reason_code;
 
--- name: has_taxes
-select to_regclass('ledger.credit_note_taxes') is not null as has_taxes;
-
 -- name: taxes
-select taxes.*
+-- Per note, and per note they add up to its tax and its shipping tax: known rates as OroCommerce said them; "no rate
+-- known" is what no rate explains, and all tax of orders whose subtotals were not asked for.
+select
+    notes.credit_note_number,
+    notes.decided_at,
+    notes.order_id,
+    notes.order_identifier,
+    notes.currency,
+    charged.applies_to,
+    coalesce(known.tax_code, 'no rate known') as tax_code,
+    known.rate,
+    coalesce(known.taxable_amount, charged.taxable_amount) as taxable_amount,
+    coalesce(known.tax_amount, charged.tax_amount) as tax_amount
 from ledger.credit_notes as notes
-inner join ledger.credit_note_taxes as taxes on notes.credit_note_number = taxes.credit_note_number
-where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
-order by notes.decided_at, taxes.credit_note_number;
+cross join lateral (
+    values
+    ('goods', notes.net_amount, notes.tax_amount),
+    ('shipping', notes.shipping_amount, notes.shipping_tax_amount)
+) as charged (applies_to, taxable_amount, tax_amount)
+left join ledger.credit_note_taxes as known
+    on notes.credit_note_number = known.credit_note_number and charged.applies_to = known.applies_to
+where
+    notes.decided_at >= %(month_start)s
+    and notes.decided_at < %(month_end)s
+    and (known.credit_note_number is not null or charged.tax_amount <> 0)
+order by notes.decided_at, notes.credit_note_number, charged.applies_to, known.position;
+
+-- name: taxes_by_rate
+-- What the tax return asks for; the sum of a currency is its tax and shipping tax in the trial totals.
+with
+
+rows_of_notes as (
+    select
+        notes.credit_note_number,
+        notes.currency,
+        coalesce(known.applies_to, charged.applies_to) as applies_to,
+        known.tax_code,
+        known.rate,
+        coalesce(known.taxable_amount, charged.taxable_amount) as taxable_amount,
+        coalesce(known.tax_amount, charged.tax_amount) as tax_amount
+    from ledger.credit_notes as notes
+    cross join lateral (
+        values
+        ('goods', notes.net_amount, notes.tax_amount),
+        ('shipping', notes.shipping_amount, notes.shipping_tax_amount)
+    ) as charged (applies_to, taxable_amount, tax_amount)
+    left join ledger.credit_note_taxes as known
+        on notes.credit_note_number = known.credit_note_number and charged.applies_to = known.applies_to
+    where
+        notes.decided_at >= %(month_start)s
+        and notes.decided_at < %(month_end)s
+        and (known.credit_note_number is not null or charged.tax_amount <> 0)
+)
+
+select
+    currency,
+    applies_to,
+    coalesce(tax_code, 'no rate known') as tax_code,
+    rate,
+    count(distinct credit_note_number) as credit_notes,
+    sum(taxable_amount) as taxable_amount,
+    sum(tax_amount) as tax_amount
+from rows_of_notes
+group by currency, applies_to, tax_code, rate
+order by currency, applies_to, rate, tax_code;
 
 -- name: trial_totals
 -- A note of zero is never sent, so nothing need be read back of it.

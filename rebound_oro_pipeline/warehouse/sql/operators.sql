@@ -18,6 +18,8 @@ select
     exceptions.return_line_key,
     exceptions.order_reference,
     exceptions.quantity,
+    exceptions.currency,
+    exceptions.amount_at_stake,
     exceptions.detail,
     exceptions.owner,
     work.assignee,
@@ -34,6 +36,9 @@ where
     and (%(reason)s::text is null or exceptions.reason = %(reason)s)
     and (%(owner)s::text is null or %(owner)s in (exceptions.owner, work.assignee))
     and (%(return_id)s::text is null or exceptions.return_id = %(return_id)s)
+    and (%(currency)s::text is null or exceptions.currency = %(currency)s)
+    and (%(min_amount)s::numeric is null or exceptions.amount_at_stake >= %(min_amount)s)
+    and (%(max_amount)s::numeric is null or exceptions.amount_at_stake <= %(max_amount)s)
     and (%(tag)s::text is null or %(tag)s = any(work.tags))
     and (
         %(older_than_days)s::integer is null
@@ -152,14 +157,15 @@ select
     holds.return_line_key,
     holds.order_reference,
     holds.quantity,
+    holds.currency,
+    holds.amount_at_stake,
     holds.registered_at,
     holds.held_since,
     holds.attempts,
     holds.next_check_at
-from ledger.holds as holds
+from marts.held_returns as holds
 where
-    holds.resolved_at is null
-    and (%(subjects)s::text[] is null or holds.subject = any(%(subjects)s::text[]))
+    (%(subjects)s::text[] is null or holds.subject = any(%(subjects)s::text[]))
     and (%(reason)s::text is null or holds.reason = %(reason)s)
     and (%(return_id)s::text is null or holds.return_id = %(return_id)s)
     and (%(order_reference)s::text is null or landing.match_key(holds.order_reference) = landing.match_key(%(order_reference)s))
