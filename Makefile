@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 export REBOUND_ORO_HOME ?= $(CURDIR)/.rebound_oro
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
+# Bytecode, and what sqlglot reads of the models, are made once, also where Python is told to write none by itself.
+WARM := $(BIN)/python -m compileall -q rebound_oro_pipeline && PYTHONDONTWRITEBYTECODE= $(BIN)/python -c \
+	"from rebound_oro_pipeline.sqlmodels.read import read_models; read_models()"
 WORKERS ?= 2
 
 .PHONY: demo test dev storm lint format lock clean help
@@ -58,11 +61,13 @@ $(VENV)/bin/python:
 $(VENV)/.base: requirements/base.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP_INSTALL) --require-hashes --requirement requirements/base.txt
 	$(PIP_INSTALL) --no-build-isolation --editable .
+	@$(WARM)
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
 	$(PIP_INSTALL) --no-build-isolation --editable .
+	@$(WARM)
 	@touch $@ $(VENV)/.base
 
 include deploy/orocommerce/Makefile.inc

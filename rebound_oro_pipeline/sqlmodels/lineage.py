@@ -9,7 +9,7 @@ from sqlglot import exp
 from sqlglot.lineage import Node, lineage
 
 from rebound_oro_pipeline.sqlmodels.model import Model
-from rebound_oro_pipeline.sqlmodels.query import parse_tree
+from rebound_oro_pipeline.sqlmodels.parse import parse_tree
 
 Origins = tuple[tuple[str, str], ...]
 

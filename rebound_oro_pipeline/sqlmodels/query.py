@@ -1,32 +1,27 @@
-"""One SELECT as sqlglot sees it: the relations it reads, its parameters, and a hash that ignores layout."""
+"""One SELECT as the models need it: the relations it reads, its parameters, and a hash that ignores layout.
 
+What was read is kept beside Python's bytecode, by the hash of the text: whoever loads the models again (each process
+that Dagster starts does) neither parses them nor loads sqlglot.
+"""
+
+import json
+import os
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from types import MappingProxyType
-
-from sqlglot import Token, TokenType, exp
-from sqlglot.dialects.postgres import Postgres
-from sqlglot.errors import SqlglotError
+from importlib.metadata import version
+from importlib.util import cache_from_source
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
 
 from rebound_oro_pipeline.sqlmodels.errors import ModelError
 
-_DIALECT = Postgres()
 _PLACEHOLDER = re.compile(r"%%|%\((?P<name>[a-z_]+)\)s|%")
-_NO_SELECT = (exp.DML, exp.DDL, exp.Command, exp.Merge, exp.Into, exp.Drop, exp.Lock)
-_QUOTED = frozenset(
-    {
-        TokenType.IDENTIFIER,
-        TokenType.STRING,
-        TokenType.NATIONAL_STRING,
-        TokenType.RAW_STRING,
-        TokenType.HEREDOC_STRING,
-        TokenType.UNICODE_STRING,
-        TokenType.BYTE_STRING,
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -46,33 +41,68 @@ class Query:
 
 @cache
 def read_query(sql: str) -> Query:
-    """Read a single SELECT in PostgreSQL's dialect with psycopg's `%(name)s`; ModelError for anything else.
-
-    Parsing is nine tenths of the time that reading the models takes, hence the cache.
-    """
+    """Read a single SELECT in PostgreSQL's dialect with psycopg's `%(name)s`; ModelError for anything else."""
     sql = sql.rstrip().removesuffix(";")
     parameters = _parameters(sql)
+    kept = _kept().get(_digest(sql))
+    if kept is not None:
+        return Query(
+            sql, frozenset(kept["relations"]), parameters, tuple(kept["output_columns"]), kept["code_hash"]
+        )
+    from rebound_oro_pipeline.sqlmodels.parse import parse_query  # noqa: PLC0415 - slow import
+
+    relations, output_columns, code_hash = parse_query(sql)
+    return Query(sql, relations, parameters, output_columns, code_hash)
+
+
+def keep(queries: Iterable[Query]) -> None:
+    """Keep what was read of these queries, and of no others, for the next process; where that cannot be, do without."""
+    found = {
+        _digest(query.sql): {
+            "relations": sorted(query.relations),
+            "output_columns": query.output_columns,
+            "code_hash": query.code_hash,
+        }
+        for query in queries
+    }
+    if sys.dont_write_bytecode or found.keys() == _kept().keys():
+        return
+    text = json.dumps({"reader": _reader(), "queries": found})
+    path = _place()
+    with suppress(OSError):  # a place that cannot be written, as in a container
+        path.parent.mkdir(exist_ok=True)
+        with NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=path.stem, delete=False
+        ) as file:
+            file.write(text)
+        Path(file.name).chmod(0o644)
+        os.replace(file.name, path)  # noqa: PTH105 - of whoever writes at the same time, one wins whole
+
+
+@cache
+def _kept() -> dict[str, dict[str, Any]]:
+    """Return what was kept by this same reader: text's hash → relations, output columns, code hash."""
     try:
-        tokens = _DIALECT.tokenize(sql.replace("%%", "%"))
-        statements = [tree for tree in _DIALECT.parser().parse(tokens, sql) if tree is not None]
-    except SqlglotError as error:
-        raise ModelError(f"sqlglot cannot parse the query: {error}") from error
-    if len(statements) != 1:
-        raise ModelError(f"one SELECT is expected, {len(statements)} statements are there")
-    tree = statements[0]
-    if not isinstance(tree, exp.Query):
-        raise ModelError(f"one SELECT is expected, found {type(tree).__name__.upper()}")
-    other = tree.find(*_NO_SELECT)
-    if other is not None:
-        raise ModelError(f"a model only selects; found {type(other).__name__.upper()}")
-    return Query(sql, _relations(tree), parameters, _output_columns(tree), _code_hash(tokens))
+        kept = json.loads(_place().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    queries: dict[str, dict[str, Any]] = kept["queries"] if kept["reader"] == _reader() else {}
+    return queries
 
 
-def parse_tree(sql: str) -> exp.Query:
-    """Return the tree of a query that `read_query` accepted, for lineage and rewriting."""
-    tree = _DIALECT.parse(sql.replace("%%", "%"))[0]
-    assert isinstance(tree, exp.Query)  # noqa: S101 - read_query refused everything else
-    return tree
+def _place() -> Path:
+    return Path(cache_from_source(__file__)).with_name("queries.json")
+
+
+@cache
+def _reader() -> str:
+    """Return a hash of all that decides what is read of a text, besides the text."""
+    code = (Path(__file__).with_name(name).read_bytes() for name in ("query.py", "parse.py"))
+    return sha256(b"".join(code) + version("sqlglot").encode()).hexdigest()
+
+
+def _digest(sql: str) -> str:
+    return sha256(sql.encode()).hexdigest()
 
 
 def _parameters(sql: str) -> frozenset[str]:
@@ -83,78 +113,3 @@ def _parameters(sql: str) -> frozenset[str]:
             line = sql.count("\n", 0, match.start()) + 1
             raise ModelError(f"line {line} of the query: write %% for a literal %, %(name)s for a parameter")
     return frozenset(match["name"] for match in found if match["name"])
-
-
-def _relations(tree: exp.Query) -> frozenset[str]:
-    """Return every table read; a name without a schema must be a CTE that is visible where it stands."""
-    relations = set()
-    for table in tree.find_all(exp.Table):
-        if not isinstance(table.this, exp.Identifier):
-            continue  # a function in FROM
-        if table.catalog:
-            raise ModelError(f"{table.sql(dialect=_DIALECT)}: names have two parts, schema.name")
-        if table.db:
-            relations.add(f"{_folded(table.args['db'])}.{_folded(table.this)}")
-        elif _folded(table.this) not in _visible_ctes(table):
-            raise ModelError(f"{table.name!r} is no CTE: write schema.name")
-    return frozenset(relations)
-
-
-def _visible_ctes(table: exp.Table) -> set[str]:
-    """Return the names of the CTEs that PostgreSQL lets this table reference mean."""
-    visible = set()
-    child: exp.Expr = table
-    parent = table.parent
-    while parent is not None:
-        if isinstance(parent, exp.With):
-            recursive = bool(parent.args.get("recursive"))
-            for cte in parent.expressions:
-                if cte is child and not recursive:
-                    break
-                visible.add(_folded(cte.args["alias"].this))
-        elif (clause := parent.args.get("with_")) is not None and clause is not child:
-            visible.update(_folded(cte.args["alias"].this) for cte in clause.expressions)
-        child, parent = parent, parent.parent
-    return visible
-
-
-def _folded(identifier: exp.Identifier) -> str:
-    """Return a name as PostgreSQL folds it: lower case unless quoted."""
-    return identifier.name if identifier.quoted else identifier.name.lower()
-
-
-def _output_columns(tree: exp.Query, ctes: Mapping[str, exp.Query] = MappingProxyType({})) -> tuple[str, ...]:
-    """Return the names of the output columns, following `select * from cte`; () where they cannot be told."""
-    ctes = {**ctes, **{cte.alias: cte.this for cte in tree.ctes if isinstance(cte.this, exp.Query)}}
-    if isinstance(tree, exp.SetOperation | exp.Subquery):
-        return _output_columns(tree.this, ctes)
-    names: list[str] = []
-    for selected in tree.selects:
-        if not selected.is_star:
-            names.append(selected.output_name)
-            continue
-        source = _only_source(tree)
-        if source not in ctes or not isinstance(selected, exp.Star):
-            return ()
-        columns = _output_columns(ctes[source], {name: cte for name, cte in ctes.items() if name != source})
-        if not columns:
-            return ()
-        names.extend(columns)
-    return tuple(names) if all(names) else ()
-
-
-def _only_source(tree: exp.Query) -> str:
-    """Return the name of a query's only source where it has no schema; otherwise an empty string."""
-    start = tree.args.get("from_")
-    if start is None or tree.args.get("joins") or not isinstance(start.this, exp.Table) or start.this.db:
-        return ""
-    return start.this.name
-
-
-def _code_hash(tokens: list[Token]) -> str:
-    """Hash what the parser saw: comments and layout are not among the tokens."""
-    digest = sha256()
-    for token in tokens:
-        text = token.text if token.token_type in _QUOTED else token.text.lower()
-        digest.update(f"{token.token_type.name}\0{text}\0".encode())
-    return digest.hexdigest()

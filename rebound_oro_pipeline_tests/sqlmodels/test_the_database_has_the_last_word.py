@@ -69,7 +69,7 @@ def test_both_see_the_same_relations(conn, models):
 
 
 def test_a_disagreement_is_told_and_nothing_stays_behind(conn, models, monkeypatch):
-    monkeypatch.setattr("rebound_oro_pipeline.sqlmodels.query._visible_ctes", lambda table: {"items"})
+    monkeypatch.setattr("rebound_oro_pipeline.sqlmodels.parse._visible_ctes", lambda table: {"items"})
     conn.execute("create view pg_temp.items as select 1 as id")
     text = "/* Found on the search path. */ select id from items"
     blind = Models({"staging.items": models["staging.items"]})
