@@ -6,7 +6,6 @@ Which items of its order each return line may claim, and in which sequence (docs
 materialized: table
 grain: return_id, return_line_key, order_line_id, order_item_id_or_kit
 owner: ops
-indexes: (return_id, return_line_key)
 */
 with
 

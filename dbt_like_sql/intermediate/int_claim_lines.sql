@@ -7,7 +7,7 @@ materialized: table
 grain: return_id, return_line_key
 owner: ops
 previous: ledger.credit_notes
-indexes: (group_key, island); (return_id, return_line_key)
+indexes: (group_key, island)
 columns:
     claimable_quantity: units that the line may claim, those it claimed earlier included
 */

@@ -6,7 +6,6 @@ materialized: table
 grain: order_id, order_item_id
 owner: finance
 previous: ledger.order_items, ledger.claims
-indexes: (order_id, order_item_id); (order_id, sku_key); (order_id, line_sku_key)
 */
 with
 
@@ -336,8 +335,8 @@ select
         (
             select upper(claims.units)
             from ledger.claims as claims
-            where claims.order_id = kept.order_id and claims.order_item_id = kept.order_item_id
-            order by claims.units desc
+            where claims.item_number = kept.item_number
+            order by lower(claims.units) desc
             limit 1
         ),
         0

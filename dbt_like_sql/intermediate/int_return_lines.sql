@@ -6,7 +6,6 @@ materialized: table
 grain: return_id, position
 owner: data
 previous: ledger.claims
-indexes: (return_id, return_line_key)
 */
 with
 

@@ -6,7 +6,6 @@ materialized: table
 grain: return_id, position
 owner: ops
 previous: ledger.orders, ledger.holds, ledger.quarantine
-indexes: (return_id, return_line_key)
 */
 with
 

@@ -24,6 +24,7 @@ candidates as (
 -- Claims are laid end to end, so the last one of an item tells how far they reach.
 items as (
     select
+        items.item_number,
         items.order_id,
         items.order_item_id,
         items.order_line_id,
@@ -31,15 +32,20 @@ items as (
         items.quantity,
         items.quantity_per_kit,
         coalesce(claimed.upto, 0) as claimed_quantity
-    from intermediate.int_order_items as items
+    from ledger.order_items as items
     left join lateral (
         select upper(claims.units) as upto
         from ledger.claims as claims
-        where claims.order_id = items.order_id and claims.order_item_id = items.order_item_id
-        order by claims.units desc
+        where claims.item_number = items.item_number
+        order by lower(claims.units) desc
         limit 1
     ) as claimed on true
-    where items.order_id in (select candidates.order_id from candidates)
+    where (items.order_id, items.order_line_id) in (
+        select
+            candidates.order_id,
+            candidates.order_line_id
+        from candidates
+    )
 ),
 
 whole_kits as (
@@ -155,7 +161,7 @@ counted as (
 )
 
 select
-    kept.item_number,
+    items.item_number,
     counted.order_id,
     items.order_item_id,
     numrange(items.claimed_quantity + counted.taken_from, items.claimed_quantity + counted.taken_to) as units,
@@ -169,12 +175,10 @@ select
     %(decision_id)s as decision_id
 from counted
 inner join items on counted.order_id = items.order_id and counted.order_item_id = items.order_item_id
-inner join ledger.order_items as kept
-    on items.order_id = kept.order_id and items.order_item_id = kept.order_item_id
 where not counted.is_kit
 union all
 select
-    kept.item_number,
+    items.item_number,
     counted.order_id,
     items.order_item_id,
     numrange(
@@ -199,6 +203,4 @@ select
     %(decision_id)s as decision_id
 from counted
 inner join items on counted.order_id = items.order_id and counted.order_line_id = items.order_line_id
-inner join ledger.order_items as kept
-    on items.order_id = kept.order_id and items.order_item_id = kept.order_item_id
 where counted.is_kit

@@ -6,6 +6,31 @@ materialized: append
 grain: kind, business_key
 owner: data
 */
+with
+
+lines_of_notes as (
+    select
+        lines.credit_note_number,
+        jsonb_agg(
+            jsonb_build_object(
+                'line_key', lines.credit_note_number || ':' || lines.position,
+                'return_line_key', lines.return_line_key,
+                'order_line_id', lines.order_line_id,
+                'sku', lines.sku,
+                'quantity', lines.quantity::text,
+                'unit_code', lines.unit_code,
+                'net_amount', lines.net_amount::text,
+                'discount_amount', lines.discount_amount::text,
+                'tax_amount', lines.tax_amount::text,
+                'total_amount', lines.total_amount::text,
+                'reason_code', lines.reason_code
+            )
+            order by lines.position
+        ) as lines
+    from intermediate.int_credit_lines as lines
+    group by lines.credit_note_number
+)
+
 select
     'oro_credit_note' as kind,
     notes.credit_note_number as business_key,
@@ -26,30 +51,11 @@ select
         'fee_amount', notes.fee_amount::text,
         'total_amount', notes.total_amount::text,
         'decided_at', to_char(%(decided_at)s::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-        'lines', (
-            select
-                jsonb_agg(
-                    jsonb_build_object(
-                        'line_key', lines.credit_note_number || ':' || lines.position,
-                        'return_line_key', lines.return_line_key,
-                        'order_line_id', lines.order_line_id,
-                        'sku', lines.sku,
-                        'quantity', lines.quantity::text,
-                        'unit_code', lines.unit_code,
-                        'net_amount', lines.net_amount::text,
-                        'discount_amount', lines.discount_amount::text,
-                        'tax_amount', lines.tax_amount::text,
-                        'total_amount', lines.total_amount::text,
-                        'reason_code', lines.reason_code
-                    )
-                    order by lines.position
-                )
-            from ledger.credit_note_lines as lines
-            where lines.credit_note_number = notes.credit_note_number
-        )
+        'lines', lines_of_notes.lines
     ) as payload,
     case when notes.total_amount = 0 then 'skipped' else 'pending' end::outbox.message_state as state
 from intermediate.int_credit_notes as notes
+left join lines_of_notes on notes.credit_note_number = lines_of_notes.credit_note_number
 union all
 select
     'oro_inventory_delta' as kind,

@@ -70,6 +70,7 @@ def decide(
     """
     with conn.transaction():
         conn.execute(_SQL["lock"])
+        conn.execute(_SQL["settings"])
         decision_id = _next_decision_id(conn)
         parameters = {
             "window_start": window.start,
