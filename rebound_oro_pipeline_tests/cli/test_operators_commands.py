@@ -201,3 +201,29 @@ def test_every_command_shows_an_example(command: click.Command) -> None:
     for leaf in leaves:
         assert "Example: rebound-oro " in (leaf.help or ""), leaf.name
         assert any(parameter.name == "as_json" for parameter in leaf.params), leaf.name
+
+
+READING = {
+    "alias list",
+    "audit",
+    "hold list",
+    "ledger",
+    "outbox list",
+    "outbox show",
+    "policy diff",
+    "quarantine list",
+    "quarantine show",
+    "trace",
+}
+"""Commands that change nothing; every other one says who and why, and can be rehearsed."""
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_every_command_that_writes_asks_who_and_why_and_can_be_rehearsed(command: click.Command) -> None:
+    leaves = command.commands.values() if isinstance(command, click.Group) else [command]
+    for leaf in leaves:
+        words = f"{command.name} {leaf.name}" if isinstance(command, click.Group) else str(leaf.name)
+        asked = {parameter.name for parameter in leaf.params} & {"who", "why", "dry_run"}
+        assert asked == (set() if words in READING else {"who", "why", "dry_run"}), words
+        required = {parameter.name for parameter in leaf.params if parameter.required}
+        assert ("why" in required) == (words not in READING), words

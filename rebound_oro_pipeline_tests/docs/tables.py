@@ -1,4 +1,4 @@
-"""Tables of the documentation that follow from the code: settings, policy keys, quarantine reasons, gaps of the audit.
+"""What of the documentation follows from the code: tables of settings, policy keys, reasons and gaps, and all commands.
 
 `python -m rebound_oro_pipeline_tests.docs.tables` writes them anew; tests compare. In docs/policy.md the column
 `meaning` is written by hand and kept.
@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
+from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.services.audit_gaps import KINDS
 from rebound_oro_pipeline.settings import PREFIX, Settings
@@ -85,22 +88,63 @@ def gaps_table(_: str) -> list[Row]:
     ]
 
 
-TABLES: Mapping[str, tuple[Path, Callable[[str], list[Row]]]] = {
+def command_reference(_: str) -> str:
+    """Return the reference of all commands, as their help has it."""
+    return "".join(_command(main, "rebound-oro"))
+
+
+def _command(command: click.Command, words: str) -> Iterator[str]:
+    if isinstance(command, click.Group):
+        if command is not main:
+            yield f"\n## {words}\n\n{_prose(command.help)}\n"
+        for name in sorted(command.commands):
+            yield from _command(command.commands[name], f"{words} {name}")
+        return
+    context = click.Context(command, info_name=words)
+    said, _, example = (command.help or "").partition("Example: ")
+    depth = "###" if words.count(" ") > 1 else "##"
+    yield f"\n{depth} {words}\n\n{_prose(said)}\n\n"
+    yield f"    {' '.join([words, *command.collect_usage_pieces(context)])}\n\n"
+    yield f"Example: `{example.strip()}`\n"
+    if command.name == "sandbox":
+        return
+    records = [
+        parameter.get_help_record(context)
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+    ]
+    options = [record for record in records if record is not None]
+    if options:
+        yield "\n"
+    for names, meaning in options:
+        yield f"- `{names}`: {meaning}\n"
+
+
+def _prose(text: str | None) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in (text or "").strip().split("\n\n"))
+
+
+TABLES: Mapping[str, tuple[Path, Callable[[str], list[Row] | str]]] = {
     "settings": (DOCS / "settings.md", settings_table),
     "policy": (DOCS / "policy.md", policy_table),
     "quarantine": (DOCS / "rules.md", quarantine_table),
     "gaps": (DOCS / "audit.md", gaps_table),
+    "commands": (DOCS / "cli.md", command_reference),
 }
 """Region name → the document it is in, and what makes its rows."""
 
 
 def written(name: str) -> tuple[Path, str, str]:
-    """Return the document of a table, its text as it is, and as it should be."""
+    """Return the document of a table or a reference, its text as it is, and as it should be."""
     path, make = TABLES[name]
     text = path.read_text(encoding="utf-8")
-    head, *rows = make(text)
-    lines = [head, ["---"] * len(head), *rows]
-    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    made = make(text)
+    if isinstance(made, str):
+        table = made
+    else:
+        head, *rows = made
+        lines = [head, ["---"] * len(head), *rows]
+        table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     begin, end = _marks(name)
     return path, text, text.replace(f"{begin}{region(text, name)}{end}", f"{begin}{table}{end}")
 

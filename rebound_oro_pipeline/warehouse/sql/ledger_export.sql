@@ -177,8 +177,15 @@ select
     sum(notes.shipping_tax_amount) as shipping_tax_amount,
     sum(notes.fee_amount) as fee_amount,
     sum(notes.total_amount) as total_amount,
-    coalesce(sum(held.total_amount), 0) as oro_total_amount,
-    sum(notes.total_amount) - coalesce(sum(held.total_amount), 0) as difference,
+    -- As many digits as the notes have, more only where OroCommerce holds more.
+    round(
+        coalesce(sum(held.total_amount), 0),
+        greatest(scale(sum(notes.total_amount)), scale(trim_scale(sum(held.total_amount))))
+    ) as oro_total_amount,
+    round(
+        sum(notes.total_amount) - coalesce(sum(held.total_amount), 0),
+        greatest(scale(sum(notes.total_amount)), scale(trim_scale(sum(held.total_amount))))
+    ) as difference,
     count(*) filter (where not findings.is_equal) as notes_that_differ,
     min(held.read_at) as read_at,
     case
