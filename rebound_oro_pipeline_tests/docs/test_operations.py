@@ -1,0 +1,66 @@
+"""docs/operations.md says what to do about everything that can call for a person."""
+
+import csv
+import re
+from functools import cache
+
+import dagster as dg
+import pytest
+
+from rebound_oro_pipeline.definitions import defs
+from rebound_oro_pipeline.sqlmodels.read import read_models
+from rebound_oro_pipeline_tests.docs.tables import DOCS, REASONS, ROOT
+
+FINDINGS = ROOT / "rebound_oro_pipeline" / "warehouse" / "migrations"
+_FINDING = re.compile(r"(?:then|else) '([a-z_]+)'")
+
+
+@cache
+def rows() -> frozenset[str]:
+    """Return everything that is set as code in a row of a table, or in a paragraph of checks."""
+    return frozenset(re.findall(r"`([^`]+)`", (DOCS / "operations.md").read_text(encoding="utf-8")))
+
+
+def quarantine_reasons() -> list[str]:
+    with REASONS.open(encoding="utf-8", newline="") as file:
+        return [row["reason"] for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("reason", quarantine_reasons())
+def test_every_reason_of_the_quarantine_has_a_row(reason: str) -> None:
+    assert f"| `{reason}` |" in (DOCS / "operations.md").read_text(encoding="utf-8")
+
+
+def test_every_check_of_the_data_is_told() -> None:
+    missing = {test.name for test in read_models().tests} - rows()
+    assert not missing
+
+
+def test_every_job_schedule_and_sensor_is_told() -> None:
+    repository = defs.get_repository_def()
+    made = {
+        *(job for job in repository.job_names if not job.startswith("__")),
+        *(each.name for each in repository.schedule_defs),
+        *(each.name for each in repository.sensor_defs if not each.name.startswith("default_")),
+    }
+    assert made
+    assert made - rows() == set()
+
+
+def test_every_check_of_the_reconciliation_is_told() -> None:
+    keys = {
+        key.name
+        for checks in defs.assets or ()
+        if isinstance(checks, dg.AssetsDefinition)
+        for key in checks.check_keys
+        if key.asset_key.path[0] == "reconciliation"
+    }
+    assert keys
+    assert keys - rows() == set()
+
+
+def test_every_finding_of_the_reconciliation_is_told() -> None:
+    text = (FINDINGS / "0005_reconciliation.sql").read_text(encoding="utf-8")
+    findings = set(_FINDING.findall(text))
+    assert {"missing_in_oro", "moved_since"} <= findings
+    assert findings - rows() == set()
