@@ -19,6 +19,7 @@ SECRETS = (
     "rebound_api_key",
     "webhook_rebound_secret",
     "webhook_oro_secret",
+    "alert_urls",
 )
 
 
@@ -113,6 +114,41 @@ class Settings(BaseSettings):
     stock_cron: str = Field(default="*/30 * * * *", description="When batched stock levels are written, UTC.")
     reconcile_cron: str = Field(
         default="15 5 * * *", description="When OroCommerce is read back and compared, UTC."
+    )
+    reconcile_enabled: bool = Field(
+        default=False, description="Whether the nightly reconciliation starts switched on."
+    )
+    open_returns_cron: str = Field(
+        default="45 */4 * * *", description="When open returns of the last 30 days are read again, UTC."
+    )
+    open_returns_enabled: bool = Field(
+        default=False, description="Whether the schedule of open returns starts switched on."
+    )
+    catalogue_cron: str = Field(
+        default="30 3 * * *", description="When products and stock levels are read again, UTC."
+    )
+    catalogue_enabled: bool = Field(
+        default=False, description="Whether the schedule of the catalogue starts switched on."
+    )
+    catch_up_cron: str = Field(
+        default="15 2 * * *", description="When returns and orders are looked for that webhooks missed, UTC."
+    )
+    catch_up_enabled: bool = Field(
+        default=False, description="Whether the nightly catch-up starts switched on."
+    )
+    follow_up_enabled: bool = Field(
+        default=False,
+        description="Whether the sensors of webhooks, due holds and people's decisions start switched on.",
+    )
+
+    alert_urls: SecretStr | None = Field(
+        default=None,
+        description="Where failed runs and checks are told: URLs of apprise (json://, slack://, mailto://…), "
+        "separated by blanks.",
+    )
+    alert_urls_file: Path | None = Field(default=None, description="File that holds alert_urls.")
+    alert_quiet_minutes: int = Field(
+        default=60, ge=1, description="How long the same trouble is not told again."
     )
 
     offers_enabled: bool = Field(
@@ -210,6 +246,10 @@ class Settings(BaseSettings):
         if not text:
             raise MissingSetting(f"{variable} names {path}, which is empty")
         return text
+
+    def secret_is_set(self, name: str) -> bool:
+        """Whether a secret is given, without reading it."""
+        return getattr(self, name) is not None or getattr(self, f"{name}_file") is not None
 
     def required(self, name: str) -> str:
         """Return a setting as text; MissingSetting names the variable to set."""

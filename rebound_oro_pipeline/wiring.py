@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
 
+from rebound_oro_pipeline.clients.alerts import AlertChannel
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames, load_names
@@ -118,6 +119,12 @@ def credit_note_names(settings: Settings) -> CreditNoteNames:
         note_type=settings.oro_credit_note_type,
         line_type=settings.oro_credit_note_line_type,
     )
+
+
+def alert_channel(settings: Settings) -> AlertChannel | None:
+    """Return where alerts go; None where nobody is to be told. Raises AlertUrlError."""
+    urls = settings.secret("alert_urls")
+    return AlertChannel(urls.split()) if urls else None
 
 
 def require_systems(settings: Settings) -> None:

@@ -1,9 +1,13 @@
 """All definitions, put together."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
+from rebound_oro_pipeline.defs.alerts import build_alerts
 from rebound_oro_pipeline.defs.checks import build_checks
-from rebound_oro_pipeline.defs.jobs import build_jobs
+from rebound_oro_pipeline.defs.follow_ups import build_follow_ups
+from rebound_oro_pipeline.defs.jobs import RETURNS, build_jobs
 from rebound_oro_pipeline.defs.landing import build_landing
 from rebound_oro_pipeline.defs.models import build_decision, source_specs
 from rebound_oro_pipeline.defs.offers import build_offers
@@ -16,12 +20,15 @@ from rebound_oro_pipeline.defs.sensors import build_sensors
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.read import read_models
 
+if TYPE_CHECKING:
+    from rebound_oro_pipeline.defs.jobs import Job
+
 
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Return the definitions for these settings; reads the SQL files, opens nothing."""
     models = read_models()
     partitions = daily_returns(settings)
-    jobs = build_jobs()
+    jobs: list[Job] = [*build_jobs(), *build_follow_ups(models, partitions)]
     by_name = {job.name: job for job in jobs}
     made = [
         *build_landing(partitions),
@@ -35,8 +42,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=[*sources, *made],
         asset_checks=[build_checks(models)],
         jobs=jobs,
-        schedules=build_schedules(settings, by_name),
-        sensors=build_sensors(settings, by_name),
+        schedules=build_schedules(settings, by_name[RETURNS]),
+        sensors=[*build_sensors(settings), *build_alerts(settings)],
         resources={"warehouse": Warehouse(), "oro": OroCommerce(), "rebound": ReBound()},
         executor=dg.in_process_executor,
     )

@@ -22,7 +22,9 @@ FIRST_WAIT_SECONDS = 30.0
 
 
 @contextmanager
-def named_failure(context: dg.AssetExecutionContext, *, tries: int = 1) -> Iterator[None]:
+def named_failure(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, *, tries: int = 1
+) -> Iterator[None]:
     """Turn a foreseen error into a failure of the step, without a stack of frames in the way.
 
     What may pass by itself is tried again, up to so many tries in all. No RetryPolicy does that, because Dagster

@@ -7,7 +7,11 @@ import dagster as dg
 from rebound_oro_pipeline.defs.models import STEP
 
 if TYPE_CHECKING:  # Dagster gives these no public name
+    from typing import TypeAlias
+
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+    Job: TypeAlias = UnresolvedAssetJobDefinition | dg.JobDefinition
 
 RETURNS = "returns"
 PUSH = "push_credit_notes"
@@ -15,6 +19,10 @@ PUSH_STOCK = "push_inventory_levels"
 RECONCILE = "reconcile"
 OFFER = "offer_returnable_items"
 PUSH_OFFERS = "push_rebound_orders"
+FOLLOW_UP = "follow_up"
+OPEN_RETURNS = "open_returns"
+CATCH_UP = "catch_up"
+CATALOGUE = "catalogue"
 
 
 def build_jobs() -> "list[UnresolvedAssetJobDefinition]":

@@ -23,6 +23,9 @@ from rebound_oro_pipeline.warehouse.landing import Landed
 
 OWNER = "team:data"
 
+READING = "oro_reading"
+"""Pool of the steps that read OroCommerce: so many run beside each other as the pool has slots (one, by default)."""
+
 TRIES = 3
 """A read may be repeated at will."""
 
@@ -78,6 +81,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
             "oro_order_subtotals",
             after=("rebound_returns",),
         ),
+        pool=READING,
         **shared,
     )
     def read_oro_orders(
@@ -111,6 +115,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
             "oro_product_units",
             after=("rebound_return_lines", "oro_order_lines", "oro_order_kit_items"),
         ),
+        pool=READING,
         **shared,
     )
     def read_oro_products(
@@ -135,6 +140,7 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
             "oro_inventory_levels",
             after=("oro_products",),
         ),
+        pool=READING,
         **shared,
     )
     def read_oro_inventory_levels(

@@ -20,13 +20,14 @@ from rebound_oro_pipeline.defs.partitions import window_of
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.defs.tables import comments, table_metadata
 from rebound_oro_pipeline.services.decide import Decision, DecisionRefused, checks_of_decisions, decide
-from rebound_oro_pipeline.services.figures_by_day import credited_by_day, rows_by_day
+from rebound_oro_pipeline.services.figures_by_day import credited_by_day, holds_by_day, rows_by_day
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult
 from rebound_oro_pipeline.sqlmodels.model import Model, Models
 
 CREDIT_NOTES = "marts.credit_notes"
-PREVIEWED = ("marts.quarantined_exceptions", "marts.held_returns")
+HELD_RETURNS = "marts.held_returns"
+PREVIEWED = ("marts.quarantined_exceptions", HELD_RETURNS)
 """What people work on: shown as a table beside the run."""
 OWNER = "team:data"
 
@@ -153,6 +154,8 @@ def _figures(
         # Plots need floats; nothing is ever computed from them.
         plotted = {f"total {currency}": float(total) for currency, total in totals.items()}
         figures.setdefault(CREDIT_NOTES, {}).setdefault(day, {}).update(plotted)
+    for day, holds in holds_by_day(conn, window, datetime.now(UTC)).items():
+        figures.setdefault(HELD_RETURNS, {}).setdefault(day, {}).update(holds)
     return figures
 
 

@@ -1,20 +1,25 @@
-"""Schedules: the daily returns, and stock in batches. Each has its switch and its cron in the settings."""
+"""Schedules: what is done by the clock. Each has its switch and its cron in the settings; all times are UTC."""
 
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from rebound_oro_pipeline.defs.jobs import OFFER, PUSH_STOCK, RECONCILE, RETURNS
+from rebound_oro_pipeline.defs.jobs import (
+    CATALOGUE,
+    CATCH_UP,
+    OFFER,
+    OPEN_RETURNS,
+    PUSH_STOCK,
+    RECONCILE,
+)
 from rebound_oro_pipeline.settings import Settings
 
-if TYPE_CHECKING:  # Dagster gives these no public name
-    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+if TYPE_CHECKING:
+    from rebound_oro_pipeline.defs.jobs import Job
 
 
-def build_schedules(
-    settings: Settings, jobs: "dict[str, UnresolvedAssetJobDefinition]"
-) -> list[dg.ScheduleDefinition]:
+def build_schedules(settings: Settings, returns: "Job") -> list[dg.ScheduleDefinition]:
     """Return the schedules; all times are UTC, like the partitions."""
 
     def status(*, enabled: bool) -> dg.DefaultScheduleStatus:
@@ -22,7 +27,7 @@ def build_schedules(
 
     @dg.schedule(
         name="daily_returns",
-        job=jobs[RETURNS],
+        job=returns,
         cron_schedule=settings.daily_cron,
         execution_timezone="UTC",
         default_status=status(enabled=settings.daily_enabled),
@@ -32,30 +37,60 @@ def build_schedules(
         yesterday = (context.scheduled_execution_time.astimezone(UTC) - timedelta(days=1)).date().isoformat()
         return dg.RunRequest(run_key=yesterday, partition_key=yesterday)
 
+    def by_the_clock(
+        name: str, job: str, cron: str, description: str, *, enabled: bool
+    ) -> dg.ScheduleDefinition:
+        return dg.ScheduleDefinition(
+            name=name,
+            job_name=job,
+            cron_schedule=cron,
+            execution_timezone="UTC",
+            default_status=status(enabled=enabled),
+            description=description,
+        )
+
     return [
         daily_returns,
-        dg.ScheduleDefinition(
-            name="stock_batches",
-            job=jobs[PUSH_STOCK],
-            cron_schedule=settings.stock_cron,
-            execution_timezone="UTC",
-            default_status=status(enabled=settings.push_enabled and settings.stock_mode == "batched"),
-            description="Stock movements in batches, for a stable point of reconciliation.",
+        by_the_clock(
+            "open_returns",
+            OPEN_RETURNS,
+            settings.open_returns_cron,
+            "Open returns of the last 30 days, read again, because ReBound announces no update.",
+            enabled=settings.open_returns_enabled,
         ),
-        dg.ScheduleDefinition(
-            name="returnable_items",
-            job=jobs[OFFER],
-            cron_schedule=settings.offers_cron,
-            execution_timezone="UTC",
-            default_status=status(enabled=settings.offers_enabled),
-            description="Orders that changed, and what of them may come back.",
+        by_the_clock(
+            "catalogue",
+            CATALOGUE,
+            settings.catalogue_cron,
+            "Products and stock levels, read again.",
+            enabled=settings.catalogue_enabled,
         ),
-        dg.ScheduleDefinition(
-            name="nightly_reconciliation",
-            job=jobs[RECONCILE],
-            cron_schedule=settings.reconcile_cron,
-            execution_timezone="UTC",
-            default_status=status(enabled=settings.daily_enabled),
-            description="What OroCommerce holds against the ledger, every night.",
+        by_the_clock(
+            "stock_batches",
+            PUSH_STOCK,
+            settings.stock_cron,
+            "Stock movements in batches, for a stable point of reconciliation.",
+            enabled=settings.push_enabled and settings.stock_mode == "batched",
+        ),
+        by_the_clock(
+            "nightly_catch_up",
+            CATCH_UP,
+            settings.catch_up_cron,
+            "What webhooks missed: returns nobody told us of, and orders that changed.",
+            enabled=settings.catch_up_enabled,
+        ),
+        by_the_clock(
+            "returnable_items",
+            OFFER,
+            settings.offers_cron,
+            "Orders that changed, and what of them may come back.",
+            enabled=settings.offers_enabled,
+        ),
+        by_the_clock(
+            "nightly_reconciliation",
+            RECONCILE,
+            settings.reconcile_cron,
+            "What OroCommerce holds against the ledger, every night.",
+            enabled=settings.reconcile_enabled,
         ),
     ]

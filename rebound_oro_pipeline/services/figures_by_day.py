@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import psycopg
@@ -47,6 +47,23 @@ def credited_by_day(conn: psycopg.Connection, window: Window) -> Mapping[date, M
         for day, currency, total in cursor.execute(_SQL["credited_by_day"], _bounds(window)):
             found[day][currency] = total
     return found
+
+
+def holds_by_day(
+    conn: psycopg.Connection, window: Window, now: datetime
+) -> dict[date, dict[str, int | float]]:
+    """Return day → how many lines are held, the oldest for how many hours, and how often one was asked for."""
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        return {
+            day: {
+                "held lines": lines,
+                "oldest hold, hours": round(float(hours), 2),
+                "most attempts": attempts,
+            }
+            for day, lines, hours, attempts in cursor.execute(
+                _SQL["holds_by_day"], {**_bounds(window), "now": now}
+            )
+        }
 
 
 def returns_by_day(conn: psycopg.Connection, window: Window) -> Mapping[date, tuple[int, int]]:

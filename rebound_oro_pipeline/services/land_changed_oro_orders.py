@@ -85,7 +85,7 @@ def land_changed_oro_orders(
             conn, created_since=now - lookback, cancelled=policy.gate.cancelled
         )
         conn.commit()
-        read = partial(_by_id, oro, with_subtotals=with_subtotals)
+        read = partial(orders_by_id, oro, with_subtotals=with_subtotals)
         answers = in_order(read, in_lists(waiting), workers=workers)
         landed += land(order for answer in answers for order in answer)
     watermarks.advance(conn, stream, now)
@@ -93,7 +93,10 @@ def land_changed_oro_orders(
     return ChangedOrders(landed, field, since, now)
 
 
-def _by_id(oro: OroClient, order_ids: list[str], *, with_subtotals: bool) -> list[OrderDocument | Fault]:
+def orders_by_id(
+    oro: OroClient, order_ids: list[str], *, with_subtotals: bool
+) -> list[OrderDocument | Fault]:
+    """Read orders by their ids, as many as a filter takes; what is not there any more is missing."""
     return list(orders_where(oro, {"id": order_ids}, with_subtotals=with_subtotals))
 
 

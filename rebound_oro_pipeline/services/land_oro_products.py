@@ -1,5 +1,6 @@
 """Lands the OroCommerce products that may have come back, with units, precisions and conversion rates."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
@@ -55,10 +56,24 @@ def land_products_of(
     """Land these products, by id and by SKU. Commits after every batch; raises the errors of the client."""
     landed = Landed()
     for field, values in (("id", goods.product_ids), ("sku", goods.skus)):
-        answers = in_order(partial(_read, oro, field), in_lists(values), workers=workers)
-        products = (product for answer in answers for product in answer)
-        landed += land_products(conn, products, source="api", landed_by=run_id, landed_at=now)
+        landed += land_products_by(oro, conn, field, values, now=now, run_id=run_id, workers=workers)
     return landed
+
+
+def land_products_by(
+    oro: OroClient,
+    conn: psycopg.Connection[Any],
+    field: str,
+    values: Iterable[str],
+    *,
+    now: datetime,
+    run_id: str,
+    workers: int = WORKERS,
+) -> Landed:
+    """Land the products whose `field` (id, sku) has one of the values; commits after every batch."""
+    answers = in_order(partial(_read, oro, field), in_lists(values), workers=workers)
+    products = (product for answer in answers for product in answer)
+    return land_products(conn, products, source="api", landed_by=run_id, landed_at=now)
 
 
 def _read(oro: OroClient, field: str, values: list[str]) -> list[ProductDocument | Fault]:

@@ -17,6 +17,7 @@ from rebound_oro_pipeline.contracts.rebound import RESOURCE, ReturnDocument, rea
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.warehouse.follow_up import known_returns
 from rebound_oro_pipeline.warehouse.landed import open_returns
 from rebound_oro_pipeline.warehouse.landing import Landed, land_returns
 
@@ -68,6 +69,28 @@ def land_open_returns(
     ids = open_returns(conn, registered_since=since, closed=CLOSED_STATUSES)
     conn.commit()
     return _land(rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers)
+
+
+def land_missing_returns(
+    rebound: ReboundClient,
+    conn: psycopg.Connection[Any],
+    window: Window,
+    mapping: ReboundMapping,
+    *,
+    now: datetime,
+    run_id: str,
+    workers: int = WORKERS,
+) -> Landed:
+    """Land the returns that ReBound lists for the window's days and of which nothing has landed yet."""
+    ids = [
+        return_id
+        for first, last in window.spans(SEARCH_DAYS)
+        for return_id in rebound.search_returns(first, last)
+    ]
+    known = known_returns(conn, ids)
+    conn.commit()
+    missing = (return_id for return_id in ids if return_id not in known)
+    return _land(rebound, conn, missing, mapping, now=now, run_id=run_id, workers=workers)
 
 
 def _land(

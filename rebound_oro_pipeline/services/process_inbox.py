@@ -30,14 +30,16 @@ MOST_BATCHES: Final = 40
 class ProcessedInbox:
     """What was read in this call, and everything that is to be done because of it or of earlier calls.
 
-    `delivery_ids` are to be settled once that is done. `days` (UTC) are those on which the returns `return_ids`, and
-    documents that could not be read, were registered. `held` are the returns that wait for the orders `order_ids`
-    and `deleted_order_ids`, as far as these are known yet: ask `inbox.held_returns` again once they are read.
+    `delivery_ids` are to be settled once that is done. `registered_at` are the moments, and `days` (UTC) the days, at
+    which the returns `return_ids`, and documents that could not be read, were registered. `held` are the returns
+    that wait for the orders `order_ids` and `deleted_order_ids`, as far as these are known yet: ask
+    `inbox.held_returns` again once they are read.
     """
 
     outcomes: Mapping[inbox.Outcome, int]
     landed: Landed
     delivery_ids: tuple[int, ...]
+    registered_at: tuple[datetime, ...]
     days: tuple[date, ...]
     return_ids: tuple[str, ...]
     order_ids: tuple[str, ...]
@@ -169,6 +171,7 @@ def _what_follows(
         outcomes=dict(outcomes),
         landed=landed,
         delivery_ids=tuple(each.delivery_id for each in left),
+        registered_at=tuple(sorted({each.registered_at for each in left if each.registered_at})),
         days=tuple(
             sorted({each.registered_at.astimezone(UTC).date() for each in left if each.registered_at})
         ),

@@ -263,6 +263,12 @@ def due(conn: psycopg.Connection, kind: Kind) -> int:
     return Claimant(kind, "nobody").progress(conn).due
 
 
+def due_mark(conn: psycopg.Connection, kind: Kind) -> str | None:
+    """Return a text that is another one when more messages fall due. For sensors."""
+    [(mark,)] = conn.execute(_SQL["due_mark"], {"kind": kind}).fetchall()
+    return mark if mark is None else str(mark)
+
+
 def retry(
     conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str], *, actor: str, reason: str
 ) -> list[str]:

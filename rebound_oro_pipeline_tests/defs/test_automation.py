@@ -2,14 +2,25 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
-import psycopg
 import pytest
 
-from rebound_oro_pipeline.defs.jobs import OFFER, PUSH, PUSH_OFFERS, PUSH_STOCK, RECONCILE, RETURNS
+from rebound_oro_pipeline.defs.jobs import (
+    CATALOGUE,
+    CATCH_UP,
+    FOLLOW_UP,
+    OFFER,
+    OPEN_RETURNS,
+    PUSH,
+    PUSH_OFFERS,
+    PUSH_STOCK,
+    RECONCILE,
+    RETURNS,
+)
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment
@@ -24,6 +35,8 @@ KINDS: dict[str, str] = {
     "offers_to_send": "rebound_order",
 }
 JOBS = {"credit_notes_to_send": PUSH, "stock_to_send": PUSH_STOCK, "offers_to_send": PUSH_OFFERS}
+FOLLOWING = ("webhooks_to_follow", "holds_to_ask_again", "people_to_follow")
+SENSORS = (*KINDS, *FOLLOWING)
 
 
 @pytest.fixture
@@ -33,16 +46,26 @@ def loop(database_url: str, tmp_path: Path) -> Iterator[Loop]:
         yield loop
 
 
-def tick(loop: Loop, sensor: str) -> dg.RunRequest | str | None:
-    """Evaluate a sensor as the daemon does: its one run request, or why there is none."""
+@dataclass(frozen=True)
+class Tick:
+    """What a sensor answered: its one run request, or why there is none, and the cursor that Dagster then keeps."""
+
+    request: dg.RunRequest | None
+    reason: str | None
+    cursor: str | None
+
+
+def tick(loop: Loop, sensor: str, cursor: str | None = None) -> Tick:
+    """Evaluate a sensor as the daemon does."""
     context = dg.build_sensor_context(
         instance=loop.instance,
         repository_def=loop.defs.get_repository_def(),
         resources={"warehouse": Warehouse()},
+        cursor=cursor,
     )
     told = loop.defs.resolve_sensor_def(sensor).evaluate_tick(context)
     assert len(told.run_requests or ()) <= 1
-    return told.run_requests[0] if told.run_requests else told.skip_message
+    return Tick(told.run_requests[0] if told.run_requests else None, told.skip_message, told.cursor or cursor)
 
 
 def schedule_context(loop: Loop, moment: datetime) -> dg.ScheduleEvaluationContext:
@@ -62,34 +85,41 @@ def add_message(loop: Loop, kind: str, key: str, *, due_in_minutes: int = 0) -> 
 def test_a_sensor_asks_for_one_run_that_sends_all_that_is_due_and_not_while_it_runs(
     loop: Loop, sensor: str
 ) -> None:
-    assert tick(loop, sensor) == "nothing is due"
+    assert tick(loop, sensor).reason == "nothing is due"
     for key in ("N-1", "N-2"):
         add_message(loop, KINDS[sensor], key)
     add_message(loop, KINDS[sensor], "N-3", due_in_minutes=30)
     asked = tick(loop, sensor)
-    assert isinstance(asked, dg.RunRequest)
-    assert asked.tags["outbox/due"] == "2"
-    assert asked.run_key is None  # it would dedupe for ever
+    assert asked.request is not None
+    assert asked.request.tags["rebound_oro/waiting"] == "2"
     job = loop.defs.resolve_job_def(JOBS[sensor])
     run = loop.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
-    assert tick(loop, sensor) == f"run {run.run_id} is still sending"
+    assert tick(loop, sensor, asked.cursor).reason == f"run {run.run_id} is still at it"
     loop.instance.report_run_canceled(run)
-    assert isinstance(tick(loop, sensor), dg.RunRequest)
+    assert "a run was asked for" in str(tick(loop, sensor, asked.cursor).reason)
+    add_message(loop, KINDS[sensor], "N-4")
+    again = tick(loop, sensor, asked.cursor)
+    assert again.request is not None
+    assert again.request.run_key != asked.request.run_key
     with connect(loop.database_url) as conn:
         conn.execute("update outbox.messages set next_attempt_at = now() + interval '1 hour'")
-    assert tick(loop, sensor) == "nothing is due"
+    assert tick(loop, sensor, again.cursor).reason == "nothing is due"
 
 
 def test_a_sensor_looks_at_its_own_kind_only(loop: Loop) -> None:
     add_message(loop, "oro_credit_note", "N-1")
-    assert tick(loop, "stock_to_send") == "nothing is due"
+    assert tick(loop, "stock_to_send").reason == "nothing is due"
 
 
-def test_a_sensor_that_cannot_read_the_outbox_fails_and_asks_for_nothing(loop: Loop) -> None:
+@pytest.mark.parametrize("sensor", SENSORS)
+def test_a_sensor_that_cannot_read_the_database_says_so_and_forgets_nothing(loop: Loop, sensor: str) -> None:
+    """A failed read is no empty answer."""
     os.environ["REBOUND_ORO_DATABASE_URL"] = "postgresql://nobody:secret@127.0.0.1:1/none"
-    with pytest.raises(psycopg.OperationalError) as failure:
-        tick(loop, "credit_notes_to_send")
-    assert "secret" not in str(failure.value)
+    told = tick(loop, sensor, "{}")
+    assert told.request is None
+    assert str(told.reason).startswith("the database cannot be read: ")
+    assert "secret" not in str(told.reason)
+    assert told.cursor in (None, "{}")
 
 
 @pytest.mark.parametrize(
@@ -114,10 +144,49 @@ def test_the_daily_schedule_asks_for_yesterday_once(loop: Loop, moment: datetime
 
 @pytest.mark.parametrize(
     ("schedule", "job"),
-    [("stock_batches", PUSH_STOCK), ("nightly_reconciliation", RECONCILE), ("returnable_items", OFFER)],
+    [
+        ("stock_batches", PUSH_STOCK),
+        ("nightly_reconciliation", RECONCILE),
+        ("returnable_items", OFFER),
+        ("open_returns", OPEN_RETURNS),
+        ("catalogue", CATALOGUE),
+        ("nightly_catch_up", CATCH_UP),
+    ],
 )
 def test_the_other_schedules_ask_for_their_job_at_every_tick(loop: Loop, schedule: str, job: str) -> None:
     definition = loop.defs.resolve_schedule_def(schedule)
     context = schedule_context(loop, datetime(2026, 3, 16, 5, tzinfo=UTC))
     assert len(definition.evaluate_tick(context).run_requests or ()) == 1
     assert definition.job_name == job
+
+
+WAITING = {
+    "webhooks_to_follow": """
+        insert into inbox.deliveries (source, received_at, headers, body, content_hash)
+        values ('rebound', now(), '{}', 'x', 'x')
+    """,
+    "holds_to_ask_again": """
+        insert into ledger.holds (
+            subject, reason, return_id, return_line_key, quantity, registered_at, held_since, attempts,
+            next_check_at, changed_at
+        ) values ('R1 / 1', 'not_dispatched', 'R1', '1', 1, now(), now(), 1, now(), now())
+    """,
+    "people_to_follow": """
+        insert into reference.sku_aliases (alias, sku, added_by) values ('OLD', 'NEW', 'maria')
+    """,
+}
+
+
+@pytest.mark.parametrize("sensor", FOLLOWING)
+def test_what_waits_to_be_looked_at_is_asked_for_once(loop: Loop, sensor: str) -> None:
+    assert tick(loop, sensor).reason == "nothing is due"
+    with connect(loop.database_url) as conn:
+        conn.execute(WAITING[sensor])
+    asked = tick(loop, sensor)
+    assert asked.request is not None
+    assert tick(loop, sensor, asked.cursor).request is None
+    assert [other for other in FOLLOWING if tick(loop, other).request] == [sensor]
+    run = loop.instance.create_run_for_job(
+        loop.defs.resolve_job_def(FOLLOW_UP), status=dg.DagsterRunStatus.STARTED
+    )
+    assert tick(loop, sensor).reason == f"run {run.run_id} is still at it"

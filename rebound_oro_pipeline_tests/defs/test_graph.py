@@ -79,7 +79,7 @@ def test_checks_jobs_schedules_and_sensors_are_those_of_the_snapshot(
         },
         "sensors": {
             sensor.name: f"every {sensor.minimum_interval_seconds} s: "
-            f"{sensor.job_name}, {sensor.default_status.value}"
+            f"{', '.join(target.job_name for target in sensor.targets) or 'no job'}, {sensor.default_status.value}"
             for sensor in repository.sensor_defs
         },
     }
@@ -118,7 +118,13 @@ def test_everything_that_a_person_chooses_is_off_until_it_is_switched_on(defs: d
 @pytest.mark.parametrize(
     ("variables", "running"),
     [
-        ({"DAILY_ENABLED": "true"}, {"daily_returns", "nightly_reconciliation"}),
+        ({"DAILY_ENABLED": "true"}, {"daily_returns"}),
+        ({"RECONCILE_ENABLED": "true"}, {"nightly_reconciliation"}),
+        ({"OPEN_RETURNS_ENABLED": "true"}, {"open_returns"}),
+        ({"CATALOGUE_ENABLED": "true"}, {"catalogue"}),
+        ({"CATCH_UP_ENABLED": "true"}, {"nightly_catch_up"}),
+        ({"FOLLOW_UP_ENABLED": "true"}, {"webhooks_to_follow", "holds_to_ask_again", "people_to_follow"}),
+        ({"ALERT_URLS": "json://127.0.0.1:1"}, {"alert_on_failed_runs", "alert_on_failed_checks"}),
         ({"PUSH_ENABLED": "true"}, {"credit_notes_to_send", "stock_batches"}),
         (
             {"PUSH_ENABLED": "true", "STOCK_MODE": "near_real_time"},
@@ -138,7 +144,7 @@ def test_a_switch_in_the_settings_starts_what_it_names(
 
 
 def test_crons_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DAILY", "STOCK", "RECONCILE", "OFFERS"):
+    for name in ("DAILY", "STOCK", "RECONCILE", "OFFERS", "OPEN_RETURNS", "CATALOGUE", "CATCH_UP"):
         monkeypatch.setenv(f"REBOUND_ORO_{name}_CRON", "7 7 * * *")
     repository = build_definitions(Settings()).get_repository_def()
     assert {schedule.cron_schedule for schedule in repository.schedule_defs} == {"7 7 * * *"}

@@ -18,3 +18,16 @@ left join landing.rebound_return_lines as lines on returns.return_id = lines.ret
 where returns.registered_at >= %(window_start)s and returns.registered_at < %(window_end)s
 group by day
 order by day
+
+-- name: holds_by_day
+select
+    (holds.registered_at at time zone 'UTC')::date as day,
+    count(*) as held_lines,
+    max(extract(epoch from %(now)s - holds.held_since)) / 3600 as oldest_hours,
+    max(holds.attempts) as most_attempts
+from ledger.holds as holds
+where
+    holds.resolved_at is null
+    and holds.registered_at >= %(window_start)s
+    and holds.registered_at < %(window_end)s
+group by day

@@ -271,6 +271,11 @@ where
     and registered_at < %(window_end)s::timestamptz
 order by message_id;
 
+-- name: due_mark
+select max(message_id)::text
+from outbox.messages
+where kind = %(kind)s and state in ('pending', 'sending', 'unknown') and next_attempt_at <= statement_timestamp();
+
 -- name: progress
 -- Held is what a living worker has claimed; what a dead one has left in sending is due.
 with messages as (

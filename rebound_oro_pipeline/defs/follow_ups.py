@@ -1,0 +1,189 @@
+"""Jobs that look again at single returns, of whatever day: one run for all that waits.
+
+They are ops and not assets, because what they touch is no partition: a handful of returns of many days. They report to
+the assets of those days what these hold now.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+
+import dagster as dg
+
+from rebound_oro_pipeline import wiring
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.defs.failures import named_failure
+from rebound_oro_pipeline.defs.figures import ROWS
+from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_RETURNS
+from rebound_oro_pipeline.defs.keys import key_of
+from rebound_oro_pipeline.defs.landing import READING, TRIES
+from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
+from rebound_oro_pipeline.services import follow_up as service
+from rebound_oro_pipeline.services.figures_by_day import holds_by_day, rows_by_day
+from rebound_oro_pipeline.services.follow_up import FollowedUp, Follower
+from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.sqlmodels.model import Models
+
+REPORTED = (
+    "marts.credit_notes",
+    "marts.validated_return_lines",
+    "marts.held_returns",
+    "marts.quarantined_exceptions",
+    "marts.inventory_deltas",
+)
+"""Assets that are told what they hold, for each day that was looked at."""
+
+
+def build_follow_ups(models: Models, partitions: dg.DailyPartitionsDefinition) -> list[dg.JobDefinition]:
+    """Return the jobs that look again, each a single step."""
+    looks: tuple[tuple[str, Callable[[Follower], FollowedUp], str], ...] = (
+        (
+            FOLLOW_UP,
+            service.follow_up,
+            "Look at what webhooks brought, at holds that are due, and at what people said: their returns only.",
+        ),
+        (
+            OPEN_RETURNS,
+            service.follow_open_returns,
+            "Read the open returns of the last 30 days again, and decide those that changed.",
+        ),
+        (
+            CATCH_UP,
+            service.catch_up,
+            "Look for what webhooks and schedules missed: returns nobody told us of, and orders that changed.",
+        ),
+    )
+    return [
+        *(_job(name, look, description, models, partitions) for name, look, description in looks),
+        _catalogue(models),
+    ]
+
+
+def _job(
+    name: str,
+    look: Callable[[Follower], FollowedUp],
+    description: str,
+    models: Models,
+    partitions: dg.DailyPartitionsDefinition,
+) -> dg.JobDefinition:
+    @dg.op(name=f"{name}_step", description=description, pool=READING, out=dg.Out(dg.Nothing))
+    def step(
+        context: dg.OpExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        oro: dg.ResourceParam[OroCommerce],
+        rebound: dg.ResourceParam[ReBound],
+    ) -> None:
+        with (
+            named_failure(context, tries=TRIES),
+            _follower(context, models, warehouse, oro, rebound) as follower,
+        ):
+            found = look(follower)
+            _report(context, follower, found, partitions)
+
+    return _single_step_job(name, step, description)
+
+
+def _catalogue(models: Models) -> dg.JobDefinition:
+    description = "Read the products that ever came back again, with their stock levels."
+
+    @dg.op(name=f"{CATALOGUE}_step", description=description, pool=READING, out=dg.Out(dg.Nothing))
+    def step(
+        context: dg.OpExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        oro: dg.ResourceParam[OroCommerce],
+        rebound: dg.ResourceParam[ReBound],
+    ) -> None:
+        with (
+            named_failure(context, tries=TRIES),
+            _follower(context, models, warehouse, oro, rebound) as follower,
+        ):
+            landed = service.refresh_catalogue(follower)
+        for relation, name in (
+            ("landing.oro_products", "products"),
+            ("landing.oro_inventory_levels", "levels"),
+        ):
+            counts = landed[name]
+            context.log_event(
+                dg.AssetObservation(
+                    key_of(relation),
+                    metadata={"read": counts.received, "new or changed": counts.new + counts.changed},
+                )
+            )
+        context.add_output_metadata({name: counts.received for name, counts in landed.items()})
+
+    return _single_step_job(CATALOGUE, step, description)
+
+
+def _single_step_job(name: str, step: dg.OpDefinition, description: str) -> dg.JobDefinition:
+    @dg.job(
+        name=name,
+        description=description,
+        executor_def=dg.in_process_executor,
+    )
+    def job() -> None:
+        step()
+
+    return job
+
+
+@contextmanager
+def _follower(
+    context: dg.OpExecutionContext, models: Models, warehouse: Warehouse, oro: OroCommerce, rebound: ReBound
+) -> Iterator[Follower]:
+    settings = Settings()
+    with oro.client() as shop, rebound.client() as returns, warehouse.connect("follow up") as conn:
+        version = wiring.save_policy(settings, conn)
+        conn.commit()
+        yield Follower(
+            oro=shop,
+            rebound=returns,
+            conn=conn,
+            models=models,
+            mapping=wiring.rebound_mapping(settings),
+            policy=wiring.policy(settings),
+            policy_version=version,
+            now=datetime.now(UTC),
+            run_id=context.run_id,
+            with_subtotals=settings.oro_subtotals,
+            workers=settings.oro_connections,
+        )
+
+
+def _report(
+    context: dg.OpExecutionContext,
+    follower: Follower,
+    found: FollowedUp,
+    partitions: dg.DailyPartitionsDefinition,
+) -> None:
+    if found.days:
+        window = Window.days(found.days[0], found.days[-1])
+        rows = rows_by_day(follower.conn, follower.models, REPORTED, window)
+        holds = holds_by_day(follower.conn, window, follower.now)
+        for day in found.days:
+            _report_day(context, day, rows, holds, partitions)
+    context.add_output_metadata(
+        {
+            **{f"{name} to look at": count for name, count in found.occasions.items()},
+            "windows decided": len(found.decisions),
+            "days": len(found.days),
+            "credit notes added": found.notes,
+            **{f"{name} landed": landed.new + landed.changed for name, landed in found.landed.items()},
+        }
+    )
+
+
+def _report_day(
+    context: dg.OpExecutionContext,
+    day: date,
+    rows: dict[str, dict[date, int]],
+    holds: dict[date, dict[str, int | float]],
+    partitions: dg.DailyPartitionsDefinition,
+) -> None:
+    key = day.isoformat()
+    if not partitions.has_partition_key(key):  # today's partition begins to exist tomorrow
+        return
+    for relation in REPORTED:
+        figures: dict[str, int | float] = {ROWS: rows.get(relation, {}).get(day, 0)}
+        if relation == "marts.held_returns":
+            figures |= holds.get(day, {})
+        context.log_event(dg.AssetMaterialization(key_of(relation), partition=key, metadata=figures))

@@ -1,0 +1,219 @@
+"""Looks again at single returns of any day: because a webhook came, a hold is due, or a person said something.
+
+Exactly the returns concerned are looked at: their orders and goods are read from OroCommerce, and the moments at which
+they were registered are decided, all in one run. Where there are many, their whole days are, which costs less than so
+many decisions. A run that dies leaves what it did not finish to the next one: deliveries stay unsettled, holds stay
+due, the mark of what people said stays where it was.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from itertools import groupby
+from typing import Any, Final
+
+import psycopg
+
+from rebound_oro_pipeline.clients.jsonapi import in_lists
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.services.decide import Decision, decide
+from rebound_oro_pipeline.services.land_changed_oro_orders import land_changed_oro_orders, orders_by_id
+from rebound_oro_pipeline.services.land_oro_inventory_levels import land_levels_of, land_oro_inventory_levels
+from rebound_oro_pipeline.services.land_oro_orders import land_oro_orders
+from rebound_oro_pipeline.services.land_oro_products import land_oro_products, land_products_by
+from rebound_oro_pipeline.services.land_rebound_returns import land_missing_returns, land_open_returns
+from rebound_oro_pipeline.services.process_inbox import process_inbox
+from rebound_oro_pipeline.sqlmodels.model import Models
+from rebound_oro_pipeline.warehouse import follow_up as asked
+from rebound_oro_pipeline.warehouse import inbox, watermarks
+from rebound_oro_pipeline.warehouse.landing import Landed, land_orders
+
+INTERVENTIONS: Final = "interventions"
+"""Watermark: up to when what people said was followed."""
+SWEEP: Final = "orders of the catch-up"
+"""Watermark: orders that changed since the last sweep, whoever else reads changed orders."""
+OVERLAP: Final = timedelta(minutes=10)
+"""Looked at again before that mark: a transaction shows what it wrote only when it commits."""
+SINGLE_MOMENTS: Final = 20
+"""Up to so many moments are decided each by itself; of more, their whole days."""
+MISSED_DAYS: Final = 7
+"""How far back returns are looked for whose webhook, or whose day, was missed."""
+
+_EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Follower:
+    """What every look needs: both systems, the rules, the moment as of which (aware), and the run."""
+
+    oro: OroClient
+    rebound: ReboundClient
+    conn: psycopg.Connection[Any]
+    models: Models
+    mapping: ReboundMapping
+    policy: Policy
+    policy_version: int
+    now: datetime
+    run_id: str
+    with_subtotals: bool = False
+    workers: int = 4
+
+
+@dataclass(frozen=True)
+class FollowedUp:
+    """What a look came to: moments by occasion, the windows that were decided, and what landed on the way."""
+
+    occasions: Mapping[str, int]
+    decisions: tuple[Decision, ...]
+    landed: Mapping[str, Landed]
+
+    @property
+    def notes(self) -> int:
+        """Credit notes added."""
+        return sum(decision.notes for decision in self.decisions)
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """Days (UTC) of the windows that were decided."""
+        return tuple(
+            sorted(
+                {
+                    first + timedelta(days=ahead)
+                    for decision in self.decisions
+                    for first, last in decision.window.spans(366)
+                    for ahead in range((last - first).days + 1)
+                }
+            )
+        )
+
+
+def windows_of(moments: Collection[datetime]) -> list[Window]:
+    """Return the windows that hold these moments: one for each of a few, else the days, neighbours together."""
+    distinct = sorted(set(moments))
+    if len(distinct) <= SINGLE_MOMENTS:
+        return [Window(moment, moment + timedelta(microseconds=1)) for moment in distinct]
+    days = sorted({moment.astimezone(UTC).date() for moment in distinct})
+    runs = groupby(enumerate(days), key=lambda each: each[1] - timedelta(days=each[0]))
+    spans = [[day for _, day in run] for _, run in runs]
+    return [Window.days(span[0], span[-1]) for span in spans]
+
+
+def follow_up(look: Follower) -> FollowedUp:
+    """Look at what webhooks brought, at holds that are due, and at what people said.
+
+    Raises the errors of the clients, and DecisionRefused.
+    """
+    conn = look.conn
+    since = watermarks.read_until(conn, INTERVENTIONS) or _EARLIEST + OVERLAP
+    conn.commit()
+    delivered = process_inbox(conn, look.mapping, now=look.now, run_id=look.run_id)
+    changed = _land_orders_by_id(look, delivered.order_ids)
+    held = inbox.held_returns(conn, {*delivered.order_ids, *delivered.deleted_order_ids})
+    moments = {
+        "webhooks": {*delivered.registered_at, *(each.registered_at for each in (*delivered.held, *held))},
+        "holds": set(asked.due_holds(conn, look.now)),
+        "people": set(asked.interventions(conn, since - OVERLAP)),
+    }
+    conn.commit()
+    found = _look_at(look, moments, {"returns": delivered.landed, "orders": changed})
+    inbox.settle(conn, delivered.delivery_ids, now=look.now)
+    watermarks.advance(conn, INTERVENTIONS, look.now)
+    conn.commit()
+    return found
+
+
+def follow_open_returns(look: Follower) -> FollowedUp:
+    """Read the open returns of the last 30 days again, because ReBound announces no update, and decide what changed."""
+    landed = land_open_returns(
+        look.rebound, look.conn, look.mapping, now=look.now, run_id=look.run_id, workers=look.workers
+    )
+    return _look_at(look, {"changed": set(_landed_here(look))}, {"returns": landed})
+
+
+def catch_up(look: Follower) -> FollowedUp:
+    """Look for what webhooks and schedules missed: returns nobody told us of, orders that changed meanwhile."""
+    window = Window(look.now - timedelta(days=MISSED_DAYS), look.now)
+    missing = land_missing_returns(
+        look.rebound, look.conn, window, look.mapping, now=look.now, run_id=look.run_id, workers=look.workers
+    )
+    moments = {"missed": set(_landed_here(look))}
+    orders = land_changed_oro_orders(
+        look.oro,
+        look.conn,
+        look.policy,
+        now=look.now,
+        run_id=look.run_id,
+        with_subtotals=look.with_subtotals,
+        stream=SWEEP,
+        workers=look.workers,
+    )
+    moments["orders"] = set(asked.held_for_changed_orders(look.conn, look.run_id))
+    moments["holds"] = set(asked.due_holds(look.conn, look.now))
+    look.conn.commit()
+    return _look_at(look, moments, {"returns": missing, "orders": orders.landed})
+
+
+def refresh_catalogue(look: Follower) -> Mapping[str, Landed]:
+    """Read all products that ever came back, or were on an order of theirs, again, with their stock levels."""
+    products = asked.known_products(look.conn)
+    look.conn.commit()
+    given: dict[str, Any] = {"now": look.now, "run_id": look.run_id, "workers": look.workers}
+    return {
+        "products": land_products_by(look.oro, look.conn, "id", products, **given),
+        "levels": land_levels_of(look.oro, look.conn, products, **given),
+    }
+
+
+def _look_at(
+    look: Follower, moments: Mapping[str, Collection[datetime]], landed: Mapping[str, Landed]
+) -> FollowedUp:
+    windows = windows_of({moment for each in moments.values() for moment in each})
+    orders, products, levels = landed.get("orders", Landed()), Landed(), Landed()
+    given: dict[str, Any] = {"now": look.now, "run_id": look.run_id, "workers": look.workers}
+    for window in windows:
+        orders += land_oro_orders(
+            look.oro, look.conn, window, look.policy, with_subtotals=look.with_subtotals, **given
+        )
+        products += land_oro_products(look.oro, look.conn, window, **given)
+        levels += land_oro_inventory_levels(look.oro, look.conn, window, **given)
+    decisions = tuple(
+        decide(
+            look.conn,
+            look.models,
+            window,
+            policy_version=look.policy_version,
+            decided_at=look.now,
+            run_id=look.run_id,
+        )
+        for window in windows
+    )
+    look.conn.commit()
+    return FollowedUp(
+        {name: len(each) for name, each in moments.items()},
+        decisions,
+        {**landed, "orders": orders, "products": products, "levels": levels},
+    )
+
+
+def _land_orders_by_id(look: Follower, order_ids: Iterable[str]) -> Landed:
+    read = partial(orders_by_id, look.oro, with_subtotals=look.with_subtotals)
+    answers = in_order(read, in_lists(order_ids), workers=look.workers)
+    return land_orders(
+        look.conn,
+        (order for answer in answers for order in answer),
+        source="api",
+        landed_by=look.run_id,
+        landed_at=look.now,
+    )
+
+
+def _landed_here(look: Follower) -> list[datetime]:
+    found = asked.landed_by(look.conn, look.run_id)
+    look.conn.commit()
+    return found

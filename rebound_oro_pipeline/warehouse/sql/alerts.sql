@@ -1,0 +1,22 @@
+-- Statements of services/alerts.py.
+
+-- name: claim
+-- Sent is what was not sent within the quiet period; the row is locked, so two senders cannot both think so.
+insert into outbox.alerts as known (fingerprint, subject, first_seen_at, last_seen_at, seen, sent_at)
+values (%(fingerprint)s, %(subject)s, %(now)s, %(now)s, 1, %(now)s)
+on conflict (fingerprint) do update set
+    subject = excluded.subject,
+    last_seen_at = excluded.last_seen_at,
+    seen = case when known.sent_at is null or known.sent_at <= %(quiet_since)s then 1 else known.seen + 1 end,
+    first_seen_at = case
+        when known.sent_at is null or known.sent_at <= %(quiet_since)s then excluded.first_seen_at
+        else known.first_seen_at
+    end,
+    sent_at = case
+        when known.sent_at is null or known.sent_at <= %(quiet_since)s then excluded.sent_at
+        else known.sent_at
+    end
+returning known.seen = 1 as is_due;
+
+-- name: not_sent
+update outbox.alerts set sent_at = null where fingerprint = %(fingerprint)s;

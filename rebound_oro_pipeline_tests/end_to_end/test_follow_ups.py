@@ -1,0 +1,303 @@
+"""What is looked at though no new day has begun: webhooks, holds that are due, people, what moved on or was missed.
+
+One story between the sandbox and the database, each act a run of a job as the sensors and schedules start it.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_RETURNS, RETURNS
+from rebound_oro_pipeline.sandbox.scenario_shares import Situation
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline.warehouse.statements import load
+from rebound_oro_pipeline_tests.conftest import CloneDatabase
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, prepare, variables
+from rebound_oro_pipeline_tests.sandbox_process import Box, sandbox
+
+DAYS = 12
+CREDITED = "select distinct return_id from marts.return_line_destinations where destination = 'credited'"
+HELD = "select return_id, min(next_check_at) from ledger.holds where resolved_at is null group by return_id"
+
+
+@dataclass(frozen=True)
+class Act:
+    """What a run added, and what it was asked of the two systems."""
+
+    result: dg.ExecuteInProcessResult
+    credited: frozenset[str]
+    asked: Counter[str]
+
+    def figure(self, name: str) -> Any:
+        """Return a figure that the step reported."""
+        [output] = [
+            event.step_output_data.metadata for event in self.result.all_events if event.is_successful_output
+        ]
+        return output[name].value
+
+
+@dataclass
+class Stage:
+    """The pipeline between sandbox and database."""
+
+    loop: Loop
+    box: Box
+
+    def run(self, job: str, days: tuple[str, str] | None = None) -> Act:
+        before, asked = self.credited(), self._asked()
+        result = self.loop.run(job, days)
+        assert result.success
+        return Act(result, frozenset(self.credited() - before), self._asked() - asked)
+
+    def credited(self) -> set[str]:
+        return {return_id for (return_id,) in self.loop.rows(CREDITED)}
+
+    def held(self) -> dict[str, datetime]:
+        return dict(self.loop.rows(HELD))
+
+    def execute(self, statement: str, *values: object) -> None:
+        with connect(self.loop.database_url) as conn:
+            conn.execute(statement, values)
+
+    def deliver(self, document: dict[str, Any]) -> None:
+        """Put a webhook of a return into the inbox, as the receiver does."""
+        envelope = {
+            "event_id": document["id"],
+            "event_type": "return.updated",
+            "occurred_at": datetime.now(UTC).isoformat(),
+            "return": document,
+        }
+        self._store("rebound", document["id"], json.dumps(envelope).encode())
+
+    def announce(self, order_id: str) -> None:
+        """Put OroCommerce's word that an order changed into the inbox."""
+        body = {
+            "topic": "order.updated",
+            "eventData": {"data": {"type": "orders", "id": order_id}},
+            "timestamp": int(datetime.now(UTC).timestamp()),
+            "messageId": f"message {order_id}",
+        }
+        self._store("oro", f"message {order_id}", json.dumps(body).encode())
+
+    def _store(self, source: str, event_id: str, body: bytes) -> None:
+        with connect(self.loop.database_url) as conn:
+            conn.execute(
+                load("inbox")["store"],
+                {
+                    "source": [source],
+                    "event_id": [event_id],
+                    "event_type": [None],
+                    "received_at": [datetime.now(UTC)],
+                    "headers": ["{}"],
+                    "body": [body],
+                    "content_hash": [hashlib.sha256(body).digest()],
+                },
+            )
+
+    def _asked(self) -> Counter[str]:
+        requests = self.box.state("scenario")["requests"]
+        return Counter(
+            {
+                f"{system} {call}": sum(answers.values())
+                for system, calls in requests.items()
+                for call, answers in calls.items()
+            }
+        )
+
+
+@dataclass
+class Story:
+    """The acts by name, and what was known before each."""
+
+    acts: dict[str, Act]
+    facts: dict[str, Any]
+    stage: Stage
+
+
+@pytest.fixture(scope="module")
+def story(
+    clone_database: CloneDatabase, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Story]:
+    home = tmp_path_factory.mktemp("follow")
+    until = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    first, last = (f"{until - timedelta(days=ago):%Y-%m-%d}" for ago in (DAYS, 1))
+    day_before = f"{until - timedelta(days=7):%Y-%m-%d}"
+    with clone_database(template_database) as url:
+        prepare(url)
+        with (
+            sandbox(home, seed=4, orders=240, returns=90, days=DAYS, until=until.date()) as box,
+            environment(variables(home, url, box, first)),
+            Loop.in_memory(url) as loop,
+        ):
+            stage = Stage(loop, box)
+            assert loop.run(RETURNS, (first, day_before)).success
+            yield _told(stage, last)
+
+
+def _told(stage: Stage, last: str) -> Story:
+    acts: dict[str, Act] = {}
+    facts: dict[str, Any] = {}
+    returns = {each["id"]: each for each in stage.box.state("returns")["returns"]}
+    landed = {row[0] for row in stage.loop.rows("select return_id from landing.rebound_returns")}
+    facts["missed"] = {
+        return_id
+        for return_id, each in returns.items()
+        if return_id not in landed and each["situation"] != Situation.MISSING_DATE
+    }
+    acts["nothing waits"] = stage.run(FOLLOW_UP)
+
+    facts["delivered"] = sorted(
+        facts["missed"], key=lambda return_id: (returns[return_id]["registered_at"], return_id)
+    )[:4]
+    for return_id in facts["delivered"]:
+        stage.deliver(returns[return_id]["document"])
+    acts["webhooks"] = stage.run(FOLLOW_UP)
+    facts["unsettled"] = stage.loop.rows("select count(*) from inbox.deliveries where settled_at is null")
+
+    acts["missed"] = stage.run(CATCH_UP)
+    facts["landed after"] = {
+        row[0] for row in stage.loop.rows("select return_id from landing.rebound_returns")
+    }
+
+    facts["held before"] = stage.held()
+    stage.box.control("clock", {"advance_hours": 30 * 24})
+    [one, *others] = sorted(
+        (
+            return_id
+            for return_id in facts["held before"]
+            if returns[return_id]["situation"] in (Situation.DISPATCHED_LATER, Situation.UNKNOWN_ORDER)
+        ),
+        key=lambda return_id: returns[return_id]["situation"],
+    )
+    facts["announced"], facts["due"] = one, others
+    [(order_id,)] = stage.loop.rows(
+        "select orders.order_id from landing.rebound_returns as returns"
+        " inner join landing.oro_orders as orders on returns.order_reference_key = orders.identifier_key"
+        f" where returns.return_id = '{one}'"
+    )
+    stage.announce(order_id)
+    acts["order changed"] = stage.run(FOLLOW_UP)
+
+    stage.execute("update ledger.holds set next_check_at = now() where return_id = any(%s)", others)
+    stage.execute(
+        "update ledger.holds set next_check_at = now() + interval '1 hour' where return_id <> all(%s)", others
+    )
+    facts["held when due"] = stage.held()
+    acts["holds due"] = stage.run(FOLLOW_UP)
+    facts["held after"] = stage.held()
+
+    facts["waiting"] = {
+        row[0]
+        for row in stage.loop.rows(
+            "select distinct return_id from marts.return_line_destinations where destination = 'waiting'"
+        )
+    }
+    acts["open returns"] = stage.run(OPEN_RETURNS)
+
+    [(code, sku, return_id)] = stage.loop.rows(
+        "select lines.sku, items.product_sku, lines.return_id"
+        " from ledger.quarantine as quarantine"
+        " inner join landing.rebound_return_lines as lines using (return_id, return_line_key)"
+        " inner join landing.rebound_returns as returns on lines.return_id = returns.return_id"
+        " inner join landing.oro_orders as orders on returns.order_reference_key = orders.identifier_key"
+        " inner join landing.oro_order_lines as items on orders.order_id = items.order_id"
+        " where quarantine.reason = 'unknown_sku' and quarantine.resolved_at is null and not items.is_free_form"
+        " and items.product_unit_code = 'item' order by quarantine.subject, items.order_line_id limit 1"
+    )
+    facts["aliased"] = return_id
+    stage.execute(
+        "insert into reference.sku_aliases (alias, sku, added_by) values (%s, %s, 'maria')", code, sku
+    )
+    acts["alias"] = stage.run(FOLLOW_UP)
+    facts["still unknown"] = stage.loop.rows(
+        f"select 1 from ledger.quarantine where return_id = '{return_id}' "
+        " and reason = 'unknown_sku' and resolved_at is null"
+    )
+    acts["nothing waits again"] = stage.run(FOLLOW_UP)
+    acts["catalogue"] = stage.run(CATALOGUE)
+    return Story(acts, facts, stage)
+
+
+@pytest.mark.parametrize("name", ["nothing waits", "nothing waits again"])
+def test_where_nothing_waits_nothing_is_asked_and_nothing_decided(story: Story, name: str) -> None:
+    act = story.acts[name]
+    assert act.figure("windows decided") == 0
+    assert not act.credited
+    assert {call for call in act.asked if not call.endswith("/oauth2-token")} == set()
+
+
+def test_returns_that_webhooks_brought_are_decided_and_no_others(story: Story) -> None:
+    act = story.acts["webhooks"]
+    assert act.figure("webhooks to look at") == act.figure("windows decided") == len(story.facts["delivered"])
+    assert act.credited <= set(story.facts["delivered"])
+    assert act.credited
+    assert story.facts["unsettled"] == [(0,)]
+
+
+def test_what_nobody_told_us_of_is_found_by_the_nightly_sweep(story: Story) -> None:
+    assert story.facts["missed"] > set(story.facts["delivered"])
+    assert story.facts["landed after"] >= story.facts["missed"]
+    assert story.acts["missed"].credited
+    assert story.acts["missed"].credited <= story.facts["missed"]
+
+
+def test_a_held_return_is_credited_when_its_order_is_announced_as_changed(story: Story) -> None:
+    assert story.acts["order changed"].credited == {story.facts["announced"]}
+
+
+def test_holds_that_are_due_are_asked_again_and_no_others(story: Story) -> None:
+    act = story.acts["holds due"]
+    due, before, after = (set(story.facts["due"]), story.facts["held when due"], story.facts["held after"])
+    assert due
+    assert act.figure("holds to look at") == act.figure("windows decided") == len(due)
+    assert {return_id for return_id in before if after.get(return_id) != before[return_id]} == due
+
+
+def test_open_returns_that_moved_on_are_credited_in_one_run(story: Story) -> None:
+    act = story.acts["open returns"]
+    assert act.credited
+    assert act.credited <= story.facts["waiting"]
+
+
+def test_an_alias_is_followed_at_once(story: Story) -> None:
+    act = story.acts["alias"]
+    assert act.figure("people to look at") == 1
+    assert not story.facts["still unknown"]
+
+
+def test_the_catalogue_is_read_again_with_its_levels(story: Story) -> None:
+    act = story.acts["catalogue"]
+    [(products,)] = story.stage.loop.rows("select count(*) from landing.oro_products")
+    assert act.figure("products") == products > 0
+    assert act.figure("levels") > 0
+
+
+def test_the_days_that_were_looked_at_show_what_they_hold_now(story: Story) -> None:
+    """The figures of an asset's day are those of the last look, whoever took it."""
+    act = story.acts["holds due"]
+    told = [
+        event.step_materialization_data.materialization
+        for event in act.result.all_events
+        if event.is_step_materialization
+    ]
+    [(day, held)] = story.stage.loop.rows(
+        "select (registered_at at time zone 'UTC')::date::text, count(*) from ledger.holds"
+        f" where registered_at::date = (select min(registered_at)::date from ledger.holds"
+        f" where return_id = '{story.facts['due'][0]}') and resolved_at is null group by 1"
+    )
+    [shown] = [
+        each
+        for each in told
+        if each.asset_key == dg.AssetKey(["marts", "held_returns"]) and each.partition == day
+    ]
+    figures = {name: value.value for name, value in shown.metadata.items()}
+    assert figures["held lines"] == held
+    assert figures["most attempts"] >= 1
+    assert figures["oldest hold, hours"] >= 0
