@@ -1,4 +1,4 @@
-"""docs/operations.md says what to do about everything that can call for a person."""
+"""docs/operations.md says what to do about all that can call for a person; docs/security.md knows all secrets."""
 
 import csv
 import re
@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from rebound_oro_pipeline.definitions import defs
+from rebound_oro_pipeline.settings import PREFIX, SECRETS
 from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline_tests.docs.tables import DOCS, REASONS, ROOT
 
@@ -64,3 +65,8 @@ def test_every_finding_of_the_reconciliation_is_told() -> None:
     findings = set(_FINDING.findall(text))
     assert {"missing_in_oro", "moved_since"} <= findings
     assert findings - rows() == set()
+
+
+def test_every_secret_is_named_as_one() -> None:
+    text = (DOCS / "security.md").read_text(encoding="utf-8")
+    assert [name for name in SECRETS if f"`{PREFIX}{name.upper()}`" not in text] == []
