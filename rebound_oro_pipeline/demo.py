@@ -45,7 +45,14 @@ def _play(settings: Settings, scene: Scene, stages: "_Stages") -> Report | None:
             wiring.prepare_database(settings, read_models())
         with stages.stage("Dagster's definitions and storage"):
             from rebound_oro_pipeline.definitions import defs  # noqa: PLC0415 - slow import
-            from rebound_oro_pipeline.defs.jobs import PUSH, PUSH_STOCK, RECONCILE, RETURNS  # noqa: PLC0415 - slow import
+            from rebound_oro_pipeline.defs.jobs import (  # noqa: PLC0415 - slow import
+                OFFER,
+                PUSH,
+                PUSH_OFFERS,
+                PUSH_STOCK,
+                RECONCILE,
+                RETURNS,
+            )
             from rebound_oro_pipeline.defs.local import execute, failures, local_instance  # noqa: PLC0415
 
             instance = stack.enter_context(local_instance(settings))
@@ -59,6 +66,8 @@ def _play(settings: Settings, scene: Scene, stages: "_Stages") -> Report | None:
             (f"returns of {scale.days} days: landed, matched, decided", RETURNS, days),
             ("credit notes to OroCommerce", PUSH, None),
             ("stock levels to OroCommerce", PUSH_STOCK, None),
+            ("orders that changed: what may come back of them", OFFER, None),
+            ("returnable items to ReBound", PUSH_OFFERS, None),
             ("read back from OroCommerce and compared", RECONCILE, None),
         ):
             with stages.stage(name):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 
 import psycopg
 from psycopg.rows import class_row, tuple_row
@@ -20,6 +21,7 @@ from rebound_oro_pipeline.services.summarise import (
 from rebound_oro_pipeline.warehouse import statements
 
 _SQL = statements.load("demo")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,16 @@ class Finding:
     finding: str
     count: int
     difference: Decimal
+
+
+@dataclass(frozen=True)
+class Told:
+    """How many orders, with how many items, ReBound was told of in one way."""
+
+    offer_state: str
+    push_state: str
+    orders: int
+    items: int
 
 
 @dataclass(frozen=True)
@@ -47,6 +59,7 @@ class Report:
     notes_against_oro: list[Finding]
     levels_against_oro: list[Finding]
     messages_unsettled: int
+    orders_told: list[Told]
 
     @property
     def accounted_for(self) -> bool:
@@ -72,9 +85,10 @@ def read_report(conn: psycopg.Connection, window: Window) -> Report:
         units_not_restocked=not_back,
         lines_without_a_place=lines_without_a_place(conn, window),
         documents_unread=_count(conn, "documents_unread"),
-        notes_against_oro=_findings(conn, "notes_against_oro"),
-        levels_against_oro=_findings(conn, "levels_against_oro"),
+        notes_against_oro=_rows(conn, "notes_against_oro", Finding),
+        levels_against_oro=_rows(conn, "levels_against_oro", Finding),
         messages_unsettled=_count(conn, "messages_unsettled"),
+        orders_told=_rows(conn, "offers_told", Told),
     )
 
 
@@ -97,6 +111,11 @@ def print_report(console: Console, report: Report, elapsed: float) -> None:
     ):
         said = ", ".join(f"{finding.count} {finding.finding.replace('_', ' ')}" for finding in findings)
         console.print(f"{title}: {said or 'none'}")
+    told = ", ".join(
+        f"{each.orders} {each.offer_state} with {each.items} items ({each.push_state})"
+        for each in report.orders_told
+    )
+    console.print(f"Orders at ReBound: {told or 'none'}")
     console.print(f"[dim]{elapsed:.1f} s in all[/]", highlight=False)
     if report.accounted_for:
         console.print("[green]Every unit and every cent is accounted for.[/]")
@@ -134,6 +153,6 @@ def _count(conn: psycopg.Connection, name: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _findings(conn: psycopg.Connection, name: str) -> list[Finding]:
-    with conn.cursor(row_factory=class_row(Finding)) as cursor:
+def _rows(conn: psycopg.Connection, name: str, kind: type[T]) -> list[T]:
+    with conn.cursor(row_factory=class_row(kind)) as cursor:
         return cursor.execute(_SQL[name]).fetchall()

@@ -83,6 +83,9 @@ class _Sender:
         self._mapping = mapping
         self._worker = worker
         self._open = {message.message_id: message for message in messages}
+        self._outcomes: list[Outcome] = []
+        self._taken: list[Offer] = []
+        """Later versions that ReBound took, whose refused forerunners nobody needs to look at any more."""
         self._in_flight: int | None = None
         self._renewed_at = time.monotonic()
 
@@ -142,7 +145,7 @@ class _Sender:
             worker.circuit.succeeded()
             self._end(Outcome.confirmed(message, offer.order_reference, request_id))
             if offer.version > 1:
-                offers.give_up_refused(worker.conn, offer.order_id, offer.version, actor=worker.claims.worker)
+                self._taken.append(offer)
         self._in_flight = None
 
     def _failed(self, message: Message, error: ApiError) -> Outcome:
@@ -164,14 +167,18 @@ class _Sender:
             self._renewed_at = time.monotonic()
 
     def _end(self, outcome: Outcome) -> None:
-        """Write an outcome at once: the next request must not put the proof of this one at risk."""
+        # Written at the end of the claim: if we are killed before, all of it is sent again, which changes nothing.
         del self._open[outcome.message_id]
-        self._worker.settle([outcome])
+        self._outcomes.append(outcome)
 
     def _close(self) -> None:
-        self._worker.settle(
-            Outcome.unknown(message, "The run ended before ReBound had answered.", 0.0)
-            if message.message_id == self._in_flight
-            else Outcome.released(message)
-            for message in self._open.values()
-        )
+        for message in list(self._open.values()):
+            if message.message_id == self._in_flight:
+                self._end(Outcome.unknown(message, "The run ended before ReBound had answered.", 0.0))
+            else:
+                self._end(Outcome.released(message))
+        self._worker.settle(self._outcomes)
+        for offer in self._taken:
+            offers.give_up_refused(
+                self._worker.conn, offer.order_id, offer.version, actor=self._worker.claims.worker
+            )

@@ -17,6 +17,16 @@ select count(*)
 from outbox.messages
 where state in ('pending', 'sending', 'unknown')
 
+-- name: offers_told
+select
+    offer_state,
+    coalesce(push_state, 'pending') as push_state,
+    count(distinct order_id)::integer as orders,
+    count(*)::integer as items
+from marts.returnable_items
+group by offer_state, coalesce(push_state, 'pending')
+order by offer_state, push_state
+
 -- name: documents_unread
 select count(*)
 from landing.malformed_documents
