@@ -10,7 +10,7 @@ WARM := $(BIN)/python -m compileall -q rebound_oro_pipeline && PYTHONDONTWRITEBY
 	"from rebound_oro_pipeline.sqlmodels.read import read_models; read_models()"
 WORKERS ?= 2
 
-.PHONY: demo test dev storm lint format lock clean help
+.PHONY: demo test dev storm bench lint format lock clean help
 
 help:  ## what each verb does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /: /'
@@ -26,6 +26,9 @@ dev: $(VENV)/.base  ## open Dagster's UI on the data of the demo
 
 storm: $(VENV)/.dev  ## kills, a fault storm, two pushing processes; prints a report (ARGS="--returns 2000" for a short one)
 	$(BIN)/python -m benchmarks.storm $(ARGS)
+
+bench: $(VENV)/.dev .venv-bench/.made  ## measure everything as ratios, into bench.md (ARGS="--quick" to see it run; --large for 3M lines)
+	$(BIN)/python -m benchmarks.bench $(ARGS)
 
 lint: $(VENV)/.dev  ## every linter that CI runs
 	$(BIN)/ruff format --check .
@@ -45,6 +48,7 @@ lock: $(VENV)/.dev  ## resolve the pinned ranges anew into requirements/*.txt
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in $(LOCK_OPTIONS) --output-file requirements/base.txt
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra dev $(LOCK_OPTIONS) --output-file requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra celery $(LOCK_OPTIONS) --output-file requirements/celery.txt
+	$(BIN)/uv pip compile requirements/bench.in $(LOCK_OPTIONS) --output-file requirements/bench.txt
 
 LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
 	--no-annotate --no-emit-index-url
@@ -69,5 +73,11 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	$(PIP_INSTALL) --no-build-isolation --editable .
 	@$(WARM)
 	@touch $@ $(VENV)/.base
+
+# Peers to compare with live in an environment of their own, so that nothing of theirs can become a dependency.
+.venv-bench/.made: requirements/bench.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement $<
+	@touch $@
 
 include deploy/orocommerce/Makefile.inc

@@ -4,11 +4,11 @@ select pg_advisory_xact_lock(hashtextextended('rebound_oro_pipeline.decide', 0))
 -- name: settings
 -- One decision runs at a time, so it may sort in memory what a server tuned for many sessions would write to the disk.
 -- Compiling its statements costs more than they take; a server other than the embedded one may do so by default. And its
--- working sets are analysed one after the other: a sample of 3,000 rows tells the planner how large they are.
+-- working sets are analysed one after the other: a sample of 9,000 rows tells the planner how large they are.
 select
     set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')) / 1024, 131072)::text || 'kB', true),
     set_config('jit', 'off', true),
-    set_config('default_statistics_target', '10', true)
+    set_config('default_statistics_target', '30', true)
 
 -- name: next_id
 select nextval('ledger.decision_ids')
