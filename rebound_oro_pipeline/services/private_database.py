@@ -45,7 +45,7 @@ def private_database(server_url: str, models: Models, *, purpose: str) -> Iterat
                 conn.commit()
                 yield conn
         finally:
-            server.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+            _drop(server, name)
 
 
 def analyse_landed(conn: psycopg.Connection) -> None:
@@ -67,6 +67,15 @@ def _create(server: psycopg.Connection, name: str, url: str) -> None:
                 sql.Identifier(name), sql.Identifier(setting), sql.Literal(value)
             )
         )
+
+
+def _drop(server: psycopg.Connection, name: str) -> None:
+    drop = sql.SQL("drop database {}").format(sql.Identifier(name))
+    try:
+        # Not by force at first: that refuses to end a vacuum of the server's own, which this stops by itself.
+        server.execute(drop)
+    except psycopg.errors.ObjectInUse:
+        server.execute(sql.SQL("{} with (force)").format(drop))
 
 
 def _with_database(url: str, name: str) -> str:

@@ -57,11 +57,17 @@ def test_every_planted_gap_is_found_with_its_money(box: Box, database_url: str, 
     before = audited(box, database_url, tmp_path / "before")
     in_doubt = {row["order_id"] for gap in KINDS for row in records(before, gap.name) if row.get("order_id")}
     clean = [order_id for order_id in orders_of_the_window(box) if order_id not in in_doubt]
-    twin, other, unshipped, odd = clean[:4]
+    twin, other, unshipped, odd, waiting = clean[:5]
+    moved = level_of(box, odd)
     for order_id in (twin, other):
         box.control("oro", {"type": "orders", "id": order_id, "attributes": {"externalId": "ERP-TWICE"}})
     box.control("oro", {"type": "orders", "id": unshipped, "relations": {"shippingStatus": None}})
     box.control("oro", {"type": "orders", "id": odd, "attributes": {"totalValue": "1.23"}})
+    box.control("oro", {"type": "orders", "id": waiting, "relations": {"shippingStatus": "on_a_ship"}})
+    box.control(
+        "oro",
+        {"type": "inventorylevels", "id": moved["id"], "relations": {"product": moved["other_product"]}},
+    )
     after = audited(box, database_url, tmp_path / "after")
 
     doubled = [row for row in records(after, "duplicated_external_ids") if row["reference"] == "ERP-TWICE"]
@@ -70,7 +76,27 @@ def test_every_planted_gap_is_found_with_its_money(box: Box, database_url: str, 
     assert unshipped in {row["order_id"] for row in records(after, "shipping_statuses_null")}
     [unexplained] = [row for row in records(after, "orders_that_do_not_add_up") if row["order_id"] == odd]
     assert unexplained["amount"] == "1.23"
+    [unmapped] = [row for row in records(after, "statuses_without_mapping") if row["value"] == "on_a_ship"]
+    assert (unmapped["kind"], unmapped["first_document"]) == ("OroCommerce shipping status", waiting)
+    assert Decimal(unmapped["amount"]) > 0
+    without_level = records(after, "skus_without_levels")
+    assert (moved["sku"], moved["unit"]) in {(row["sku"], row["unit_code"]) for row in without_level}
+    assert all(Decimal(row["amount"]) > 0 for row in without_level)
     assert "do not explain the total" in unexplained["detail"]
+
+
+def level_of(box: Box, order_id: str) -> dict[str, str]:
+    """Return the level of a plain line of an order, and a product that is another one."""
+    truth = box.state("orders", "inventory_levels")
+    levels = {(level["product"], level["unit"]): level for level in truth["inventory_levels"]}
+    [order] = [order for order in truth["orders"] if order["id"] == order_id]
+    level = next(
+        level
+        for line in order["lines"]
+        if not line["kit_items"] and (level := levels.get((line["product"], line["productUnitCode"])))
+    )
+    other = next(each for each in truth["inventory_levels"] if each["product"] != level["product"])
+    return {**level, "other_product": other["product"]}
 
 
 def orders_of_the_window(box: Box) -> list[str]:

@@ -43,6 +43,20 @@ def test_any_id_tells_the_story_of_a_return(conn: psycopg.Connection) -> None:
     assert landed.payload["id"] == "R1"
 
 
+def test_what_rebound_was_told_of_an_order_is_part_of_its_story(conn: psycopg.Connection) -> None:
+    there = open_shop(conn, [order()], [a_return("R1")])
+    conn.execute(
+        "insert into ledger.offers (order_id, version, order_reference, order_date, currency, state, reason, items,"
+        " document_hash, offered_at, policy_version)"
+        " values ('1', 1, 'ORD-1', '2026-11-01', 'USD', 'offered', null, '[{}, {}]', '', now(), %(policy)s),"
+        " ('1', 2, 'ORD-1', '2026-11-01', 'USD', 'withdrawn', 'order_cancelled', '[]', '', now(), %(policy)s)",
+        {"policy": there.policy_version},
+    )
+    said = {event.event: (event.subject, event.said) for event in trace(conn, "R1").events}
+    assert said["offer decided"] == ("1:1", "ORD-1, 2 items may come back")
+    assert said["offer withdrawn"] == ("1:2", "ORD-1, order_cancelled")
+
+
 def test_earlier_versions_and_documents_that_could_not_be_read_are_told(conn: psycopg.Connection) -> None:
     open_shop(conn, [order()], [a_return("R1", current_tracking_status="created")])
     land(conn, [], [a_return("R1"), {"id": "R2", "item": "none"}])

@@ -206,6 +206,19 @@ inner join ledger.decisions as decisions on orders.decision_id = decisions.decis
 where orders.order_id = any(%(order_ids)s::text[])
 union all
 select
+    offers.offered_at as at,
+    'offer ' || case offers.state when 'offered' then 'decided' else 'withdrawn' end as event,
+    offers.order_id || ':' || offers.version as subject,
+    case offers.state
+        when 'offered'
+            then format('%%s, %%s items may come back', offers.order_reference, jsonb_array_length(offers.items))
+        else format('%%s, %%s', offers.order_reference, offers.reason)
+    end as said,
+    offers.items as payload
+from ledger.offers as offers
+where offers.order_id = any(%(order_ids)s::text[])
+union all
+select
     decisions.decided_at as at,
     'units claimed' as event,
     claims.return_id || ' / ' || claims.return_line_key as subject,
