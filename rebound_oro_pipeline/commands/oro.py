@@ -45,22 +45,29 @@ def register(group: click.Group, settings: Callable[[], Settings]) -> None:
     @group.command()
     @click.option("--credit-notes", is_flag=True, help="Credit notes only.")
     @click.option("--stock", is_flag=True, help="Stock levels only.")
+    @click.option("--offers", is_flag=True, help="Returnable items to ReBound only.")
     @click.option("--dry-run", is_flag=True, help="Have OroCommerce validate every waiting note; store none.")
     @click.option("--json", "as_json", is_flag=True, help="Print the counts for machines.")
-    def push(credit_notes: bool, stock: bool, dry_run: bool, as_json: bool) -> None:
-        """Send what waits in the outbox to OroCommerce: credit notes, then stock levels.
+    def push(credit_notes: bool, stock: bool, offers: bool, dry_run: bool, as_json: bool) -> None:
+        """Send what waits in the outbox to OroCommerce: credit notes, then stock levels; with --offers, to ReBound.
 
         May be run at any time, twice, and by several processes at once. With --dry-run (credit notes only,
         OroCommerce 6.1 and later) nothing changes on either side; exit status 1 if a note would be refused.
 
         Example: rebound-oro push --dry-run
         """
-        if dry_run and stock:
-            raise click.UsageError("--dry-run is for credit notes: OroCommerce cannot rehearse stock levels")
+        if dry_run and (stock or offers):
+            raise click.UsageError("--dry-run is for credit notes: nothing else can be rehearsed")
         if dry_run:
             sys.exit(_rehearse(settings(), as_json=as_json))
-        both = credit_notes == stock
-        _send(settings(), credit_notes=credit_notes or both, stock=stock or both, as_json=as_json)
+        both = not (credit_notes or stock or offers)
+        _send(
+            settings(),
+            credit_notes=credit_notes or both,
+            stock=stock or both,
+            offers=offers,
+            as_json=as_json,
+        )
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:
@@ -125,15 +132,21 @@ def _show(finding: Finding) -> None:
         click.echo(f"{'':9}→ {finding.remedy}")
 
 
-def _send(settings: Settings, *, credit_notes: bool, stock: bool, as_json: bool) -> None:
+def _send(settings: Settings, *, credit_notes: bool, stock: bool, offers: bool, as_json: bool) -> None:
+    from contextlib import ExitStack
+
     from rebound_oro_pipeline import wiring
     from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
     from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
+    from rebound_oro_pipeline.services.push_rebound_orders import push_rebound_orders
     from rebound_oro_pipeline.services.restore_in_stock import restore_by_policy
 
     pushed = {}
     restored = None
-    with wiring.running_database(settings) as url, wiring.oro_client(settings) as oro:
+    with ExitStack() as stack:
+        url = stack.enter_context(wiring.running_database(settings))
+        if credit_notes or stock:
+            oro = stack.enter_context(wiring.oro_client(settings))
         if credit_notes:
             pushed["credit_notes"] = push_credit_notes(
                 oro, url, run_id=uuid4().hex, names=wiring.credit_note_names(settings)
@@ -142,6 +155,10 @@ def _send(settings: Settings, *, credit_notes: bool, stock: bool, as_json: bool)
             run_id = uuid4().hex
             pushed["stock"] = push_inventory_levels(oro, url, run_id=run_id)
             restored = restore_by_policy(oro, url, wiring.policy(settings).stock, run_id=run_id)
+        if offers:
+            rebound = stack.enter_context(wiring.rebound_client(settings))
+            mapping = wiring.rebound_mapping(settings)
+            pushed["offers"] = push_rebound_orders(rebound, url, mapping, run_id=uuid4().hex)
     if as_json:
         shown = {
             name: asdict(each) | {"to_be_continued": each.to_be_continued} for name, each in pushed.items()

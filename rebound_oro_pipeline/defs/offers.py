@@ -101,6 +101,12 @@ def build_offers(models: Models) -> list[dg.AssetsDefinition]:
             except OfferRefused as refused:
                 yield from map(check_result, refused.checks)
                 raise dg.Failure(str(refused)) from refused
+        if offering.counts.without_reference:
+            context.log.warning(
+                "%s dispatched orders are not offered: under no field of the policy's order_reference can they be told "
+                "from other orders",
+                offering.counts.without_reference,
+            )
         for model in models.of_step("offers"):
             built = offering.built.get(model.relation)
             metadata: dict[str, Any] = {}

@@ -38,12 +38,16 @@ class OfferRefused(RuntimeError):  # noqa: N818 - an outcome, named like one
 
 @dataclass(frozen=True, slots=True)
 class OfferCounts:
-    """Orders: how many were looked at; offered for the first time, offered otherwise than before, withdrawn."""
+    """Orders: how many were looked at; offered for the first time, offered otherwise than before, withdrawn.
+
+    `without_reference`: dispatched, but a return could not find them by any reference that is theirs alone.
+    """
 
     looked_at: int
     offered: int
     updated: int
     withdrawn: int
+    without_reference: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def offer_returnable_items(
         if any(_refuses(check) for check in checks):
             raise OfferRefused(checks)
         with conn.cursor(row_factory=class_row(OfferCounts)) as cursor:
-            [counts] = cursor.execute(_SQL["counted"]).fetchall()
+            [counts] = cursor.execute(_SQL["counted"], parameters).fetchall()
         conn.execute(_SQL["progressed"], {**parameters, "decided_upto": seen["decided_upto"]})
     return Offering(counts, built, checks)
 

@@ -233,6 +233,15 @@ def test_a_reference_that_several_orders_share_is_passed_over(rules_conn: psycop
         assert offers(there)["3"]["order_reference"] == "PO-3"
 
 
+def test_an_order_without_a_reference_of_its_own_is_counted_and_not_offered(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    orders = [three_shirts(1, po_number="PO"), three_shirts(2, po_number="PO"), three_shirts(3)]
+    with landed(rules_conn, orders, [], policy={"order_reference": ["poNumber"]}) as there:
+        counts = offer(there)
+        assert (counts.offered, counts.without_reference) == (0, 3)
+
+
 def test_lines_of_one_sku_are_one_item_with_the_price_of_the_cheapest_that_is_left(
     rules_conn: psycopg.Connection[Any],
 ) -> None:

@@ -26,7 +26,21 @@ select
     (select count(*) from intermediate.int_orders_touched) as looked_at,
     count(*) filter (where offers.state = 'offered' and offers.version = 1) as offered,
     count(*) filter (where offers.state = 'offered' and offers.version > 1) as updated,
-    count(*) filter (where offers.state = 'withdrawn') as withdrawn
+    count(*) filter (where offers.state = 'withdrawn') as withdrawn,
+    (
+        select count(*)
+        from intermediate.int_orders_touched as touched
+        inner join intermediate.int_orders_gated as gated on touched.order_id = gated.order_id
+        where
+            gated.policy_version = %(policy_version)s
+            and gated.is_dispatched
+            and gated.is_confirmed
+            and not gated.is_cancelled
+            and not exists (
+                select from intermediate.int_offer_references as meant
+                where meant.order_id = touched.order_id
+            )
+    ) as without_reference
 from intermediate.int_orders_to_offer as orders
 inner join ledger.offers as offers
     on orders.order_id = offers.order_id and orders.latest_version + 1 = offers.version;

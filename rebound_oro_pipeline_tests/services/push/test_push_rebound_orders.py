@@ -9,8 +9,10 @@ import httpx
 import psycopg
 import pytest
 import stamina
+from click.testing import CliRunner
 from psycopg.types.json import Jsonb
 
+from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.clients.errors import AuthenticationError, Refused
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping, default_mapping
@@ -377,3 +379,36 @@ def test_a_call_that_rebound_does_not_know_rejects_no_offer(
         push(client, database_url)
     assert states(books) == {"1:1": "pending"}
     assert outbox.circuit_open_until(books, KIND) is not None
+
+
+def test_the_commands_end_a_pause_and_send_what_waits(
+    box: Box, books: psycopg.Connection[Any], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {
+        "DATABASE_URL": database_url,
+        "REBOUND_URL": box.rebound_url,
+        "REBOUND_LOGIN": box.login,
+        "REBOUND_API_KEY": box.api_key,
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"REBOUND_ORO_{name}", value)
+
+    def run(*arguments: str) -> str:
+        result = CliRunner().invoke(main, arguments)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    offer(books)
+    outbox.open_circuit(books, KIND, "access_denied", least=1800, longest=1800)
+    assert run("push", "--offers") == (
+        "offers: 0 confirmed, 0 rejected, 1 to be continued (stopped: the circuit is open)\n"
+    )
+    resumed = ("outbox", "resume", KIND, "--who", "maria", "--why", "new key")
+    assert "dry run: nothing was changed" in run(*resumed, "--dry-run")
+    assert "rebound_order was paused until" in run(*resumed)
+    assert run("push", "--offers") == "offers: 1 confirmed, 0 rejected, 0 to be continued\n"
+    assert set(held(box)) == {"SO-1"}
+    [who] = books.execute(
+        "select actor from outbox.audit_log where action = 'outbox resumed'"
+    ).fetchone() or [""]
+    assert who == "maria"
