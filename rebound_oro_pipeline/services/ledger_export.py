@@ -15,11 +15,14 @@ import psycopg
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
+from openpyxl.utils import get_column_letter
 
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.warehouse import statements
 
 _SQL = statements.load("ledger_export")
+_NARROWEST = 14
+"""Characters of a column: what an amount of nine digits, or a note's number, takes."""
 _TABLES = (
     "credit_notes",
     "credit_note_lines",
@@ -108,6 +111,8 @@ def _write_workbook(tables: Iterable[Table], path: Path) -> Path:
     for table in tables:
         sheet = book.create_sheet(table.name)
         sheet.freeze_panes = "A2"
+        for place, name in enumerate(table.columns, start=1):
+            sheet.column_dimensions[get_column_letter(place)].width = max(len(name) + 2, _NARROWEST)
         sheet.append([_cell(sheet, name, bold=True) for name in table.columns])
         for row in table.rows:
             sheet.append([_cell(sheet, value) for value in row])

@@ -548,7 +548,7 @@ select
 from staging.stg_oro__orders as orders
 inner join audit_orders as audited on orders.order_id = audited.order_id
 where orders.has_shipping_status and orders.shipping_status is null and not audited.is_cancelled
-order by orders.created_at, orders.order_id;
+order by audited.is_dispatched, orders.created_at, orders.order_id;
 
 -- name: relations_null
 with
