@@ -49,13 +49,14 @@ lock: $(VENV)/.dev  ## resolve the pinned ranges anew into requirements/*.txt
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra dev $(LOCK_OPTIONS) --output-file requirements/dev.txt
 	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra celery $(LOCK_OPTIONS) --output-file requirements/celery.txt
 	$(BIN)/uv pip compile requirements/bench.in $(LOCK_OPTIONS) --output-file requirements/bench.txt
+	$(BIN)/uv pip compile pyproject.toml requirements/build.in --extra k8s $(LOCK_OPTIONS) --output-file requirements/k8s.txt
 
 LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header \
 	--no-annotate --no-emit-index-url
 
 clean:  ## remove what the others made: the environment, the embedded server and its data, caches
 	@if [ -x $(BIN)/rebound-oro ]; then $(BIN)/rebound-oro db remove --yes; fi
-	rm -rf $(VENV) $(REBOUND_ORO_HOME) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-celery .venv-deploy $(REBOUND_ORO_HOME) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
@@ -81,3 +82,4 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 include deploy/orocommerce/Makefile.inc
+include deploy/Makefile.inc

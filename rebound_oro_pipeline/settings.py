@@ -15,6 +15,7 @@ PREFIX = "REBOUND_ORO_"
 SECRETS = (
     "database_url",
     "dagster_database_url",
+    "celery_broker_url",
     "oro_client_secret",
     "rebound_api_key",
     "webhook_rebound_secret",
@@ -53,6 +54,23 @@ class Settings(BaseSettings):
     )
     dagster_database_url_file: Path | None = Field(
         default=None, description="File that holds dagster_database_url."
+    )
+
+    executor: Literal["in_process", "multiprocess", "celery"] = Field(
+        default="in_process",
+        description="Where the steps of a run execute: in the run's process, in a process each, or on Celery workers.",
+    )
+    celery_broker_url: SecretStr | None = Field(
+        default=None,
+        description="Redis through which steps reach Celery workers and their results come back.",
+    )
+    celery_broker_url_file: Path | None = Field(
+        default=None, description="File that holds celery_broker_url."
+    )
+    celery_redelivery_seconds: int = Field(
+        default=3600,
+        ge=1,
+        description="After which a step whose Celery worker died is given to another one; longer than any step takes.",
     )
 
     oro_url: AnyHttpUrl | None = Field(default=None, description="OroCommerce, without path.")

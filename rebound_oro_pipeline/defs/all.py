@@ -6,6 +6,7 @@ import dagster as dg
 
 from rebound_oro_pipeline.defs.alerts import build_alerts
 from rebound_oro_pipeline.defs.checks import build_checks
+from rebound_oro_pipeline.defs.executors import build_executor
 from rebound_oro_pipeline.defs.follow_ups import build_follow_ups
 from rebound_oro_pipeline.defs.jobs import RETURNS, build_jobs
 from rebound_oro_pipeline.defs.landing import build_landing
@@ -45,5 +46,5 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         schedules=build_schedules(settings, by_name[RETURNS]),
         sensors=[*build_sensors(settings), *build_alerts(settings)],
         resources={"warehouse": Warehouse(), "oro": OroCommerce(), "rebound": ReBound()},
-        executor=dg.in_process_executor,
+        executor=build_executor(settings),
     )

@@ -1,4 +1,7 @@
-"""Jobs: what is run together, in one process: the steps are SQL and HTTP, and a process each would only cost."""
+"""Jobs: what is run together, by the executor of all (`executors`).
+
+By default that is the run's own process: the steps are SQL and HTTP, and a process each would only cost.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -35,40 +38,34 @@ def build_jobs() -> "list[UnresolvedAssetJobDefinition]":
         dg.define_asset_job(
             RETURNS,
             selection=decided,
-            executor_def=dg.in_process_executor,
             description="Land the returns registered in a day (or a range of days) and their orders, and decide them.",
         ),
         dg.define_asset_job(
             PUSH,
             selection=dg.AssetSelection.assets(["push", "oro_credit_notes"]),
-            executor_def=dg.in_process_executor,
             tags={"oro/push": "credit_notes"},
             description="Send the credit notes that wait in the outbox to OroCommerce.",
         ),
         dg.define_asset_job(
             PUSH_STOCK,
             selection=dg.AssetSelection.assets(["push", "oro_inventory_levels"]),
-            executor_def=dg.in_process_executor,
             tags={"oro/push": "inventory_levels"},
             description="Write the stock movements that wait in the outbox to OroCommerce's levels.",
         ),
         dg.define_asset_job(
             OFFER,
             selection=offered,
-            executor_def=dg.in_process_executor,
             description="Read the orders that changed, and find what of them may come back.",
         ),
         dg.define_asset_job(
             PUSH_OFFERS,
             selection=dg.AssetSelection.assets(["push", "rebound_orders"]),
-            executor_def=dg.in_process_executor,
             tags={"rebound/push": "orders"},
             description="Tell ReBound of the orders whose returnable items changed.",
         ),
         dg.define_asset_job(
             RECONCILE,
             selection=dg.AssetSelection.groups("reconciliation"),
-            executor_def=dg.in_process_executor,
             description="Read back what OroCommerce holds and compare it with the ledger.",
         ),
     ]

@@ -9,10 +9,14 @@ stored is the same, row for row (a test compares).
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-from dagster import DagsterEventType, EventLogEntry
+from dagster import DagsterEventType, EventLogEntry, Field, StringSource
+from dagster._config import UserConfigSchema
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+
+from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.wiring import dagster_storage_url
 
 if TYPE_CHECKING:
     from dagster import AssetKey
@@ -55,8 +59,13 @@ class Storage(DagsterPostgresStorage):
         self._event_log_storage.__class__ = EventLog  # the same tables and connections, made once
 
     @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Return the schema of the block `config` in dagster.yaml."""
+        return {"postgres_url": Field(StringSource, is_required=False)}
+
+    @classmethod
     def from_config_value(
         cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
     ) -> Self:
-        """Make it from the block `config` in dagster.yaml."""
-        return cls(config_value["postgres_url"], inst_data)
+        """Make it from the block `config` in dagster.yaml; without a URL there, the settings say where it lies."""
+        return cls(config_value.get("postgres_url") or dagster_storage_url(Settings()), inst_data)

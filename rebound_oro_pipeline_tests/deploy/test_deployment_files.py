@@ -1,0 +1,292 @@
+"""What the files of deploy/ name exists: paths, commands and their options, settings, secrets; Dagster takes its part.
+
+Without Docker, Kubernetes or Redis; `make lint-deploy` has the linters that need more.
+"""
+
+import importlib.util
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import dagster as dg
+import pytest
+import yaml
+from dagster._cli import create_dagster_cli
+from dagster._daemon.cli import create_dagster_daemon_cli
+from dagster_webserver.cli import create_dagster_webserver_cli
+
+from rebound_oro_pipeline.cli import main
+from rebound_oro_pipeline.defs.storage import EventLog
+from rebound_oro_pipeline.settings import PREFIX, SECRETS, Settings
+from rebound_oro_pipeline.sqlmodels.relations import ensure_schema
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline.wiring import DAGSTER_SCHEMA
+from rebound_oro_pipeline_tests.pipeline_at_work import environment
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+HOME = "/opt/dagster/dagster_home"
+CODE_SERVER = "REBOUND_ORO_CODE_SERVER"
+"""Read by workspace.yaml, not by the pipeline."""
+OURS = {
+    "rebound-oro": main,
+    "dagster": create_dagster_cli(),
+    "dagster-daemon": create_dagster_daemon_cli(),
+    "dagster-webserver": create_dagster_webserver_cli(),
+}
+OF_OTHER_IMAGES = ("celery", "postgres")
+"""Programs that the tests' environment does not have: `make test-celery` runs the worker's command."""
+
+
+def read(name: str) -> Any:
+    return yaml.safe_load((DEPLOY / name).read_text(encoding="utf-8"))
+
+
+COMPOSE = read("compose.yaml")
+VALUES = read("helm/values.yaml")
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+
+
+def check_command(words: Sequence[str]) -> None:
+    """Raise click's error where a program knows no such command or option."""
+    command, rest = OURS[words[0]], list(words[1:])
+    with click.Context(command) as context:
+        while isinstance(command, click.Group):
+            _, found, rest = command.resolve_command(context, rest)
+            assert found is not None
+            command = found
+    command.make_context(words[0], rest, resilient_parsing=True)
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Yield the name of a service and each command line that it runs."""
+    (default,) = re.findall(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)
+    yield "image", yaml.safe_load(default)
+    for name, service in COMPOSE["services"].items():
+        words = service.get("command")
+        if words and words[:2] == ["sh", "-c"]:
+            if name != "redis":
+                yield from ((name, part.split()) for part in words[2].split(" && "))
+        elif words:
+            yield name, words
+    for file in ("migrate", "webhook"):
+        for document in yaml.safe_load_all((DEPLOY / f"helm/{file}.yaml").read_text(encoding="utf-8")):
+            for container in document["spec"].get("template", {}).get("spec", {}).get("containers", []):
+                yield file, container["command"]
+    (deployment,) = VALUES["dagster-user-deployments"]["deployments"]
+    server = ["dagster", "code-server", "start", "--host", "0.0.0.0", "--port", str(deployment["port"])]
+    yield "chart", server + deployment["codeServerArgs"]
+
+
+COMMANDS = tuple(commands())
+
+
+@pytest.mark.parametrize(
+    ("service", "words"), COMMANDS, ids=[f"{name}-{words[0]}" for name, words in COMMANDS]
+)
+def test_every_command_and_option_exists(service: str, words: list[str]) -> None:
+    if words[0] not in OF_OTHER_IMAGES:
+        check_command(words)
+    modules = [word.partition("=")[2] or word for word in words if "rebound_oro_pipeline." in word]
+    for module in modules:
+        assert importlib.util.find_spec(module), module
+
+
+def variables() -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """Yield where a variable is set, its name, and the service that it is set for."""
+    for name, service in COMPOSE["services"].items():
+        if "build" in service:
+            for variable in service["environment"]:
+                yield name, variable, service
+    for variable in VALUES["dagster-user-deployments"]["deployments"][0]["env"]:
+        yield "chart", variable, {}
+    for file in ("migrate", "webhook"):
+        for document in yaml.safe_load_all((DEPLOY / f"helm/{file}.yaml").read_text(encoding="utf-8")):
+            for container in document["spec"].get("template", {}).get("spec", {}).get("containers", []):
+                yield from ((file, each["name"], {}) for each in container["env"])
+    for variable in re.findall(r"\b(REBOUND_ORO_[A-Z_]+)=", DOCKERFILE):
+        yield "image", variable, {}
+
+
+def test_every_variable_is_a_setting_and_every_secret_a_file_that_its_service_gets() -> None:
+    for name, variable, service in variables():
+        if variable == CODE_SERVER:
+            continue
+        setting = variable.removeprefix(PREFIX).lower()
+        assert setting in Settings.model_fields, f"{name}: {variable}"
+        assert setting not in SECRETS, f"{name}: {variable} is a secret; name a file"
+        if service and setting.endswith("_file"):
+            secret = Path(service["environment"][variable])
+            assert secret.parent == Path("/run/secrets")
+            assert secret.name in service["secrets"], f"{name}: {variable}"
+
+
+def test_every_secret_lies_where_git_and_the_image_do_not_look() -> None:
+    used = {secret for service in COMPOSE["services"].values() for secret in service.get("secrets", [])}
+    assert used == set(COMPOSE["secrets"])
+    for secret in COMPOSE["secrets"].values():
+        path = f"deploy/{secret['file']}"
+        assert subprocess.run(["git", "check-ignore", "-q", path], cwd=ROOT, check=False).returncode == 0, (
+            path
+        )
+        assert not included(path)
+
+
+def included(path: str) -> bool:
+    """Return whether .dockerignore lets a path into the build: it names what it lets in, and nothing else."""
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    assert lines[0] == "*"
+    let_in = [line[1:] for line in lines if line.startswith("!")]
+    return any(path == name or path.startswith(f"{name}/") for name in let_in)
+
+
+def test_what_is_copied_into_the_image_exists_and_reaches_the_build() -> None:
+    copied = re.findall(r"^COPY (?!--from)(?:--\S+ )*(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    sources = [source for line in copied for source in line.split()]
+    assert "rebound_oro_pipeline" in sources
+    for source in sources:
+        assert (ROOT / source).exists(), source
+        assert included(source), source
+
+
+def test_the_image_is_built_from_hashed_locks_and_runs_as_nobody_in_particular() -> None:
+    for name in ("base", "celery", "k8s"):
+        text = (ROOT / "requirements" / f"{name}.txt").read_text()
+        assert text.count("==") <= text.count("--hash=")
+    assert "--require-hashes" in DOCKERFILE
+    assert re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE) == ["10001"]
+    assert "HEALTHCHECK" in DOCKERFILE
+    images = [*re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)]
+    images += [service["image"] for service in COMPOSE["services"].values() if "build" not in service]
+    assert all("/" not in image for image in images), "a short name, so that each place has its own registry"
+    assert "://" not in DOCKERFILE
+    python = re.findall(r"^ARG PYTHON=(.+)$", DOCKERFILE, re.MULTILINE)
+    assert python == ["3.11"]
+
+
+def test_the_services_are_those_that_the_pipeline_needs() -> None:
+    services = COMPOSE["services"]
+    always = {name for name, service in services.items() if "profiles" not in service}
+    assert always == {"postgres", "migrate", "code", "webserver", "daemon", "webhook"}
+    assert {name for name, service in services.items() if service.get("profiles") == ["celery"]} == {
+        "worker",
+        "redis",
+    }
+    for name in ("code", "webserver", "daemon", "webhook", "worker"):
+        assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+    for name, service in services.items():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
+
+
+@pytest.fixture
+def is_healthy(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Return what the health check of the image asks, for each service."""
+    spec = importlib.util.spec_from_file_location("is_healthy", DEPLOY / "is_healthy.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    asked: list[Any] = []
+    monkeypatch.setattr(module, "_answers", lambda port, path: asked.append((port, path)) or 0)
+    monkeypatch.setattr(module, "_succeeds", lambda command: asked.append(command) or 0)
+    for _, words in COMMANDS:
+        assert module.main(["/opt/venv/bin/python", f"/opt/venv/bin/{words[0]}", *words[1:]]) == 0
+    return iter([asked])
+
+
+def test_each_service_has_a_health_check_that_exists(is_healthy: Iterator[list[Any]]) -> None:
+    asked = next(is_healthy)
+    assert (3000, "/server_info") in asked
+    assert (8080, "/health") in asked
+    questions = [each for each in asked if isinstance(each, list)]
+    assert {question[0] for question in questions} == {"dagster", "dagster-daemon", "celery"}
+    for question in questions:
+        if question[0] != "celery":
+            check_command(question)
+
+
+def test_the_workspace_is_the_code_server_of_the_compose_file() -> None:
+    (location,) = read("workspace.yaml")["load_from"]
+    assert location["grpc_server"]["host"] == {"env": CODE_SERVER}
+    assert COMPOSE["services"]["daemon"]["environment"][CODE_SERVER] in COMPOSE["services"]
+    assert f"--workspace={HOME}/workspace.yaml" in COMPOSE["services"]["webserver"]["command"]
+    assert f"DAGSTER_HOME={HOME} " in DOCKERFILE
+
+
+def as_the_chart_writes_it() -> dict[str, Any]:
+    """Return the parts of dagster.yaml that Dagster's chart makes of the values, but storage and launcher."""
+    daemon = VALUES["dagsterDaemon"]
+    monitoring, retries = daemon["runMonitoring"], daemon["runRetries"]
+    return {
+        "run_coordinator": {
+            "module": "dagster.core.run_coordinator",
+            "class": "QueuedRunCoordinator",
+            "config": {
+                "dequeue_interval_seconds": daemon["runCoordinator"]["config"]["queuedRunCoordinator"][
+                    "dequeueIntervalSeconds"
+                ]
+            },
+        },
+        "run_monitoring": {
+            "enabled": monitoring["enabled"],
+            "start_timeout_seconds": monitoring["startTimeoutSeconds"],
+            "cancel_timeout_seconds": monitoring["cancelTimeoutSeconds"],
+            "poll_interval_seconds": monitoring["pollIntervalSeconds"],
+            "free_slots_after_run_end_seconds": monitoring["freeSlotsAfterRunEndSeconds"],
+        },
+        "run_retries": {"enabled": retries["enabled"], "max_retries": retries["maxRetries"]},
+        "retention": {
+            kind: {"purge_after_days": kept["purgeAfterDays"]}
+            for kind, kept in VALUES["retention"].items()
+            if kind != "enabled"
+        },
+        "telemetry": VALUES["telemetry"],
+        **VALUES["additionalInstanceConfig"],
+    }
+
+
+@pytest.mark.parametrize("source", ["dagster.yaml", "helm/values.yaml"])
+def test_dagster_takes_its_configuration_and_stores_where_the_settings_say(
+    source: str, database_url: str, tmp_path: Path
+) -> None:
+    """The file holds no secret: the URL comes from a file, as container platforms provide it."""
+    with connect(database_url) as conn:
+        ensure_schema(conn, DAGSTER_SCHEMA)
+    (tmp_path / "url").write_text(database_url)
+    config = read("dagster.yaml")
+    if source != "dagster.yaml":
+        config = {"storage": config["storage"], **as_the_chart_writes_it()}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(config))
+    given = {"REBOUND_ORO_DATABASE_URL_FILE": str(tmp_path / "url"), "DAGSTER_HOME": str(tmp_path)}
+    with environment(given), dg.DagsterInstance.get() as instance:
+        assert isinstance(instance.event_log_storage, EventLog)
+        assert "postgresql" not in str(instance.get_ref().to_dict())
+        assert instance.run_monitoring_enabled
+        assert instance.run_retries_enabled
+        assert instance.run_retries_max_retries == 2
+        assert not instance.telemetry_enabled
+        pools = instance.get_concurrency_config()
+        assert pools.pool_config.default_pool_limit == 1
+        assert pools.run_queue_config is not None
+        assert pools.run_queue_config.max_concurrent_runs == 8
+        assert {limit["key"] for limit in pools.run_queue_config.tag_concurrency_limits} == {
+            "oro/push",
+            "rebound/push",
+            "dagster/backfill",
+        }
+        assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 60
+
+
+def test_a_step_is_given_to_another_worker_before_its_run_is_given_up() -> None:
+    limit = read("dagster.yaml")["run_monitoring"]["max_runtime_seconds"]
+    assert limit > Settings.model_fields["celery_redelivery_seconds"].default
+    deadline = VALUES["runLauncher"]["config"]["k8sRunLauncher"]["runK8sConfig"]["jobSpecConfig"]
+    assert deadline["activeDeadlineSeconds"] == limit
+
+
+def test_the_chart_s_storage_names_the_driver_that_works_with_dagster() -> None:
+    """See docs/decisions/0002; psycopg 3 fails on the first event."""
+    assert VALUES["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
