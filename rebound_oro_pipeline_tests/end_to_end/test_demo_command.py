@@ -18,6 +18,7 @@ from rebound_oro_pipeline_tests.end_to_end.commands import SMALL, left_in, line_
 from rebound_oro_pipeline_tests.pipeline_at_work import Loop
 
 TIMINGS = {"stages", "seconds"}
+STAGES = 9
 SHOP = ("orders", "orderlineitems", "inventorylevels", "reboundcreditnotes", "reboundcreditnotelines")
 Finished = subprocess.CompletedProcess[str]
 Stored = tuple[dict[str, Any], list[Any]]
@@ -71,14 +72,17 @@ def test_the_demo_ends_well_and_says_so_to_machines(first: Finished) -> None:
     assert told["messages_unsettled"] == 0
     assert {place["destination"] for place in told["destinations"]} >= {"credited", "held", "quarantined"}
     assert all(isinstance(each["total_amount"], str) for each in told["credited"])
-    assert len(told["stages"]) == 7
+    assert len(told["stages"]) == STAGES
+    [offered] = told["orders_told"]
+    assert (offered["offer_state"], offered["push_state"]) == ("offered", "confirmed")
+    assert offered["items"] >= offered["orders"] > 0
     assert told["seconds"] >= sum(told["stages"].values())
 
 
 def test_the_demo_prints_nothing_but_its_progress_beside_the_json(first: Finished) -> None:
     lines = first.stderr.splitlines()
-    assert len(lines) == 7
-    assert [line[0] for line in lines] == ["✓"] * 7
+    assert len(lines) == STAGES
+    assert [line[0] for line in lines] == ["✓"] * STAGES
 
 
 def test_the_demo_leaves_nothing_running(first: Finished, home: Path) -> None:
@@ -89,7 +93,7 @@ def test_the_demo_leaves_nothing_running(first: Finished, home: Path) -> None:
 def test_a_second_demo_says_the_same_and_writes_nothing(
     first: Finished, twice: tuple[Stored, Stored, Finished]
 ) -> None:
-    """But the levels as last read: the first demo moved them after it had read them."""
+    """But the levels as last read, which the first demo moved after it had read them, and how far was read."""
     (tables, records), (tables_after, records_after), again = twice
     assert again.returncode == 0, again.stderr
     told, told_again = (json.loads(each.stdout) for each in (first, again))
@@ -97,7 +101,7 @@ def test_a_second_demo_says_the_same_and_writes_nothing(
         key: told[key] for key in told.keys() - TIMINGS
     }
     changed = {table for table, rows in tables_after.items() if rows != tables.get(table)}
-    assert changed <= {"landing.oro_inventory_levels"}
+    assert changed <= {"landing.oro_inventory_levels", "landing.watermarks", "ledger.offer_progress"}
     assert records_after == records
 
 
@@ -156,5 +160,7 @@ def test_dagster_keeps_the_runs_of_the_demo(home: Path) -> None:
         "returns",
         "push_credit_notes",
         "push_inventory_levels",
+        "offer_returnable_items",
+        "push_rebound_orders",
         "reconcile",
     }
