@@ -56,7 +56,7 @@ LOCK_OPTIONS := --quiet --upgrade --universal --python-version 3.11 --generate-h
 
 clean:  ## remove what the others made: the environment, the embedded server and its data, caches
 	@if [ -x $(BIN)/rebound-oro ]; then $(BIN)/rebound-oro db remove --yes; fi
-	rm -rf $(VENV) .venv-celery .venv-deploy $(REBOUND_ORO_HOME) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .venv-celery .venv-deploy $(REBOUND_ORO_HOME) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:

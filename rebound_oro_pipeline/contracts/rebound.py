@@ -100,26 +100,29 @@ class _Picked:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
-        self._places: dict[str, tuple[FieldPath, str]] = {}
+        self._picked: list[tuple[Section, Any, str]] = []
         self.values: dict[str, Any] = {}
 
     def pick(self, section: Section, item: Any, place: str = "") -> None:
         """Take every field of the section from the item that stands at `place`."""
-        for name in type(section).model_fields:
+        self._picked.append((section, item, place))
+        for name, paths in section.fields:
             self.values[name] = None
-            for path in getattr(section, name):
+            for path in paths:
                 value = path.find(item, self._document)
                 if _holds_something(value):
-                    self.values[name], self._places[name] = value, (path, place)
+                    self.values[name] = value
                     break
-                self._places.setdefault(name, (path, place))
 
     def place(self, name: str) -> str:
-        """Say where the field was found, or else was looked for first."""
-        if name not in self._places:
-            return name
-        path, place = self._places[name]
-        return path.text if path.from_document or not place else f"{place}.{path.text}"
+        """Say where the field was found, or else was looked for first. Asked of faults alone, so looked up anew."""
+        for section, item, place in self._picked:
+            paths: tuple[FieldPath, ...] = getattr(section, name, ())
+            if paths:
+                found = (path for path in paths if _holds_something(path.find(item, self._document)))
+                path = next(found, paths[0])
+                return path.text if path.from_document or not place else f"{place}.{path.text}"
+        return name
 
 
 class _Lines:
@@ -206,7 +209,7 @@ def _header_fault(text: str, header: _Picked, name: str, message: str) -> Fault:
 
 
 def _holds_something(value: Any) -> bool:
-    return value is not None and not (isinstance(value, str) and not value.strip())
+    return value is not None and (type(value) is not str or not value.isspace()) and value != ""
 
 
 def _readable(read: Callable[[object], T | None], value: object) -> T | None:
