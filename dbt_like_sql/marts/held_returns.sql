@@ -22,14 +22,13 @@ select
     holds.next_check_at,
     holds.registered_at
 from ledger.holds as holds
+-- An aggregate, because then nothing of it is looked up where nothing of it is read.
 left join lateral (
     select
-        line_values.currency,
-        line_values.unit_price,
-        line_values.digits
+        (array_agg(line_values.currency order by line_values.position))[1] as currency,
+        (array_agg(line_values.unit_price order by line_values.position))[1] as unit_price,
+        (array_agg(line_values.digits order by line_values.position))[1] as digits
     from intermediate.int_return_line_values as line_values
     where line_values.return_id = holds.return_id and line_values.return_line_key = holds.return_line_key
-    order by line_values.position
-    limit 1
 ) as worth on true
 where holds.resolved_at is null
