@@ -114,9 +114,13 @@ class Cluster:
         assert run.status is DagsterRunStatus.SUCCESS, self.said(run_id)
 
     def said(self, run_id: str) -> str:
-        return "\n".join(
-            f"{entry.step_key}: {entry.user_message}" for entry in self.instance.all_logs(run_id)
-        )[-4000:]
+        """Return what went wrong in a run, in Dagster's words."""
+        failed = [
+            f"{entry.step_key}: {entry.message}\n{entry.get_dagster_event().event_specific_data}"
+            for entry in self.instance.all_logs(run_id)
+            if entry.is_dagster_event and entry.get_dagster_event().is_failure
+        ]
+        return "\n".join(failed)[:6000]
 
     def worker_at(self, run_id: str, step: str) -> Worker:
         """Return the worker that has begun a step of a run and not ended it, as soon as there is one."""
