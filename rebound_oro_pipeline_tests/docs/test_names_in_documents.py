@@ -62,7 +62,9 @@ def document(request: pytest.FixtureRequest) -> Path:
 
 
 def test_make_targets_exist(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    files = (ROOT / "Makefile", *(ROOT / "deploy").rglob("Makefile.inc"))
+    texts = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    targets = set(re.findall(r"^([a-z-]+):", texts, re.MULTILINE))
     named = {found["target"] for code in code_of(document) if (found := _MAKE.match(code))}
     assert named <= targets
 

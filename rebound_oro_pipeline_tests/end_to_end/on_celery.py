@@ -36,7 +36,8 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / ".venv-celery" / "bin"
 FIRST, MIDDLE, NEXT, LAST = "2026-03-06", "2026-03-10", "2026-03-11", "2026-03-15"
 REDELIVERY_SECONDS = 15
-PATIENCE_SECONDS = 150
+PATIENCE_SECONDS = 300
+"""Workers look for what a dead one left every hundred seconds."""
 PASSWORD = "not-in-any-log"
 TABLES = {
     "marts.credit_notes": ("push_state", "oro_credit_note_id", "decided_at"),
