@@ -21,6 +21,7 @@ SECRETS = (
     "webhook_rebound_secret",
     "webhook_oro_secret",
     "alert_urls",
+    "metrics_token",
 )
 
 
@@ -235,6 +236,12 @@ class Settings(BaseSettings):
         default=None,
         description="Addresses of reverse proxies, separated by commas, whose X-Forwarded-For names the sender.",
     )
+
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="Bearer token for the webhook receiver's /metrics; without it, only this machine may read them.",
+    )
+    metrics_token_file: Path | None = Field(default=None, description="File that holds metrics_token.")
 
     @model_validator(mode="after")
     def _one_source_per_secret(self) -> Self:

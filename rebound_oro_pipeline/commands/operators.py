@@ -10,6 +10,7 @@ from rebound_oro_pipeline.commands.outbox import outbox
 from rebound_oro_pipeline.commands.output import SettingsReader
 from rebound_oro_pipeline.commands.policy import policy
 from rebound_oro_pipeline.commands.quarantine import quarantine
+from rebound_oro_pipeline.commands.reconcile import reconcile
 from rebound_oro_pipeline.commands.trace import replay_return, trace
 
 COMMANDS: tuple[click.Command, ...] = (
@@ -23,6 +24,7 @@ COMMANDS: tuple[click.Command, ...] = (
     retention,
     audit,
     policy,
+    reconcile,
 )
 
 

@@ -112,6 +112,20 @@ def outbox_retry(
     _intervene(read_settings, filters, "retry", who=who, why=why, dry_run=dry_run, as_json=as_json)
 
 
+@outbox.command("recheck")
+@_filters
+@writing_options
+@click.pass_obj
+def outbox_recheck(
+    read_settings: SettingsReader, /, *, who: str, why: str, dry_run: bool, as_json: bool, **filters: Any
+) -> None:
+    """Read confirmed messages again with the next push, and send again what is gone from the other system.
+
+    Example: rebound-oro outbox recheck R-1-ORD-100 --why "somebody deleted the note in OroCommerce"
+    """
+    _intervene(read_settings, filters, "recheck", who=who, why=why, dry_run=dry_run, as_json=as_json)
+
+
 @outbox.command("abandon")
 @_filters
 @writing_options
@@ -186,10 +200,13 @@ def _intervene(
         raise click.UsageError("name the keys, or narrow the messages by a filter")
     with operators_database(read_settings, dry_run=dry_run) as (_, conn):
         deed, wanted = Deed(who, why), _messages(conn, filters)
-        act = operate_outbox.retry if action == "retry" else operate_outbox.abandon
+        act, possible = {
+            "retry": (operate_outbox.retry, "rejected"),
+            "recheck": (operate_outbox.recheck, "confirmed"),
+            "abandon": (operate_outbox.abandon, "pending, unknown or rejected, and with no worker"),
+        }[action]
         changed = act(conn, wanted, deed)
         if not changed:
-            possible = "rejected" if action == "retry" else "pending, unknown or rejected, and with no worker"
             raise OperatorError(f"nothing to {action}: none of {len(wanted)} messages is {possible}")
         found = _messages(conn, {**filters, "keys": changed, "states": None})
     print_rows(found, _COLUMNS, as_json=as_json, of="messages")

@@ -179,6 +179,12 @@ class Offer(_Part):
     non_returnable_skus: Codes = ()
 
 
+class Sla(_Part):
+    """Within which time a return that reached the milestone is credited in OroCommerce, or says why not."""
+
+    credit_within_hours: Annotated[int, Field(gt=0, le=8760, strict=True)] = 72
+
+
 class Policy(_Part):
     """The whole policy; `Policy()` is the default one."""
 
@@ -192,6 +198,7 @@ class Policy(_Part):
     stock: Stock = Stock()
     tax: Tax = Tax()
     offer: Offer = Offer()
+    sla: Sla = Sla()
 
     def document(self) -> dict[str, Any]:
         """Return the complete policy, defaults included, as JSON-able values; decimals as plain strings."""

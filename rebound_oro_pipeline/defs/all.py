@@ -36,7 +36,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         build_decision(models, partitions),
         *build_offers(models),
         *build_pushes(),
-        *build_reconciliation(),
+        *build_reconciliation(models),
     ]
     sources = source_specs(models, {key for assets in made for key in assets.keys})
     return dg.Definitions(

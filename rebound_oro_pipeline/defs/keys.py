@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-GROUPS = {"outbox": "push", "reference": "staging", "seeds": "staging"}
+GROUPS = {"inbox": "landing", "outbox": "push", "reference": "staging", "seeds": "staging"}
 """Asset groups are the layers. What a push sends belongs to the pushes, what people keep to staging."""
 
 

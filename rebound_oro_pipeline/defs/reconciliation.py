@@ -1,5 +1,6 @@
 """Reconciliation: what OroCommerce holds, read back, against what the ledger says."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
@@ -7,11 +8,15 @@ import dagster as dg
 
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
+from rebound_oro_pipeline.defs.keys import key_of
+from rebound_oro_pipeline.defs.models import spec_of
 from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
 from rebound_oro_pipeline.defs.tables import table_metadata
 from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
 from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
+from rebound_oro_pipeline.services.sync_health import Figure, discrepancies, figures
 from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.sqlmodels.model import Models
 
 NOTES = dg.AssetKey(["reconciliation", "credit_notes"])
 LEVELS = dg.AssetKey(["reconciliation", "inventory"])
@@ -26,10 +31,14 @@ NOTES_AT_FAULT = (
 )
 """Findings that someone has to look at; the others are equal, or on their way."""
 LEVELS_AT_FAULT = ("differs",)
+DISCREPANCIES = "reconciliation.discrepancies"
+SYNC_HEALTH = "reconciliation.sync_health"
+SHOWN = 100
+"""Discrepancies in the preview."""
 
 
-def build_reconciliation() -> list[dg.AssetsDefinition]:
-    """Return one asset for the credit notes and one for the stock levels, each with its check."""
+def build_reconciliation(models: Models) -> list[dg.AssetsDefinition]:
+    """Return what is read back, credit notes and stock levels, and what is worked out of it, with their checks."""
 
     @dg.asset(
         key=NOTES,
@@ -81,7 +90,60 @@ def build_reconciliation() -> list[dg.AssetsDefinition]:
             reconciled = reconcile_inventory(client, conn)
         yield _result(reconciled.read, reconciled.findings, "levels_took_what_was_decided", LEVELS_AT_FAULT)
 
-    return [credit_notes, inventory]
+    return [credit_notes, inventory, *_comparison(models)]
+
+
+def _comparison(models: Models) -> list[dg.AssetsDefinition]:
+    """Return what is worked out of the readings: discrepancies, and the figures of sync health."""
+    specs = {model.name: spec_of(model, None) for model in models.of_step("reconciliation")}
+
+    @dg.multi_asset(
+        name="compared",
+        specs=[spec.merge_attributes(deps=[NOTES, LEVELS]) for spec in specs.values()],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "the_systems_agree",
+                asset=key_of(DISCREPANCIES),
+                description="No discrepancy between ReBound, our books and OroCommerce.",
+            )
+        ],
+    )
+    def compared(
+        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> Iterator[dg.MaterializeResult[None]]:
+        """Compare what was read with what was decided, and take the figures of this moment."""
+        from rebound_oro_pipeline.warehouse.frames import as_markdown, frame_of  # noqa: PLC0415 - pandas is slow to load
+
+        with named_failure(context), warehouse.connect("reconcile") as conn:
+            found, measured = discrepancies(conn), figures(conn)
+        counts = Counter(each.kind for each in found)
+        yield dg.MaterializeResult(
+            asset_key=key_of(DISCREPANCIES),
+            metadata={
+                "dagster/row_count": len(found),
+                **counts,
+                "open now": dg.MetadataValue.md(as_markdown(frame_of(found[:SHOWN]))),
+            },
+            check_results=[
+                dg.AssetCheckResult(
+                    check_name="the_systems_agree",
+                    passed=not found,
+                    severity=dg.AssetCheckSeverity.ERROR,
+                    metadata=dict(counts),
+                )
+            ],
+        )
+        yield dg.MaterializeResult(
+            asset_key=key_of(SYNC_HEALTH),
+            # Plots need floats; nothing is ever computed from them.
+            metadata={_name(each): float(each.value) for each in measured},
+        )
+
+    return [compared]
+
+
+def _name(figure: Figure) -> str:
+    return f"{figure.figure.replace('_', ' ')}{', ' if figure.label else ''}{figure.label}"
 
 
 def _result(

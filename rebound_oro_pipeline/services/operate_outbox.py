@@ -78,6 +78,24 @@ def retry(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: 
     return changed
 
 
+def recheck(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: Deed) -> list[str]:
+    """Read confirmed messages again with the next push; return the keys of those. The caller commits.
+
+    What is there and equal is confirmed again, what is gone is sent again, what differs is rejected. Raises
+    OperatorError for stock deltas: their level has moved since, and tells nothing of one write.
+    """
+    changed: list[str] = []
+    for kind, keys in _by_kind(wanted).items():
+        try:
+            with conn.transaction():
+                changed += outbox.recheck(conn, kind, keys, actor=deed.who, reason=deed.why)
+        except psycopg.errors.CheckViolation as error:
+            raise OperatorError(
+                f"{error.diag.message_primary}: count the stock and correct the level"
+            ) from None
+    return changed
+
+
 def abandon(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: Deed) -> list[str]:
     """Never send these; return the keys of those that were open or rejected. The caller commits."""
     return [

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
@@ -16,9 +16,11 @@ from rebound_oro_pipeline.services.oro_documents import (
     find_notes,
     stored_notes,
 )
-from rebound_oro_pipeline.warehouse import statements
+from rebound_oro_pipeline.warehouse import statements, watermarks
 
 _SQL = statements.load("reconciliation")
+STREAM: Final = "reconciliation of credit notes"
+"""Watermark: when all notes were last read. A note confirmed before that and not among them is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def reconcile_credit_notes(
         "everything": window is None,
     }
     with conn.transaction():
+        [(began,)] = conn.execute("select statement_timestamp()").fetchall()
         numbers: list[str] | None = None
         if window is None:
             notes: Iterable[StoredNote] = stored_notes(oro, called)
@@ -57,6 +60,8 @@ def reconcile_credit_notes(
         rows = [_row(note) for note in notes]
         conn.execute(_SQL["forget_notes"], {"credit_note_numbers": numbers})
         conn.execute(_SQL["keep_notes"], {"notes": json.dumps(rows, default=str)})
+        if window is None:
+            watermarks.advance(conn, STREAM, began)
         findings: dict[str, int] = dict(conn.execute(_SQL["note_findings"], scope).fetchall())
     return ReconciledNotes(len(rows), findings)
 

@@ -10,10 +10,10 @@ from rebound_oro_pipeline.sqlmodels.errors import ModelError
 
 Materialization = Literal["view", "table", "partition", "append", "state"]
 Severity = Literal["error", "warn"]
-Step = Literal["returns", "offers"]
-"""What builds a model: the decision of returns, or the offering of returnable items."""
+Step = Literal["returns", "offers", "reconciliation"]
+"""What builds a model: the decision of returns, the offering of returnable items, or the reconciliation."""
 
-LAYERS = ("staging", "intermediate", "ledger", "marts")
+LAYERS = ("staging", "intermediate", "ledger", "marts", "reconciliation")
 WRITTEN_BY_MODELS = (*LAYERS, "outbox")
 """Folders of models, each the name of a schema. `outbox` is for appending to a table of that schema."""
 

@@ -1,5 +1,8 @@
 """Tables for people, as pandas DataFrames: previews and reports; never on the way of money."""
 
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+
 import pandas as pd
 import sqlalchemy
 
@@ -21,6 +24,11 @@ def rows_of(url: str, relation: str, window: Window, *, column: str = "registere
             return pd.read_sql_query(statement, connection, coerce_float=False)
     finally:
         engine.dispose()
+
+
+def frame_of(rows: Sequence[object]) -> pd.DataFrame:
+    """Return dataclasses as a table, a column for each field. Decimals stay exact, as objects."""
+    return pd.DataFrame([asdict(row) for row in rows if is_dataclass(row) and not isinstance(row, type)])
 
 
 def as_markdown(frame: pd.DataFrame, *, rows: int = 20) -> str:

@@ -6,6 +6,7 @@ The states and who moves them; the database refuses every other transition (`out
     pending ──claim──▶ sending ──settle──▶ confirmed | rejected | skipped | pending (again, later) | unknown
     sending ──the claim expires──▶ unknown ──claim_unknown, read, settle──▶ confirmed | rejected | pending
     rejected ──retry──▶ pending        pending | unknown | rejected ──abandon──▶ abandoned
+    confirmed ──recheck──▶ unknown
 
 Nothing here commits: a caller whose connection is in autocommit mode gets one transaction a call, others
 decide for themselves. All clocks are the database's, which the workers of several machines share.
@@ -42,7 +43,7 @@ class MessageState(StrEnum):
 
     PENDING = "pending"  # sending, abandoned
     SENDING = "sending"  # confirmed, pending, rejected, unknown, skipped
-    CONFIRMED = "confirmed"  # the end: read back and found equal
+    CONFIRMED = "confirmed"  # the end: read back and found equal. unknown: an operator doubts it
     REJECTED = "rejected"  # pending, abandoned: an operator decides
     UNKNOWN = "unknown"  # confirmed, pending, rejected: after reading; abandoned
     SKIPPED = "skipped"  # the end: there was nothing to send
@@ -275,6 +276,17 @@ def retry(
     """By an operator: send rejected messages again; return the business keys of those that now wait."""
     given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
     return _intervene(conn, MessageState.PENDING, ["rejected"], given)
+
+
+def recheck(
+    conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str], *, actor: str, reason: str
+) -> list[str]:
+    """By an operator: read confirmed messages again, and send what is gone; return the keys of those.
+
+    Raises psycopg's CheckViolation for stock deltas, which no reading can tell.
+    """
+    given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
+    return _intervene(conn, MessageState.UNKNOWN, ["confirmed"], given)
 
 
 def abandon(

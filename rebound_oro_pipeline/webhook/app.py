@@ -1,4 +1,4 @@
-"""The ASGI application: `POST /webhooks/rebound`, `POST /webhooks/oro`, `GET /health`, `GET /ready`."""
+"""The ASGI application: `POST /webhooks/rebound`, `POST /webhooks/oro`, `GET /health`, `/ready`, `/metrics`."""
 
 import asyncio
 import hashlib
@@ -26,7 +26,12 @@ logger = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 
 
-def create_app(configuration: Configuration, writer: InboxWriter, clock: Clock | None = None) -> Starlette:
+def create_app(
+    configuration: Configuration,
+    writer: InboxWriter,
+    clock: Clock | None = None,
+    metrics: Callable[[Request], Awaitable[Response]] | None = None,
+) -> Starlette:
     """Build the application; `clock` gives aware times. The writer lives as long as the application."""
     receiver = Receiver(configuration, writer, clock or _now)
 
@@ -56,6 +61,7 @@ def create_app(configuration: Configuration, writer: InboxWriter, clock: Clock |
             ),
             Route("/health", health, methods=["GET"]),
             Route("/ready", ready, methods=["GET"]),
+            *([Route("/metrics", metrics, methods=["GET"])] if metrics else []),
         ],
         lifespan=lifespan,
     )

@@ -54,7 +54,7 @@ def configuration(settings: Settings) -> Configuration:
 
 
 def _rebound(settings: Settings) -> Scheme | None:
-    secret = _secret(settings, "webhook_rebound_secret")
+    secret = secret_of(settings, "webhook_rebound_secret")
     if secret is None:
         return None
     if settings.webhook_rebound_scheme == "basic":
@@ -72,7 +72,7 @@ def _rebound(settings: Settings) -> Scheme | None:
 
 
 def _oro(settings: Settings) -> Scheme | None:
-    secret = _secret(settings, "webhook_oro_secret")
+    secret = secret_of(settings, "webhook_oro_secret")
     return (
         OroSignature(secret, timedelta(seconds=settings.webhook_oro_window_seconds))
         if secret is not None
@@ -80,7 +80,8 @@ def _oro(settings: Settings) -> Scheme | None:
     )
 
 
-def _secret(settings: Settings, name: str) -> bytes | None:
+def secret_of(settings: Settings, name: str) -> bytes | None:
+    """Return a secret as bytes; None where there is none."""
     # A blank secret is none: anybody could sign with it.
     value = (settings.secret(name) or "").strip()
     return value.encode() if value else None

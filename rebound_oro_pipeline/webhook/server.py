@@ -11,7 +11,8 @@ from uvicorn.supervisors import Multiprocess
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.webhook.app import create_app
-from rebound_oro_pipeline.webhook.configuration import configuration
+from rebound_oro_pipeline.webhook.configuration import configuration, secret_of
+from rebound_oro_pipeline.webhook.metrics import metrics_endpoint
 from rebound_oro_pipeline.webhook.writer import InboxWriter
 
 GRACE_SECONDS: Final = 20
@@ -36,7 +37,12 @@ _LOGGING: Final[dict[str, Any]] = {
 def create() -> Starlette:
     """Build the application of a worker from the environment."""
     settings = Settings()
-    return create_app(configuration(settings), InboxWriter(wiring.database_url(settings)))
+    url = wiring.database_url(settings)
+    return create_app(
+        configuration(settings),
+        InboxWriter(url),
+        metrics=metrics_endpoint(url, secret_of(settings, "metrics_token")),
+    )
 
 
 def serve(listener: socket.socket, *, workers: int, trusted_proxies: str | None) -> None:

@@ -29,6 +29,8 @@ PRINCIPAL = {
     "push/oro_inventory_levels",
     "reconciliation/credit_notes",
     "reconciliation/inventory",
+    "reconciliation/sync_health",
+    "push/rebound_orders",
 }
 
 

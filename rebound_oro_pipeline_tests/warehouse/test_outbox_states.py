@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.outbox import MessageState
 
 DRAWING = Path(__file__).parents[2] / "docs" / "outbox.md"
@@ -49,6 +50,24 @@ def test_a_confirmed_message_cannot_be_sent_again(conn: psycopg.Connection) -> N
     )
     with pytest.raises(psycopg.errors.CheckViolation, match="confirmed cannot become pending"):
         conn.execute("update outbox.messages set state = 'pending', confirmed_at = null")
+
+
+def test_a_confirmed_note_can_be_doubted_and_a_confirmed_stock_delta_cannot(conn: psycopg.Connection) -> None:
+    for kind in ("oro_credit_note", "oro_inventory_delta"):
+        conn.execute(
+            """
+            insert into outbox.messages
+                (kind, business_key, ordering_key, registered_at, payload, state, confirmed_at)
+            values (%s, 'N-1', '1', now(), '{}', 'confirmed', now())
+            """,
+            (kind,),
+        )
+    assert outbox.recheck(conn, "oro_credit_note", ["N-1"], actor="maria", reason="deleted by hand") == [
+        "N-1"
+    ]
+    assert outbox.due(conn, "oro_credit_note") == 1
+    with pytest.raises(psycopg.errors.CheckViolation, match="is in its level for good"):
+        outbox.recheck(conn, "oro_inventory_delta", ["N-1"], actor="maria", reason="why not")
 
 
 @pytest.mark.parametrize(

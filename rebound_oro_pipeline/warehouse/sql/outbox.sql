@@ -231,7 +231,8 @@ with changed as (
         attempts = 0,
         checks = 0,
         claimed_by = null,
-        claimed_until = null
+        claimed_until = null,
+        confirmed_at = null
     where
         kind = %(kind)s
         and business_key = any(%(business_keys)s)

@@ -1,0 +1,173 @@
+/*
+Where the two systems, or our own books, do not agree: both sides, the amount, and the next step. Credit notes and stock levels
+are as they were last read back from OroCommerce (`rebound-oro reconcile`); orders and returns as they last landed.
+
+materialized: view
+step: reconciliation
+grain: kind, subject
+owner: finance
+columns:
+    subject: the credit note, stock level, order, or return line
+    ours: what our books say, in money, or in units where there is no currency
+    theirs: what the other system shows; null where it shows nothing
+    difference: theirs less ours
+*/
+with
+
+policy as (
+    select
+        policies.milestone_position,
+        make_interval(hours => policies.credit_within_hours) as patience
+    from reference.policies as stored
+    inner join intermediate.int_policies as policies on stored.policy_version = policies.policy_version
+    order by stored.loaded_at desc
+    limit 1
+),
+
+notes as (
+    select
+        'note_' || findings.finding as kind,
+        findings.credit_note_number
+        || case when findings.finding = 'twice_in_oro' then ' (' || findings.oro_credit_note_id || ')' else '' end as subject,
+        findings.currency,
+        findings.decided_total_amount as ours,
+        findings.oro_total_amount as theirs,
+        findings.read_at as seen_at
+    from reconciliation.credit_notes as findings
+    left join outbox.messages as messages
+        on messages.kind = 'oro_credit_note' and findings.credit_note_number = messages.business_key
+    left join landing.watermarks as readings on readings.stream = 'reconciliation of credit notes'
+    where
+        findings.finding in ('not_ours', 'twice_in_oro', 'order_differs', 'amounts_differ', 'lines_differ')
+        or (findings.finding = 'missing_in_oro' and messages.confirmed_at < readings.read_until)
+),
+
+-- What OroCommerce sold since our last write lowers a level, and explains that it moved.
+sold as (
+    select
+        levels.level_id,
+        coalesce(sum(lines.quantity), 0) as quantity
+    from reconciliation.inventory as levels
+    inner join landing.oro_order_lines as lines
+        on landing.match_key(levels.sku) = lines.sku_key and levels.unit_code = lines.product_unit_code
+    inner join landing.oro_orders as orders
+        on lines.order_id = orders.order_id and levels.last_written_at < orders.created_at
+    where levels.finding = 'moved_since'
+    group by levels.level_id
+),
+
+levels as (
+    select
+        case when findings.finding = 'differs' then 'level_books_differ' else 'level_moved_unexplained' end as kind,
+        findings.sku || ', ' || coalesce(findings.unit_code, 'no unit') || ' (level ' || findings.level_id || ')' as subject,
+        null as currency,
+        case
+            when findings.finding = 'differs'
+                then findings.quantity_decided - findings.quantity_waiting - findings.quantity_refused
+            else findings.last_target - coalesce(sold.quantity, 0)
+        end as ours,
+        case when findings.finding = 'differs' then findings.quantity_written else findings.quantity_now end as theirs,
+        findings.read_at as seen_at
+    from reconciliation.inventory as findings
+    left join sold on findings.level_id = sold.level_id
+    where
+        findings.finding = 'differs'
+        or (
+            findings.finding = 'moved_since'
+            and findings.quantity_now <> findings.last_target - coalesce(sold.quantity, 0)
+        )
+),
+
+orders as (
+    select
+        'order_changed_after_credit' as kind,
+        kept.order_identifier as subject,
+        kept.currency,
+        kept.total_value as ours,
+        landed.total_value as theirs,
+        landed.landed_at as seen_at
+    from ledger.orders as kept
+    inner join landing.oro_orders as landed on kept.order_id = landed.order_id
+    where kept.document_hash <> landed.document_hash and kept.total_value <> landed.total_value
+),
+
+-- A return that the hub has processed is credited, or says why not, within the agreed time.
+undecided as (
+    select
+        'return_without_an_answer' as kind,
+        lines.subject,
+        null as currency,
+        0 as ours,
+        lines.received_quantity as theirs,
+        returns.landed_at as seen_at
+    from policy
+    cross join staging.stg_rebound__returns as returns
+    inner join seeds.rebound_statuses as statuses on returns.status = statuses.status
+    inner join staging.stg_rebound__return_lines as lines on returns.return_id = lines.return_id
+    left join lateral (
+        select bool_or(placed.destination <> 'waiting') as has_answer
+        from marts.return_line_destinations as placed
+        where placed.return_id = lines.return_id and placed.position = lines.position
+    ) as answers on true
+    where
+        not statuses.is_withdrawn
+        and statuses.position >= policy.milestone_position
+        and returns.landed_at < now() - policy.patience
+        and lines.fault is null
+        and lines.received_quantity > 0
+        and answers.has_answer is not true
+),
+
+unsent as (
+    select
+        'note_not_in_oro_in_time' as kind,
+        notes.credit_note_number as subject,
+        notes.currency,
+        notes.total_amount as ours,
+        null::numeric as theirs,
+        messages.changed_at as seen_at
+    from policy
+    cross join ledger.credit_notes as notes
+    inner join outbox.messages as messages
+        on messages.kind = 'oro_credit_note' and notes.credit_note_number = messages.business_key
+    where messages.state in ('pending', 'sending', 'unknown') and notes.decided_at < now() - policy.patience
+),
+
+found as (
+    select * from notes
+    union all
+    select * from levels
+    union all
+    select * from orders
+    union all
+    select * from undecided
+    union all
+    select * from unsent
+),
+
+next_steps (kind, next_step) as (
+    values
+    ('note_not_ours', 'Find out who wrote it; if it credits a return of ours a second time, delete it in OroCommerce.'),
+    ('note_missing_in_oro', 'Find out who deleted it, then write it again: rebound-oro outbox recheck.'),
+    ('note_twice_in_oro', 'Delete the one that the outbox does not name: rebound-oro outbox show tells the id of ours.'),
+    ('note_order_differs', 'Correct the order of the note in OroCommerce, or delete it and recheck it: rebound-oro outbox recheck.'),
+    ('note_amounts_differ', 'Correct the amounts in OroCommerce, or delete the note and recheck it: rebound-oro outbox recheck.'),
+    ('note_lines_differ', 'Correct the lines in OroCommerce, or delete the note and recheck it: rebound-oro outbox recheck.'),
+    ('note_not_in_oro_in_time', 'Look at the push: rebound-oro outbox show tells the last error.'),
+    ('level_books_differ', 'Compare rebound-oro trace of the SKU with the level, and count the stock.'),
+    ('level_moved_unexplained', 'Count the stock: it moved by more or less than was sold since our last write.'),
+    ('order_changed_after_credit', 'Decide who pays the difference; further returns go on by the figures that were kept.'),
+    ('return_without_an_answer', 'Decide its day: rebound-oro run; then see what it says of the line.')
+)
+
+select
+    found.kind,
+    found.subject,
+    found.currency,
+    found.ours,
+    found.theirs,
+    coalesce(found.theirs, 0) - coalesce(found.ours, 0) as difference,
+    next_steps.next_step,
+    found.seen_at
+from found
+inner join next_steps on found.kind = next_steps.kind

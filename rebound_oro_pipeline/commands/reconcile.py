@@ -1,0 +1,52 @@
+"""`rebound-oro reconcile`: read OroCommerce back, and say what does not agree."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+
+from rebound_oro_pipeline.commands.output import (
+    SettingsReader,
+    json_option,
+    operators_database,
+    print_json,
+    print_rows,
+)
+
+
+@click.command()
+@click.option("--no-read", is_flag=True, help="Compare what was read last; ask OroCommerce nothing.")
+@click.option("--kind", help="Discrepancies of this kind only.")
+@json_option
+@click.pass_obj
+def reconcile(read_settings: SettingsReader, /, *, no_read: bool, kind: str | None, as_json: bool) -> None:
+    """Read all credit notes and stock levels back from OroCommerce, and list what does not agree, with the next step.
+
+    Exit status 1 if anything does not agree.
+
+    Example: rebound-oro reconcile --json
+    """
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
+    from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
+    from rebound_oro_pipeline.services.sync_health import discrepancies
+
+    with operators_database(read_settings) as (settings, conn):
+        if not no_read:
+            with wiring.oro_client(settings) as oro:
+                reconcile_credit_notes(oro, conn, names=wiring.credit_note_names(settings))
+                reconcile_inventory(oro, conn)
+            conn.commit()
+        found = discrepancies(conn, kind=kind)
+    if as_json:
+        print_json([asdict(each) for each in found])
+    else:
+        print_rows(
+            found,
+            ("kind", "subject", "currency", "ours", "theirs", "difference", "next_step"),
+            as_json=False,
+            of="discrepancies",
+        )
+    sys.exit(1 if found else 0)
