@@ -213,9 +213,10 @@ READING = {
     "policy diff",
     "quarantine list",
     "quarantine show",
+    "reconcile",
     "trace",
 }
-"""Commands that change nothing; every other one says who and why, and can be rehearsed."""
+"""Commands that change nothing, or only what was last read; every other one says who and why, and can be rehearsed."""
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))

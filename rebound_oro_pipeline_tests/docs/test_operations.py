@@ -67,6 +67,13 @@ def test_every_finding_of_the_reconciliation_is_told() -> None:
     assert findings - rows() == set()
 
 
+def test_every_example_of_an_alert_is_told() -> None:
+    rules = (ROOT / "deploy" / "monitoring" / "alerts.yaml").read_text(encoding="utf-8")
+    alerts = set(re.findall(r"- alert: (\w+)", rules))
+    assert alerts
+    assert alerts - rows() == set()
+
+
 def test_every_secret_is_named_as_one() -> None:
     text = (DOCS / "security.md").read_text(encoding="utf-8")
     assert [name for name in SECRETS if f"`{PREFIX}{name.upper()}`" not in text] == []
