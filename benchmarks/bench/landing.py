@@ -124,8 +124,9 @@ def _run_dlt(lab: Lab, command: list[str], database: str, pages: int) -> float:
 def _memory(lab: Lab) -> None:
     """Measure pages of ten returns: a hundred, and a hundred times as many (less at a smaller scale)."""
     peaks = []
-    for pages in (100, max(int(10_000 * lab.scale), 200)):
+    many = max(int(10_000 * lab.scale), 200)
+    for pages in (100, many):
         with serving(pages, 10, modulo=100) as url, lab.database() as (name, _):
             peaks.append(_run_ours(lab, url, name)["peak_mib"])
-    lab.note(Figure("peak memory while landing, 10,000 pages ÷ 100 pages", peaks[1] / peaks[0], 1.1))
-    lab.note(Figure("peak memory while landing 10,000 pages", peaks[1], 120, unit="MiB"))
+    lab.note(Figure(f"peak memory while landing, {many:,} pages ÷ 100 pages", peaks[1] / peaks[0], 1.1))
+    lab.note(Figure(f"peak memory while landing {many:,} pages", peaks[1], 120, unit="MiB"))
