@@ -63,6 +63,12 @@ class Worker:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def kill_child(self) -> None:
+        """End the process that runs its step, as a machine without memory would."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+
 
 @dataclass
 class Cluster:
@@ -326,6 +332,24 @@ def test_killed_workers_lose_nothing_and_do_nothing_twice(
     assert not differences(box, expected(box))
     logs = "".join(path.read_text() for path in cluster.folder.glob("*.log"))
     assert PASSWORD not in logs
+
+
+def test_a_step_whose_process_died_ends_its_run_and_the_daemon_runs_it_again(
+    cluster: Cluster, url: str, box: Box, in_one_process: State
+) -> None:
+    run_id = cluster.launch(RETURNS, (FIRST, LAST))
+    cluster.worker_at(run_id, "read_oro_orders").kill_child()
+
+    def again() -> bool:
+        return any(run.parent_run_id == run_id for run in cluster.instance.get_runs())
+
+    _until(again, f"another run after {run_id}")
+    first = cluster.instance.get_run_by_id(run_id)
+    assert first is not None
+    assert first.status is DagsterRunStatus.FAILURE
+    (second,) = [run for run in cluster.instance.get_runs() if run.parent_run_id == run_id]
+    cluster.wait(second.run_id)
+    assert state_of(url, box).tables == in_one_process.tables
 
 
 def test_days_on_two_workers_at_once_give_the_same_units_and_totals(
