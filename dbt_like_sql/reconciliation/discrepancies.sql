@@ -38,44 +38,101 @@ notes as (
         on messages.kind = 'oro_credit_note' and findings.credit_note_number = messages.business_key
     left join landing.watermarks as readings on readings.stream = 'reconciliation of credit notes'
     where
-        findings.finding in ('not_ours', 'twice_in_oro', 'order_differs', 'amounts_differ', 'lines_differ')
+        findings.finding in ('not_ours', 'twice_in_oro', 'order_differs', 'amounts_differ', 'lines_differ', 'abandoned')
         or (findings.finding = 'missing_in_oro' and messages.confirmed_at < readings.read_until)
 ),
 
--- What OroCommerce sold since our last write lowers a level, and explains that it moved.
+-- Levels that we have written, and of which no write is under way: they stand where our last write left them, less what
+-- OroCommerce sold since.
+settled as (
+    select findings.*
+    from reconciliation.inventory as findings
+    where
+        findings.last_target is not null
+        and not exists (
+            select from outbox.level_writes as writes
+            where writes.level_id = findings.level_id and writes.state = 'writing'
+        )
+),
+
+sales as (
+    select
+        lines.order_id,
+        lines.sku_key,
+        lines.product_unit_code as unit_code,
+        lines.quantity
+    from landing.oro_order_lines as lines
+    union all
+    select
+        items.order_id,
+        items.sku_key,
+        items.product_unit_code as unit_code,
+        items.quantity * lines.quantity as quantity
+    from landing.oro_order_kit_items as items
+    inner join landing.oro_order_lines as lines
+        on items.order_id = lines.order_id and items.order_line_id = lines.order_line_id
+),
+
 sold as (
     select
-        levels.level_id,
-        coalesce(sum(lines.quantity), 0) as quantity
-    from reconciliation.inventory as levels
-    inner join landing.oro_order_lines as lines
-        on landing.match_key(levels.sku) = lines.sku_key and levels.unit_code = lines.product_unit_code
+        settled.level_id,
+        sum(sales.quantity) as quantity
+    from settled
+    inner join sales on landing.match_key(settled.sku) = sales.sku_key and settled.unit_code = sales.unit_code
     inner join landing.oro_orders as orders
-        on lines.order_id = orders.order_id and levels.last_written_at < orders.created_at
-    where levels.finding = 'moved_since'
-    group by levels.level_id
+        on
+            sales.order_id = orders.order_id
+            and settled.last_written_at < orders.created_at
+            and orders.internal_status is distinct from 'cancelled'
+    where settled.quantity_now <> settled.last_target
+    group by settled.level_id
 ),
 
 levels as (
     select
-        case when findings.finding = 'differs' then 'level_books_differ' else 'level_moved_unexplained' end as kind,
-        findings.sku || ', ' || coalesce(findings.unit_code, 'no unit') || ' (level ' || findings.level_id || ')' as subject,
+        found.kind,
+        found.sku || ', ' || coalesce(found.unit_code, 'no unit') || ' (level ' || found.level_id || ')' as subject,
         null as currency,
-        case
-            when findings.finding = 'differs'
-                then findings.quantity_decided - findings.quantity_waiting - findings.quantity_refused
-            else findings.last_target - coalesce(sold.quantity, 0)
-        end as ours,
-        case when findings.finding = 'differs' then findings.quantity_written else findings.quantity_now end as theirs,
-        findings.read_at as seen_at
-    from reconciliation.inventory as findings
-    left join sold on findings.level_id = sold.level_id
-    where
-        findings.finding = 'differs'
-        or (
-            findings.finding = 'moved_since'
-            and findings.quantity_now <> findings.last_target - coalesce(sold.quantity, 0)
-        )
+        found.ours,
+        found.theirs,
+        found.seen_at
+    from (
+        select
+            'level_books_differ' as kind,
+            findings.sku,
+            findings.unit_code,
+            findings.level_id,
+            findings.quantity_decided - findings.quantity_waiting - findings.quantity_refused as ours,
+            findings.quantity_written as theirs,
+            findings.read_at as seen_at
+        from reconciliation.inventory as findings
+        where findings.finding = 'differs'
+        union all
+        select
+            'level_moved_unexplained' as kind,
+            settled.sku,
+            settled.unit_code,
+            settled.level_id,
+            settled.last_target - coalesce(sold.quantity, 0) as ours,
+            settled.quantity_now as theirs,
+            settled.read_at as seen_at
+        from settled
+        left join sold on settled.level_id = sold.level_id
+        where settled.quantity_now <> settled.last_target - coalesce(sold.quantity, 0)
+        union all
+        select
+            'level_gone' as kind,
+            settled.sku,
+            settled.unit_code,
+            settled.level_id,
+            settled.last_target as ours,
+            null::numeric as theirs,
+            readings.read_until as seen_at
+        from settled
+        inner join landing.watermarks as readings
+            on readings.stream = 'reconciliation of levels' and settled.last_written_at < readings.read_until
+        where settled.quantity_now is null
+    ) as found
 ),
 
 orders as (
@@ -150,11 +207,13 @@ next_steps (kind, next_step) as (
     ('note_not_ours', 'Find out who wrote it; if it credits a return of ours a second time, delete it in OroCommerce.'),
     ('note_missing_in_oro', 'Find out who deleted it, then write it again: rebound-oro outbox recheck.'),
     ('note_twice_in_oro', 'Delete the one that the outbox does not name: rebound-oro outbox show tells the id of ours.'),
-    ('note_order_differs', 'Correct the order of the note in OroCommerce, or delete it and recheck it: rebound-oro outbox recheck.'),
+    ('note_order_differs', 'Correct the order of the note in OroCommerce, or delete it; then rebound-oro outbox recheck.'),
     ('note_amounts_differ', 'Correct the amounts in OroCommerce, or delete the note and recheck it: rebound-oro outbox recheck.'),
     ('note_lines_differ', 'Correct the lines in OroCommerce, or delete the note and recheck it: rebound-oro outbox recheck.'),
     ('note_not_in_oro_in_time', 'Look at the push: rebound-oro outbox show tells the last error.'),
     ('level_books_differ', 'Compare rebound-oro trace of the SKU with the level, and count the stock.'),
+    ('note_abandoned', 'Nothing if it was credited by hand; else credit it by hand: it is never sent any more.'),
+    ('level_gone', 'Find out whether the product, or its unit, was deleted in OroCommerce; count the stock.'),
     ('level_moved_unexplained', 'Count the stock: it moved by more or less than was sold since our last write.'),
     ('order_changed_after_credit', 'Decide who pays the difference; further returns go on by the figures that were kept.'),
     ('return_without_an_answer', 'Decide its day: rebound-oro run; then see what it says of the line.')

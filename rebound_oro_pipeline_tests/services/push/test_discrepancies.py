@@ -1,0 +1,95 @@
+"""Discrepancies the month of trouble does not have: gone, given up, hidden behind open deltas, explained by sales."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
+from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
+from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
+from rebound_oro_pipeline.services.sync_health import discrepancies
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline_tests.rules.sql_runner import prepare
+from rebound_oro_pipeline_tests.services.push.shop_at_work import AT_ONCE, Shop, put_delta, put_note
+from rebound_oro_pipeline_tests.services.push.test_reconcile import decide_note
+
+Box = psycopg.Connection[Any]
+SOLD = """
+insert into landing.oro_orders (
+    order_id, currency, subtotal_value, total_value, order_discounts_amount, internal_status, has_internal_status,
+    has_shipping_status, has_shipping_trackings, has_subtotals, created_at, document, document_hash, source, landed_at,
+    landed_by
+) values (%(order_id)s, 'USD', 1, 1, 0, %(status)s, true, true, false, false, %(at)s, '{}', '', 'api', now(), 'test');
+"""
+LINE = """
+insert into landing.oro_order_lines (
+    order_id, order_line_id, position, product_sku, is_free_form, quantity, product_unit_code, value
+) values (%(order_id)s, '1', 1, 'SKU-1', false, %(quantity)s, 'item', 1)
+"""
+
+
+@pytest.fixture
+def written(shop: Shop, oro: OroClient, box: Box, database_url: str) -> Box:
+    """One level was raised from 1000 to 1005."""
+    with connect(database_url) as conn:
+        prepare(conn)
+    put_delta(box, "N1:1", "SKU-1", "5")
+    push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    return box
+
+
+def kinds(box: Box, oro: OroClient) -> list[tuple[str, str]]:
+    reconcile_inventory(oro, box)
+    reconcile_credit_notes(oro, box)
+    return [(each.kind, f"{each.difference:f}") for each in discrepancies(box)]
+
+
+def sell(box: Box, quantity: int, order_id: str, status: str = "open") -> None:
+    given = {
+        "order_id": order_id,
+        "quantity": quantity,
+        "status": status,
+        "at": datetime.now(UTC) + timedelta(seconds=1),
+    }
+    box.execute(SOLD, given)
+    box.execute(LINE, given)
+
+
+def test_a_level_as_we_left_it_is_no_discrepancy(written: Box, oro: OroClient) -> None:
+    assert kinds(written, oro) == []
+
+
+def test_sales_since_our_write_explain_a_level_and_cancelled_orders_do_not(
+    written: Box, oro: OroClient, shop: Shop
+) -> None:
+    shop.store.change("inventorylevels", shop.level_id("SKU-1"), {"quantity": "1002"})
+    assert kinds(written, oro) == [("level_moved_unexplained", "-3")]
+    sell(written, 3, "901", status="cancelled")
+    assert kinds(written, oro) == [("level_moved_unexplained", "-3")]
+    sell(written, 3, "902")
+    assert kinds(written, oro) == []
+
+
+def test_a_level_that_moved_is_seen_although_more_waits_to_be_written(
+    written: Box, oro: OroClient, shop: Shop
+) -> None:
+    put_delta(written, "N2:1", "SKU-1", "1")
+    written.execute("update outbox.messages set remote_id = %s", (shop.level_id("SKU-1"),))
+    shop.store.change("inventorylevels", shop.level_id("SKU-1"), {"quantity": "900"})
+    assert kinds(written, oro) == [("level_moved_unexplained", "-105")]
+
+
+def test_a_level_that_is_gone_is_named(written: Box, oro: OroClient, shop: Shop) -> None:
+    with shop.store.write() as transaction:
+        transaction.delete("inventorylevels", int(shop.level_id("SKU-1")))
+    assert kinds(written, oro) == [("level_gone", "-1005")]
+
+
+def test_a_note_that_was_given_up_stays_named(written: Box, oro: OroClient, shop: Shop) -> None:
+    decide_note(written, "CN-1", shop.order_id)
+    put_note(written, "CN-1", shop.order_id)
+    written.execute("update outbox.messages set state = 'abandoned' where business_key = 'CN-1'")
+    assert kinds(written, oro) == [("note_abandoned", "-16.85")]
