@@ -205,7 +205,10 @@ def db_remove(yes: bool) -> None:
 @main.command("run")
 @click.option("--from", "first", required=True, type=_DAY, help="First day.")
 @click.option("--to", "last", required=True, type=_DAY, help="Last day.")
-def run_days(first: datetime, last: datetime) -> None:
+@click.option(
+    "--decide-only", is_flag=True, help="Hold back what would be sent, until `outbox release` lets it go."
+)
+def run_days(first: datetime, last: datetime, decide_only: bool) -> None:
     """Land and decide a range of days in a single Dagster run, in this process; nothing is sent.
 
     Days are UTC, by the registration of the returns.
@@ -216,6 +219,7 @@ def run_days(first: datetime, last: datetime) -> None:
     from rebound_oro_pipeline.definitions import defs
     from rebound_oro_pipeline.defs.jobs import RETURNS
     from rebound_oro_pipeline.defs.local import execute, failures, local_instance
+    from rebound_oro_pipeline.defs.models import DECIDE_ONLY
     from rebound_oro_pipeline.defs.partitions import DayError, range_of_days
     from rebound_oro_pipeline.sqlmodels.read import read_models
 
@@ -228,7 +232,8 @@ def run_days(first: datetime, last: datetime) -> None:
     with wiring.running_database(settings):
         wiring.prepare_database(settings, read_models())
         with local_instance(settings) as instance:
-            result = execute(defs, instance, RETURNS, days=days)
+            tags = {DECIDE_ONLY: "true"} if decide_only else None
+            result = execute(defs, instance, RETURNS, days=days, tags=tags)
     for failure in failures(result):
         click.echo(failure, err=True)
     click.echo(f"run {result.run_id}: {'success' if result.success else 'failure'}")

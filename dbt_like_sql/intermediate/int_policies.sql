@@ -24,6 +24,7 @@ select
         where statuses.status = policies.document #>> '{credit,milestone}'
     ) as milestone_position,
     coalesce((policies.document #>> '{sla,credit_within_hours}')::integer, 72) as credit_within_hours,
+    (policies.document #>> '{send,not_before}')::date as send_not_before,
     policies.document #>> '{credit,shipping}' as shipping,
     policies.document #>> '{credit,duplicate_sku}' as duplicate_sku,
     policies.document #> '{credit,restocking_fee}' as restocking_fee,

@@ -19,6 +19,7 @@ select
     policies.amount_depends_on_reason,
     policies.saleable_dispositions,
     policies.max_tax_rate,
-    policies.tax_without_rows
+    policies.tax_without_rows,
+    policies.send_not_before
 from intermediate.int_policies as policies
 where policies.policy_version = %(policy_version)s

@@ -1,6 +1,7 @@
 /*
 What this decision has to send to OroCommerce: every credit note with its lines, and every stock movement that restocks.
-A note of zero is recorded and never sent. Decimals are strings.
+A note of zero is recorded and never sent, and so is everything of returns registered before the cut-over that the policy
+names. Decimals are strings.
 
 materialized: append
 grain: kind, business_key
@@ -29,6 +30,19 @@ lines_of_notes as (
         ) as lines
     from intermediate.int_credit_lines as lines
     group by lines.credit_note_number
+),
+
+-- The day is that of the registration in UTC, as everywhere.
+cut_over as (
+    select
+        notes.credit_note_number,
+        coalesce(notes.registered_at < policy.send_not_before::timestamp at time zone 'UTC', false) as comes_before,
+        case
+            when notes.registered_at < policy.send_not_before::timestamp at time zone 'UTC'
+                then 'registered before the cut-over on ' || policy.send_not_before
+        end as words
+    from intermediate.int_credit_notes as notes
+    cross join intermediate.int_policy as policy
 )
 
 select
@@ -53,8 +67,13 @@ select
         'decided_at', to_char(%(decided_at)s::timestamptz at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
         'lines', lines_of_notes.lines
     ) as payload,
-    case when notes.total_amount = 0 then 'skipped' else 'pending' end::outbox.message_state as state
+    case
+        when notes.total_amount = 0 or cut_over.comes_before then 'skipped'
+        else 'pending'
+    end::outbox.message_state as state,
+    cut_over.words as last_error
 from intermediate.int_credit_notes as notes
+inner join cut_over on notes.credit_note_number = cut_over.credit_note_number
 left join lines_of_notes on notes.credit_note_number = lines_of_notes.credit_note_number
 union all
 select
@@ -70,7 +89,8 @@ select
         'unit_code', deltas.unit_code,
         'quantity', deltas.quantity::text
     ) as payload,
-    'pending'::outbox.message_state as state
+    case when cut_over.comes_before then 'skipped' else 'pending' end::outbox.message_state as state,
+    cut_over.words as last_error
 from ledger.inventory_deltas as deltas
-inner join intermediate.int_credit_notes as notes on deltas.credit_note_number = notes.credit_note_number
+inner join cut_over on deltas.credit_note_number = cut_over.credit_note_number
 where deltas.restocks

@@ -112,6 +112,20 @@ def outbox_retry(
     _intervene(read_settings, filters, "retry", who=who, why=why, dry_run=dry_run, as_json=as_json)
 
 
+@outbox.command("release")
+@_filters
+@writing_options
+@click.pass_obj
+def outbox_release(
+    read_settings: SettingsReader, /, *, who: str, why: str, dry_run: bool, as_json: bool, **filters: Any
+) -> None:
+    """Let messages go that were decided only (`run --decide-only`, or a backfill with that tag).
+
+    Example: rebound-oro outbox release --kind oro_credit_note --state pending --why "history was checked"
+    """
+    _intervene(read_settings, filters, "release", who=who, why=why, dry_run=dry_run, as_json=as_json)
+
+
 @outbox.command("recheck")
 @_filters
 @writing_options
@@ -203,6 +217,7 @@ def _intervene(
         act, possible = {
             "retry": (operate_outbox.retry, "rejected"),
             "recheck": (operate_outbox.recheck, "confirmed"),
+            "release": (operate_outbox.release, "held back"),
             "abandon": (operate_outbox.abandon, "pending, unknown or rejected, and with no worker"),
         }[action]
         changed = act(conn, wanted, deed)

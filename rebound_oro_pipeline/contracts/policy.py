@@ -4,6 +4,7 @@ The SQL models read it from reference.policies, where `Policy.document()` is kep
 """
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -185,6 +186,12 @@ class Sla(_Part):
     credit_within_hours: Annotated[int, Field(gt=0, le=8760, strict=True)] = 72
 
 
+class Send(_Part):
+    """What is sent at all: nothing of returns registered before the cut-over, which another system has credited."""
+
+    not_before: date | None = None
+
+
 class Policy(_Part):
     """The whole policy; `Policy()` is the default one."""
 
@@ -199,6 +206,7 @@ class Policy(_Part):
     tax: Tax = Tax()
     offer: Offer = Offer()
     sla: Sla = Sla()
+    send: Send = Send()
 
     def document(self) -> dict[str, Any]:
         """Return the complete policy, defaults included, as JSON-able values; decimals as plain strings."""

@@ -41,7 +41,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     sources = source_specs(models, {key for assets in made for key in assets.keys})
     return dg.Definitions(
         assets=[*sources, *made],
-        asset_checks=[build_checks(models)],
+        asset_checks=build_checks(models, partitions),
         jobs=jobs,
         schedules=build_schedules(settings, by_name[RETURNS]),
         sensors=[*build_sensors(settings), *build_alerts(settings)],

@@ -10,9 +10,11 @@ from rebound_oro_pipeline.services.decide import checked_relations
 from rebound_oro_pipeline.sqlmodels.checks import checks_of, run_checks
 from rebound_oro_pipeline.sqlmodels.model import Models
 
+RETURNS_LANDED = dg.AssetKey(["landing", "rebound_returns"])
 
-def build_checks(models: Models) -> dg.AssetChecksDefinition:
-    """Return one step with the checks that decisions do not run themselves."""
+
+def build_checks(models: Models, partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
+    """Return the checks that decisions do not run themselves: promises of the models, and whether yesterday is there."""
     relations = {model.relation for model in models.of_step("returns")} - checked_relations(models)
 
     @dg.multi_asset_check(
@@ -23,4 +25,24 @@ def build_checks(models: Models) -> dg.AssetChecksDefinition:
         with warehouse.connect("checks") as conn:
             yield from map(check_result, run_checks(conn, models, relations=relations))
 
-    return model_promises
+    return [model_promises, _yesterday(partitions)]
+
+
+def _yesterday(partitions: dg.DailyPartitionsDefinition) -> dg.AssetChecksDefinition:
+    """Return the check that the latest day is there: a freshness policy sees any day that is run, however old."""
+
+    @dg.asset_check(
+        asset=RETURNS_LANDED,
+        name="yesterday_was_landed",
+        description="The returns registered yesterday have been asked for, even if there were none.",
+    )
+    def yesterday_was_landed(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        latest = partitions.get_last_partition_key()
+        landed = context.instance.get_materialized_partitions(RETURNS_LANDED)
+        return dg.AssetCheckResult(
+            passed=latest is None or latest in landed,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"yesterday": latest or "none yet", "days landed": len(landed)},
+        )
+
+    return yesterday_was_landed

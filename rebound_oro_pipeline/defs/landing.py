@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -25,6 +25,10 @@ OWNER = "team:data"
 
 READING = "oro_reading"
 """Pool of the steps that read OroCommerce: so many run beside each other as the pool has slots (one, by default)."""
+
+STALE_AFTER = timedelta(hours=36)
+"""A day, and half of one for whoever mends what kept it. Any day that is run makes an asset fresh, so a check looks
+for yesterday's besides."""
 
 TRIES = 3
 """A read may be repeated at will."""
@@ -172,6 +176,7 @@ def _specs(kind: str, *names: str, after: tuple[str, ...] = ()) -> list[dg.Asset
             kinds={kind, "postgres"},
             owners=[OWNER],
             metadata=table_metadata(f"landing.{name}"),
+            freshness_policy=dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER),
         )
         for name in names
     ]

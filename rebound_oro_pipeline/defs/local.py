@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -49,7 +49,12 @@ def local_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 def execute(
-    defs: dg.Definitions, instance: dg.DagsterInstance, job_name: str, *, days: tuple[str, str] | None = None
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    job_name: str,
+    *,
+    days: tuple[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run a job in this process; `days` are the first and last partition of a range, run as one.
 
@@ -57,10 +62,10 @@ def execute(
     """
     job = defs.resolve_job_def(job_name)
     range_of_days = {RANGE_START_TAG: days[0], RANGE_END_TAG: days[1]} if days else {}
-    tags = {ATTENDED: "true", **range_of_days}
+    all_tags = {ATTENDED: "true", **range_of_days, **(tags or {})}
     # The event log keeps everything; whoever runs a job here says what went wrong.
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    result = job.execute_in_process(instance=instance, tags=tags, run_config=quiet, raise_on_error=False)
+    result = job.execute_in_process(instance=instance, tags=all_tags, run_config=quiet, raise_on_error=False)
     ended = [event.job_failure_data.failure_reason for event in result.all_events if event.is_run_failure]
     if RunFailureReason.UNEXPECTED_TERMINATION in ended:
         signal.raise_signal(signal.SIGINT)  # Dagster took it for itself while the run lasted

@@ -32,6 +32,8 @@ PREVIEWED = ("marts.quarantined_exceptions", HELD_RETURNS)
 OWNER = "team:data"
 
 
+DECIDE_ONLY = "rebound_oro/decide_only"
+"""Tag of a run or a backfill, `true`: what would be sent waits in the outbox until somebody releases it."""
 STEP = "rebound_oro/step"
 """Tag that names what makes an asset: the decision of returns, or the offering of returnable items."""
 
@@ -119,6 +121,7 @@ def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> 
                     policy_version=policy_version,
                     decided_at=datetime.now(UTC),
                     run_id=context.run.run_id,
+                    decide_only=context.run.tags.get(DECIDE_ONLY) == "true",
                 )
             except DecisionRefused as refused:
                 yield from map(check_result, refused.checks)

@@ -17,6 +17,7 @@ from rebound_oro_pipeline.sqlmodels.build import Builder, BuildResult
 from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult, checks_of, run_checks
 from rebound_oro_pipeline.sqlmodels.model import Model, Models
 from rebound_oro_pipeline.warehouse import statements
+from rebound_oro_pipeline.warehouse.outbox import HELD_BACK_UNTIL
 
 _SQL = statements.load("decisions")
 
@@ -62,8 +63,11 @@ def decide(
     policy_version: int,
     decided_at: datetime,
     run_id: str,
+    decide_only: bool = False,
 ) -> Decision:
     """Decide the returns registered in `window` under a policy, as of `decided_at` (aware).
+
+    `decide_only`: what would be sent is held back in the outbox until an operator releases it.
 
     One decision at a time: a second one waits on a lock, because two must not claim the same units (and the database
     would refuse the later one). Raises DecisionRefused if a blocking check fails.
@@ -89,6 +93,8 @@ def decide(
         checks = tuple(run_checks(conn, models, parameters, relations=checked_relations(models)))
         if any(_refuses(check) for check in checks):
             raise DecisionRefused(window, checks)
+        if decide_only:
+            conn.execute(_SQL["hold_back"], {"held_back_until": HELD_BACK_UNTIL})
         added = any(
             built[model.relation].rows_written
             for model in models.of_step("returns")

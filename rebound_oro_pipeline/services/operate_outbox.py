@@ -78,6 +78,15 @@ def retry(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: 
     return changed
 
 
+def release(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: Deed) -> list[str]:
+    """Let messages go that a decision held back (decide only); return the keys of those. The caller commits."""
+    return [
+        key
+        for kind, keys in _by_kind(wanted).items()
+        for key in outbox.release(conn, kind, keys, actor=deed.who, reason=deed.why)
+    ]
+
+
 def recheck(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: Deed) -> list[str]:
     """Read confirmed messages again with the next push; return the keys of those. The caller commits.
 

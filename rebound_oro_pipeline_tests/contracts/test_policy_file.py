@@ -32,6 +32,7 @@ DEFAULT: dict[str, Any] = {
         "goodwill": {},
     },
     "sla": {"credit_within_hours": 72},
+    "send": {"not_before": None},
     "stock": {"saleable": ["restock"], "restore_in_stock": False, "out_of_stock_at": "0"},
     "tax": {"max_rate": "0.35", "without_rows": "quarantine"},
     "offer": {
@@ -123,7 +124,10 @@ def test_a_policy_does_not_change() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("stok: {}", "stok: no such key; allowed: credit, gate, offer, order_reference, sla, stock, tax"),
+        (
+            "stok: {}",
+            "stok: no such key; allowed: credit, gate, offer, order_reference, send, sla, stock, tax",
+        ),
         ("tax: {rate: 1}", "tax.rate: no such key; allowed: max_rate, without_rows"),
         (
             "gate: {dispatched: {6.2: [shipped]}}",

@@ -16,3 +16,9 @@ select nextval('ledger.decision_ids')
 -- name: record
 insert into ledger.decisions (decision_id, window_start, window_end, policy_version, decided_at, decided_by)
 values (%(decision_id)s, %(window_start)s, %(window_end)s, %(policy_version)s, %(decided_at)s, %(run_id)s)
+
+-- name: hold_back
+-- What this transaction has put into the outbox waits until somebody releases it.
+update outbox.messages
+set next_attempt_at = %(held_back_until)s
+where created_at = transaction_timestamp() and state = 'pending'

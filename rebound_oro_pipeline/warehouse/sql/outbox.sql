@@ -253,6 +253,30 @@ logged as (
 
 select business_key from changed;
 
+-- name: release
+with changed as (
+    update outbox.messages
+    set next_attempt_at = statement_timestamp()
+    where
+        kind = %(kind)s
+        and business_key = any(%(business_keys)s)
+        and state = 'pending'
+        and next_attempt_at = %(held_back_until)s
+    returning kind, business_key
+),
+
+logged as (
+    insert into outbox.audit_log (actor, action, subject, reason)
+    select
+        %(actor)s,
+        kind || ' released' as action,
+        business_key,
+        %(reason)s
+    from changed
+)
+
+select business_key from changed;
+
 -- name: waiting
 select
     message_id,
