@@ -14,7 +14,7 @@ RETURNS_LANDED = dg.AssetKey(["landing", "rebound_returns"])
 
 
 def build_checks(models: Models, partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
-    """Return the checks that decisions do not run themselves: promises of the models, and whether yesterday is there."""
+    """Return the checks that decisions do not run: promises of the models, and whether yesterday is there."""
     relations = {model.relation for model in models.of_step("returns")} - checked_relations(models)
 
     @dg.multi_asset_check(
