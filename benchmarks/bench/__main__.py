@@ -10,6 +10,7 @@ import argparse
 import importlib
 import os
 import platform
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ def main() -> int:
     python = ROOT / ".venv-bench" / "bin" / "python"
     peer = python if python.exists() else None
     started = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server is removed
     with open_lab(
         repeats=1 if options.quick else options.repeats, scale=0.01 if options.quick else options.scale
     ) as lab:
