@@ -24,14 +24,24 @@ def register(group: click.Group, settings: Callable[[], Settings]) -> None:
 
     @group.command()
     @click.option("--json", "as_json", is_flag=True, help="Print the findings for machines.")
-    def doctor(as_json: bool) -> None:
+    @click.option(
+        "--subscribe",
+        metavar="URL",
+        help="Instead: have OroCommerce (6.1.10 and later) announce changed orders to the receiver at URL.",
+    )
+    def doctor(as_json: bool, subscribe: str | None) -> None:
         """Ask OroCommerce, ReBound and the database what is missing for a run; nothing is written that stays.
 
-        Exit status 1 if a run would fail. docs/doctor.md explains each finding.
+        Exit status 1 if a run would fail. docs/doctor.md explains each finding. With --subscribe, webhook
+        subscriptions are made in OroCommerce; those that exist stay as they are.
 
         Example: rebound-oro doctor --json
         """
         from rebound_oro_pipeline.services.doctor import has_failure
+
+        if subscribe is not None:
+            _subscribe(settings(), subscribe, as_json=as_json)
+            return
 
         findings = []
         for finding in _findings(settings()):
@@ -68,6 +78,25 @@ def register(group: click.Group, settings: Callable[[], Settings]) -> None:
             offers=offers,
             as_json=as_json,
         )
+
+
+def _subscribe(settings: Settings, url: str, *, as_json: bool) -> None:
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.services.subscribe_webhooks import SubscriptionError, subscribe_webhooks
+
+    with wiring.oro_client(settings) as oro:
+        try:
+            made = subscribe_webhooks(oro, url, settings.required("webhook_oro_secret"))
+        except SubscriptionError as error:
+            raise click.ClickException(str(error)) from None
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in made], indent=2))
+        return
+    for each in made:
+        state = (
+            "subscribed now" if each.is_new else "was subscribed" if each.enabled else "is switched off there"
+        )
+        click.echo(f"{each.topic}: {state}, to {each.notification_url}")
 
 
 def _findings(settings: Settings) -> Iterator[Finding]:

@@ -1,0 +1,102 @@
+"""Subscribes the receiver to OroCommerce's own webhooks (6.1.10 and later), which announce orders that changed.
+
+The thin format suffices: it names the order, which is then read. The secret is accepted at creation only and never
+shown again, so a subscription that exists is left as it is. Source: the recorded exchanges webhook_*.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rebound_oro_pipeline.clients.errors import Forbidden, NotFound
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.jsonapi_resources import related_id
+
+TOPICS: Final = ("order.created", "order.updated", "order.deleted")
+PATH: Final = "/webhooks/oro"
+"""Where the receiver takes them."""
+
+
+class SubscriptionError(ValueError):
+    """OroCommerce cannot be subscribed to; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A subscription as it is now. `is_new`: made just now; a disabled one sends nothing."""
+
+    topic: str
+    webhook_id: str
+    notification_url: str
+    enabled: bool
+    is_new: bool
+
+
+def subscribe_webhooks(
+    oro: OroClient, receiver_url: str, secret: str, *, verify_ssl: bool = True
+) -> list[Subscription]:
+    """Subscribe to what is not subscribed to yet; `receiver_url` is the receiver's, as OroCommerce reaches it.
+
+    Raises SubscriptionError where this OroCommerce has no webhooks, or orders do not announce themselves, or the
+    permission is missing; the other errors of the client as they are.
+    """
+    url = receiver_url.rstrip("/")
+    url = url if url.endswith(PATH) else url + PATH
+    try:
+        known = {
+            str(topic["id"]) for page in oro.pages("webhooktopics", page_size=None) for topic in page["data"]
+        }
+        held = [webhook for page in oro.pages("webhooks") for webhook in page["data"]]
+    except NotFound:
+        raise SubscriptionError(
+            "this OroCommerce has no webhooks: they came with 6.1.10; the nightly catch-up stands in for them"
+        ) from None
+    except Forbidden as error:
+        raise SubscriptionError(
+            f"{error}; give the user of the pipeline view and create on Webhook"
+        ) from None
+    missing = [topic for topic in TOPICS if topic not in known]
+    if missing:
+        raise SubscriptionError(
+            f"OroCommerce knows no topic {', '.join(missing)}: set Webhook Accessible to Yes for Order "
+            "(System, Entities, Entity Management), then subscribe again"
+        )
+    by_topic = {related_id(each, "topic"): each for each in held if _url(each) == url}
+    return [
+        _told(by_topic[topic], topic, is_new=False)
+        if topic in by_topic
+        else _told(
+            oro.create("webhooks", _document(topic, url, secret, verify_ssl=verify_ssl))["data"],
+            topic,
+            is_new=True,
+        )
+        for topic in TOPICS
+    ]
+
+
+def _document(topic: str, url: str, secret: str, *, verify_ssl: bool) -> dict[str, Any]:
+    return {
+        "data": {
+            "type": "webhooks",
+            "attributes": {
+                "notificationUrl": url,
+                "secret": secret,
+                "enabled": True,
+                "verifySsl": verify_ssl,
+            },
+            "relationships": {
+                "topic": {"data": {"type": "webhooktopics", "id": topic}},
+                "format": {"data": {"type": "webhookformats", "id": "thin"}},
+            },
+        }
+    }
+
+
+def _told(webhook: Mapping[str, Any], topic: str, *, is_new: bool) -> Subscription:
+    return Subscription(
+        topic, str(webhook["id"]), _url(webhook), bool(webhook["attributes"].get("enabled")), is_new
+    )
+
+
+def _url(webhook: Mapping[str, Any]) -> str:
+    return str(webhook["attributes"].get("notificationUrl"))
