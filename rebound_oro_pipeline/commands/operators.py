@@ -4,6 +4,7 @@ import click
 
 from rebound_oro_pipeline.commands.alias import alias
 from rebound_oro_pipeline.commands.audit import audit
+from rebound_oro_pipeline.commands.history import import_history
 from rebound_oro_pipeline.commands.hold import hold
 from rebound_oro_pipeline.commands.ledger import ledger, retention
 from rebound_oro_pipeline.commands.outbox import outbox
@@ -25,6 +26,7 @@ COMMANDS: tuple[click.Command, ...] = (
     audit,
     policy,
     reconcile,
+    import_history,
 )
 
 

@@ -63,6 +63,7 @@ class Follower:
     run_id: str
     with_subtotals: bool = False
     workers: int = 4
+    decide_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,11 @@ def follow_open_returns(look: Follower) -> FollowedUp:
     return _look_at(look, {"changed": set(_landed_here(look))}, {"returns": landed})
 
 
+def follow_history(look: Follower) -> FollowedUp:
+    """Decide the returns that the run of this look has landed from a file."""
+    return _look_at(look, {"imported": set(_landed_here(look))}, {})
+
+
 def catch_up(look: Follower) -> FollowedUp:
     """Look for what webhooks and schedules missed: returns nobody told us of, orders that changed meanwhile."""
     window = Window(look.now - timedelta(days=MISSED_DAYS), look.now)
@@ -190,6 +196,7 @@ def _look_at(
             policy_version=look.policy_version,
             decided_at=look.now,
             run_id=look.run_id,
+            decide_only=look.decide_only,
         )
         for window in windows
     )

@@ -1,0 +1,123 @@
+"""`rebound-oro import-history`: returns of the past from files, decided by today's rules."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from rebound_oro_pipeline.commands.output import (
+    SettingsReader,
+    operators_database,
+    print_dry_run,
+    print_json,
+    writing_options,
+)
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command("import-history")
+@click.argument("file", type=_FILE)
+@click.option("--columns", type=_FILE, help="YAML that names the columns of a CSV; without it, JSON lines.")
+@click.option(
+    "--status", default="processed", show_default=True, help="Status of returns that the file gives none."
+)
+@click.option(
+    "--decide",
+    is_flag=True,
+    help="Read their orders from OroCommerce and decide them; what would be sent is held back.",
+)
+@writing_options
+@click.pass_obj
+def import_history(
+    read_settings: SettingsReader,
+    /,
+    *,
+    file: Path,
+    columns: Path | None,
+    status: str,
+    decide: bool,
+    who: str,
+    why: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Land the returns of FILE, and report what was wrong in it: file, line, field, remedy.
+
+    With --decide they are decided at once, and what would be sent waits for `outbox release`; without it, the next
+    look at their days decides them.
+
+    Example: rebound-oro import-history returns-2025.csv --columns columns.yaml --decide --why "history of 2025"
+    """
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.services.import_history import HistoryError, load_columns
+    from rebound_oro_pipeline.services.import_history import import_history as run_import
+    from rebound_oro_pipeline.services.operate_deed import Deed
+
+    if decide and dry_run:
+        raise click.UsageError("--dry-run lands nothing, so there is nothing to decide; leave out --decide")
+    now = datetime.now(UTC)
+    try:
+        given = load_columns(columns) if columns else None
+        with operators_database(read_settings, dry_run=dry_run) as (settings, conn):
+            done = run_import(
+                conn,
+                file,
+                columns=given,
+                mapping=wiring.rebound_mapping(settings),
+                status=status,
+                now=now,
+            )
+            Deed(who, why).log(conn, "history imported", [file.name], **asdict(done.landed))
+            if not dry_run:
+                conn.commit()
+            notes = _decide(read_settings, now) if decide else None
+    except HistoryError as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        told = {"landed": asdict(done.landed), "faults": [asdict(fault) for fault in done.faults]}
+        print_json({**told, "credit_notes": notes, "dry_run": dry_run})
+        return
+    for fault in done.faults:
+        click.echo(str(fault), err=True)
+    landed = done.landed
+    click.echo(
+        f"{landed.new} new, {landed.changed} changed, {landed.unchanged} unchanged, {len(done.faults)} faults"
+    )
+    if notes is not None:
+        click.echo(f"{notes} credit notes decided and held back; `rebound-oro outbox release` lets them go")
+    print_dry_run(dry_run)
+
+
+def _decide(read_settings: SettingsReader, now: datetime) -> int:
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.services.follow_up import Follower, follow_history
+    from rebound_oro_pipeline.services.import_history import LANDED_BY
+    from rebound_oro_pipeline.sqlmodels.read import read_models
+
+    settings = read_settings()
+    with (
+        wiring.oro_client(settings) as oro,
+        wiring.rebound_client(settings) as rebound,
+        wiring.connect_database(settings, application_name="rebound-oro history") as conn,
+    ):
+        version = wiring.save_policy(settings, conn)
+        conn.commit()
+        look = Follower(
+            oro=oro,
+            rebound=rebound,
+            conn=conn,
+            models=read_models(),
+            mapping=wiring.rebound_mapping(settings),
+            policy=wiring.policy(settings),
+            policy_version=version,
+            now=now,
+            run_id=LANDED_BY,
+            with_subtotals=settings.oro_subtotals,
+            workers=settings.oro_connections,
+            decide_only=True,
+        )
+        return follow_history(look).notes
