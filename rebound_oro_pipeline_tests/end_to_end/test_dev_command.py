@@ -1,6 +1,7 @@
 """`rebound-oro dev`: the UI answers and knows the assets, the sandbox is beside it, and in the end nothing is left."""
 
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,16 @@ from rebound_oro_pipeline_tests.end_to_end.commands import left_in, line_with, r
 from rebound_oro_pipeline_tests.pipeline_at_work import models
 
 ASSETS = "{ assetNodes { assetKey { path } groupName } }"
+RUNS = """
+query ($job: String!) {
+  runsOrError(filter: {pipelineName: $job}) { ... on Runs { results { status tags { key value } } } }
+}
+"""
+TICKS = """
+{ sensorsOrError(repositorySelector: {
+    repositoryName: "__repository__", repositoryLocationName: "rebound_oro_pipeline"
+  }) { ... on Sensors { results { name sensorState { status ticks(limit: 2) { status skipReason } } } } } }
+"""
 SENSOR = """
 mutation ($sensor: SensorSelector!) {
   sensorDryRun(selectorData: $sensor, cursor: "") {
@@ -41,6 +52,9 @@ def home(open_folder: Path) -> Path:
                 "insert into outbox.audit_log (actor, action, subject) values ('test', 'demo', 'a database')"
             )
             conn.execute(
+                "insert into reference.sku_aliases (alias, sku, added_by) values ('OLD', 'NEW', 'test')"
+            )
+            conn.execute(
                 "insert into outbox.messages (kind, business_key, ordering_key, registered_at, payload) "
                 "values ('oro_credit_note', 'N-1', '1', now(), '{}')"
             )
@@ -50,7 +64,7 @@ def home(open_folder: Path) -> Path:
 @pytest.fixture
 def ask(home: Path) -> Iterator[Any]:
     """Yield a function that asks the GraphQL of a running `dev`, which is ended by SIGTERM afterwards."""
-    with started(home, "dev", "--port", "0") as dev:
+    with started(home, "dev", "--port", "0", FOLLOW_UP_ENABLED="true") as dev:
         url = line_with(dev, "Dagster: ").split()[1]
 
         def ask(query: str, **variables: object) -> Any:
@@ -67,7 +81,7 @@ def ask(home: Path) -> Iterator[Any]:
         assert left_in(home) == []
 
 
-def test_the_ui_lists_the_assets_and_the_sensors_work_in_it(ask: Any) -> None:
+def test_the_ui_lists_the_assets_and_the_daemon_launches_runs_by_itself(ask: Any) -> None:
     keys = {"/".join(node["assetKey"]["path"]) for node in ask(ASSETS)["assetNodes"]}
     assert keys >= {"landing/rebound_returns", "marts/credit_notes", "push/oro_credit_notes"}
     sensor = {
@@ -77,4 +91,18 @@ def test_the_ui_lists_the_assets_and_the_sensors_work_in_it(ask: Any) -> None:
     }
     told = ask(SENSOR, sensor=sensor)["sensorDryRun"]["evaluationResult"]
     assert told["error"] is None
-    assert {"key": "outbox/due", "value": "1"} in told["runRequests"][0]["tags"]
+    assert {"key": "rebound_oro/waiting", "value": "1"} in told["runRequests"][0]["tags"]
+    run = _run_launched_by_the_daemon(ask, "follow_up")
+    assert {"key": "dagster/sensor_name", "value": "people_to_follow"} in run["tags"]
+    assert run["status"] == "SUCCESS"
+
+
+def _run_launched_by_the_daemon(ask: Any, job: str, seconds: float = 90) -> Any:
+    """Wait for the end of a run that nobody asked for but a sensor."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        runs = ask(RUNS, job=job)["runsOrError"]["results"]
+        if runs and runs[0]["status"] in ("SUCCESS", "FAILURE"):
+            return runs[0]
+        time.sleep(0.5)
+    raise AssertionError(f"the daemon has launched no run of {job}: {ask(TICKS)}")
