@@ -15,7 +15,7 @@ import httpx
 
 from rebound_oro_pipeline.contracts.policy import load_policy
 from rebound_oro_pipeline.contracts.window import Window
-from rebound_oro_pipeline.defs.jobs import PUSH, PUSH_STOCK, RECONCILE, RETURNS
+from rebound_oro_pipeline.defs.jobs import OFFER, PUSH, PUSH_OFFERS, PUSH_STOCK, RECONCILE, RETURNS
 from rebound_oro_pipeline.demo_report import Report, read_report
 from rebound_oro_pipeline.services.decide import decide as decide_by_sql
 from rebound_oro_pipeline.warehouse.connection import connect
@@ -116,7 +116,8 @@ def by_the_rules(box: Box) -> Outcome:
 
 
 def _everything(loop: Loop, box: Box, days: tuple[str, str]) -> Act:
-    results = [loop.run(RETURNS, days), *(loop.run(job) for job in (PUSH, PUSH_STOCK, RECONCILE))]
+    jobs = (OFFER, PUSH_OFFERS, PUSH, PUSH_STOCK, RECONCILE)
+    results = [loop.run(RETURNS, days), *(loop.run(job) for job in jobs)]
     return Act(tuple(results), box.state(), loop.versions())
 
 

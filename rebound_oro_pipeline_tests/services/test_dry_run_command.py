@@ -97,7 +97,7 @@ def test_a_push_of_credit_notes_leaves_the_stock_alone(
 def test_stock_cannot_be_rehearsed(call: Call) -> None:
     result = call("push", "--dry-run", "--stock")
     assert result.exit_code == click.UsageError.exit_code
-    assert "cannot rehearse" in result.output
+    assert "nothing else can be rehearsed" in result.output
 
 
 def test_a_push_with_refused_credentials_ends_in_a_sentence(
