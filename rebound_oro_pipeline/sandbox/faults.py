@@ -21,9 +21,8 @@ Kind = Literal["429", "500", "503", "slow", "cut", "lost"]
 System = Literal["oro", "rebound"]
 _PAGE = b"<html><body><h1>%s</h1></body></html>"
 _WORDS = {"429": "Too Many Requests", "500": "Internal Server Error", "503": "Service Unavailable"}
-_Ends = tuple[tuple[str, int], tuple[str, int]]
-_transports: dict[_Ends, asyncio.BaseTransport] = {}
-"""Open connections by their two ends: the client's address, the server's."""
+_TRANSPORT = "transport"
+"""Where a request's state (the one of ASGI's scope) holds its connection."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,18 +114,14 @@ class Faults:
 
 
 class CuttableProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type] # uvicorn picks the base at run time
-    """uvicorn's HTTP protocol that remembers its transport, so that a connection can be cut."""
+    """uvicorn's HTTP protocol that tells each request its connection, so that it can be cut."""
+
+    app_state: dict[str, Any]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember the connection by its ends."""
-        self._ends: _Ends = (transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
-        _transports[self._ends] = transport
+        """Put the connection into the state of its requests."""
+        self.app_state = {**self.app_state, _TRANSPORT: transport}
         super().connection_made(transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
-        _transports.pop(self._ends, None)
-        super().connection_lost(exc)
 
 
 async def suffer(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
@@ -160,8 +155,6 @@ async def _swallow(message: Message) -> None:
 
 async def _cut(scope: Scope, receive: Receive) -> None:
     """Close the connection of a request at once and wait until the server has noticed."""
-    transport = _transports.get((tuple(scope["client"]), tuple(scope["server"])))
-    if isinstance(transport, asyncio.WriteTransport):
-        transport.abort()
+    scope["state"][_TRANSPORT].abort()
     while (await receive())["type"] != "http.disconnect":
         pass
