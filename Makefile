@@ -8,7 +8,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # Bytecode, and what sqlglot reads of the models, are made once, also where Python is told to write none by itself.
 WARM := $(BIN)/python -m compileall -q rebound_oro_pipeline && PYTHONDONTWRITEBYTECODE= $(BIN)/python -c \
 	"from rebound_oro_pipeline.sqlmodels.read import read_models; read_models()"
-WORKERS ?= 2
+WORKERS ?= 3
 
 .PHONY: demo test dev storm bench lint format lock clean help
 
