@@ -22,6 +22,7 @@ import httpx
 import stamina
 
 from rebound_oro_pipeline.clients.errors import AnswerLost, ApiError, Call, MalformedAnswer, NotSent
+from rebound_oro_pipeline.clients.lending import LendingTransport
 
 log = logging.getLogger(__name__)
 # httpx logs every URL with its query at INFO; ours go without.
@@ -75,20 +76,22 @@ class Channel:
         verify_tls = options.get("verify_tls", True)
         if not verify_tls:
             log.warning("%s: TLS certificates are NOT verified, as the settings ask", system)
-        self._client = httpx.Client(
-            timeout=options.get("timeout", TIMEOUT),
-            verify=verify_tls,
-            transport=options.get("transport"),
+        one_connection = partial(
+            httpx.Client,
+            verify=httpx.create_ssl_context(verify=verify_tls),
             limits=httpx.Limits(
-                max_connections=self.max_connections,
-                max_keepalive_connections=self.max_connections,
-                keepalive_expiry=_KEEPALIVE_SECONDS,
+                max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE_SECONDS
             ),
-            headers={"User-Agent": "rebound-oro-pipeline", "Accept": "application/json"},
-            # A session cookie would take the token's place; all threads would share it.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            # A session cookie would take the token's place.
+            cookies=_no_cookies(),
             # A proxy for the outside world cannot reach this machine's own loopback.
             trust_env=not is_loopback(httpx.URL(self.base_url).host),
+        )
+        self._client = httpx.Client(
+            timeout=options.get("timeout", TIMEOUT),
+            transport=options.get("transport") or LendingTransport(one_connection, self.max_connections),
+            headers={"User-Agent": "rebound-oro-pipeline", "Accept": "application/json"},
+            cookies=_no_cookies(),
         )
 
     def close(self) -> None:
@@ -165,6 +168,10 @@ class Channel:
             raise failure
         log.debug("%s -> %d in %d ms (request %s)", call, response.status_code, elapsed, call.request_id)
         return response
+
+
+def _no_cookies() -> CookieJar:
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 def _wait_before_next(error: Exception, *, repeatable: bool) -> bool | float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -236,28 +237,26 @@ def test_tls_is_verified_unless_a_setting_says_otherwise(caplog):
     assert "TLS certificates are NOT verified" in caplog.text
 
 
-def test_the_choice_about_tls_reaches_the_connections(monkeypatch):
-    contexts = []
-    original = httpx.HTTPTransport.__init__
-    monkeypatch.setattr(
-        httpx.HTTPTransport,
-        "__init__",
-        lambda self, *args, **options: (contexts.append(options["verify"]), original(self, *args, **options))[
-            1
-        ],
-    )
-    Channel("oro", "https://shop.example").close()
-    Channel("oro", "https://shop.example", verify_tls=False).close()
-    assert contexts == [True, False]
+def connections(channel):
+    """Return what a channel lends to its requests."""
+    return channel._client._transport._clients
+
+
+@pytest.mark.parametrize("verify_tls", [True, False])
+def test_the_choice_about_tls_reaches_the_connections(verify_tls):
+    with Channel("oro", "https://shop.example", verify_tls=verify_tls, max_connections=3) as channel:
+        contexts = [each._transport._pool._ssl_context for each in connections(channel)]
+    assert [context.verify_mode is ssl.CERT_REQUIRED for context in contexts] == [verify_tls] * 3
+    assert [context.check_hostname for context in contexts] == [verify_tls] * 3
 
 
 def test_a_proxy_is_not_asked_for_this_machine(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     with Channel("oro", "http://127.0.0.1:1") as channel:
-        assert not channel._client._mounts
+        assert not any(each._mounts for each in connections(channel))
     with Channel("oro", "https://shop.example") as channel:
-        assert channel._client._mounts
+        assert all(each._mounts for each in connections(channel))
 
 
 def test_all_threads_keep_one_pace(network):
@@ -274,8 +273,8 @@ def test_all_threads_keep_one_pace(network):
 def test_nobody_is_left_with_a_connection_that_the_server_closes(network):
     """Servers drop idle connections after five seconds or more; a write on such a one would be in doubt."""
     with Channel("oro", "https://shop.example", max_connections=3) as channel:
-        pool = channel._client._transport._pool
-        assert (pool._max_connections, pool._keepalive_expiry) == (3, 3.0)
+        pools = [each._transport._pool for each in connections(channel)]
+        assert [(each._max_connections, each._keepalive_expiry) for each in pools] == [(1, 3.0)] * 3
         assert None not in channel._client.timeout.as_dict().values()
 
 

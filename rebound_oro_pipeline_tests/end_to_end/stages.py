@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
-import httpx
-
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.policy import Policy
@@ -34,8 +32,6 @@ from rebound_oro_pipeline_tests.sandbox_process import Box
 
 RETURN_WORKERS = 32
 """More than there are connections: who waits to try again holds none, and the others go on."""
-TIMEOUT = httpx.Timeout(10.0, pool=60.0)
-"""Less patience with an answer than production has: one that is never read would hold up a storm for a minute."""
 
 
 @dataclass(frozen=True)
@@ -97,11 +93,11 @@ class Place:
 
     def oro(self) -> OroClient:
         """Return a client of the shop."""
-        return OroClient(self.oro_url, self.client_id, self.client_secret, max_connections=4, timeout=TIMEOUT)
+        return OroClient(self.oro_url, self.client_id, self.client_secret, max_connections=4)
 
     def rebound(self) -> ReboundClient:
         """Return a client of ReBound."""
-        return ReboundClient(self.rebound_url, self.login, self.api_key, timeout=TIMEOUT)
+        return ReboundClient(self.rebound_url, self.login, self.api_key)
 
     def told(self) -> dict[str, object]:
         """Return it as JSON."""
