@@ -34,7 +34,7 @@ class LevelRecovery:
         """Settle what can be settled; False: nothing was due."""
         # A write may carry deltas of several windows, and is settled with all of them.
         everywhere = replace(self._worker.claims, window=None)
-        messages = everywhere.claim_unknown(self._worker.conn)
+        messages = everywhere.claim_unknown_levels(self._worker.conn)
         writes = level_writes.open_writes(self._worker.conn, self._worker.claims.worker)
         claim = LevelClaim(self._oro, self._worker, messages)
         try:

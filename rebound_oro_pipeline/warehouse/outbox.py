@@ -183,6 +183,10 @@ class Claimant:
         """Take due messages whose fate has to be read; they stay `unknown` while claimed."""
         return self._take(conn, "lock_unknown", limit)
 
+    def claim_unknown_levels(self, conn: psycopg.Connection) -> list[Message]:
+        """Take the same of stock, and with each delta all those that the open write of its level carries."""
+        return self._take(conn, "lock_unknown_levels", None)
+
     def renew(self, conn: psycopg.Connection, messages: Iterable[Message]) -> None:
         """Start the lease of claimed messages anew, before a request that may take long."""
         conn.execute(

@@ -72,6 +72,43 @@ order by operation_id, remote_id, message_id
 limit %(at_most)s
 for update skip locked;
 
+-- name: lock_unknown_levels
+-- A level tells of all deltas of its write at once, so they are claimed together, whichever of them is due: were each
+-- waited for by itself, two processes that hold some of them each would put them off for ever.
+with due as (
+    select message_id
+    from outbox.messages
+    where
+        kind = %(kind)s
+        and state = 'unknown'
+        and next_attempt_at <= greatest(statement_timestamp(), %(now)s::timestamptz)
+        and registered_at >= %(window_start)s::timestamptz
+        and registered_at < %(window_end)s::timestamptz
+),
+
+concerned as (
+    select message_id from due
+    union
+    select unnest(writes.message_ids) as message_id
+    from outbox.level_writes as writes
+    inner join due on writes.message_ids @> array[due.message_id]
+    where writes.state = 'writing'
+)
+
+select messages.message_id
+from outbox.messages
+inner join concerned on messages.message_id = concerned.message_id
+where
+    messages.state = 'unknown'
+    and (
+        messages.claimed_by is null
+        or messages.claimed_until < statement_timestamp()
+        or not outbox.is_alive(messages.claimed_by)
+    )
+order by messages.message_id
+limit %(at_most)s
+for update of messages skip locked;
+
 -- name: take
 with taken as (
     update outbox.messages

@@ -365,6 +365,21 @@ def test_two_processes_at_once_add_every_delta_once(shop: Shop, box: Box, databa
     )
 
 
+def test_deltas_of_one_write_are_looked_at_together_whenever_each_falls_due(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    """Two processes that hold some of them each put them off by times that differ."""
+    for number in range(1, 6):
+        put_delta(box, f"N{number}:1", "SKU-1", "1")
+    shop.network.after(*SINGLE, lost)
+    first = push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert first.unknown == 5
+    box.execute("update outbox.messages set next_attempt_at = now() + message_id * interval '1 hour'")
+    box.execute("update outbox.messages set next_attempt_at = now() where business_key = 'N3:1'")
+    second = push_inventory_levels(oro, database_url, run_id="2", rules=ONE_TRY)
+    assert (second.confirmed, second.remaining, shop.level("SKU-1")) == (5, 0, Decimal(1005))
+
+
 def test_a_worker_that_hangs_beyond_its_lease_does_not_add_what_another_one_has_added(
     shop: Shop, box: Box, database_url: str
 ) -> None:
