@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import click
 
@@ -60,6 +62,8 @@ def import_history(
     if decide and dry_run:
         raise click.UsageError("--dry-run lands nothing, so there is nothing to decide; leave out --decide")
     now = datetime.now(UTC)
+    if decide:
+        wiring.require_systems(read_settings())
     try:
         given = load_columns(columns) if columns else None
         with operators_database(read_settings, dry_run=dry_run) as (settings, conn):
@@ -74,7 +78,7 @@ def import_history(
             Deed(who, why).log(conn, "history imported", [file.name], **asdict(done.landed))
             if not dry_run:
                 conn.commit()
-            notes = _decide(read_settings, now) if decide else None
+            notes = _decide(read_settings, done.registered_at, now) if decide else None
     except HistoryError as error:
         raise click.ClickException(str(error)) from None
     if as_json:
@@ -92,7 +96,7 @@ def import_history(
     print_dry_run(dry_run)
 
 
-def _decide(read_settings: SettingsReader, now: datetime) -> int:
+def _decide(read_settings: SettingsReader, registered_at: Collection[datetime], now: datetime) -> int:
     from rebound_oro_pipeline import wiring
     from rebound_oro_pipeline.services.follow_up import Follower, follow_history
     from rebound_oro_pipeline.services.import_history import LANDED_BY
@@ -115,9 +119,9 @@ def _decide(read_settings: SettingsReader, now: datetime) -> int:
             policy=wiring.policy(settings),
             policy_version=version,
             now=now,
-            run_id=LANDED_BY,
+            run_id=f"{LANDED_BY} {uuid4().hex}",
             with_subtotals=settings.oro_subtotals,
             workers=settings.oro_connections,
             decide_only=True,
         )
-        return follow_history(look).notes
+        return follow_history(look, registered_at).notes

@@ -137,9 +137,9 @@ def follow_open_returns(look: Follower) -> FollowedUp:
     return _look_at(look, {"changed": set(_landed_here(look))}, {"returns": landed})
 
 
-def follow_history(look: Follower) -> FollowedUp:
-    """Decide the returns that the run of this look has landed from a file."""
-    return _look_at(look, {"imported": set(_landed_here(look))}, {})
+def follow_history(look: Follower, registered_at: Collection[datetime]) -> FollowedUp:
+    """Decide the returns of a file, which were registered at these moments, whichever import has landed them."""
+    return _look_at(look, {"imported": registered_at}, {})
 
 
 def catch_up(look: Follower) -> FollowedUp:

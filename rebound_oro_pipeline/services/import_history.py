@@ -4,16 +4,18 @@ A row of a CSV is one line of a return; rows with the same return id make one re
 be read is reported with file, line, field and remedy, and left out; the rest lands as any other return does.
 """
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-import pandas as pd
 import psycopg
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from rebound_oro_pipeline.contracts.csv_file import CsvRow, read_csv
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.model_faults import describe
 from rebound_oro_pipeline.contracts.rebound import ReturnDocument, read_return
@@ -46,6 +48,10 @@ class Columns(BaseModel):
     disposition: str | None = None
     reason: str | None = None
 
+    def given(self) -> dict[str, str]:
+        """Return field → column of those that are named."""
+        return {name: column for name, column in self.model_dump().items() if column is not None}
+
 
 _HEADER: Final = {
     "return_id": "id",
@@ -63,11 +69,12 @@ _ITEM: Final = {
     "disposition": "final_disposition",
 }
 """The documents that CSV rows are made into are those of the default mapping."""
+_ITEM_PATH: Final = re.compile(r"item\[(\d+)\]\.(\w+)")
 
 
 @dataclass(frozen=True)
 class HistoryFault:
-    """What was wrong, and where; `line` counts from 1, as an editor does."""
+    """What was wrong, and where; `line` counts from 1, as an editor does. `field` is the column of a CSV."""
 
     file: str
     line: int
@@ -80,10 +87,23 @@ class HistoryFault:
 
 @dataclass(frozen=True)
 class ImportedHistory:
-    """What became of a file: how its returns landed, and what was wrong in it."""
+    """What became of a file: how its returns landed, what was wrong in it, and when its returns were registered."""
 
     landed: Landed
     faults: tuple[HistoryFault, ...]
+    registered_at: frozenset[datetime]
+
+
+class _Row(NamedTuple):
+    line: int
+    values: Mapping[str, str]
+
+
+class _Read(NamedTuple):
+    """A document, and where in the file a path of it stands: line and field."""
+
+    document: ReturnDocument | Fault
+    place: Callable[[str], tuple[int, str]]
 
 
 def load_columns(path: Path) -> Columns:
@@ -113,57 +133,124 @@ def import_history(
     it again. Raises HistoryError, OSError.
     """
     faults: list[HistoryFault] = []
+    moments: set[datetime] = set()
 
-    def good(found: Iterator[tuple[int, ReturnDocument | Fault]]) -> Iterator[ReturnDocument]:
-        for line, document in found:
-            if isinstance(document, Fault):
-                faults.append(HistoryFault(path.name, line, document.path, f"{document.message}; left out"))
-                continue
-            faults.extend(
-                HistoryFault(path.name, line, str(each.fault_path), f"{each.fault}; goes to the quarantine")
-                for each in document.lines
-                if each.fault is not None
-            )
-            yield document
+    def good(found: Iterator[_Read | HistoryFault]) -> Iterator[ReturnDocument]:
+        for each in found:
+            if isinstance(each, HistoryFault):
+                faults.append(each)
+            elif isinstance(each.document, Fault):
+                message = f"{each.document.message}; left out"
+                faults.append(HistoryFault(path.name, *each.place(each.document.path), message))
+            else:
+                faults.extend(
+                    HistoryFault(
+                        path.name, *each.place(str(line.fault_path)), f"{line.fault}; goes to the quarantine"
+                    )
+                    for line in each.document.lines
+                    if line.fault is not None
+                )
+                moments.add(each.document.registered_at)
+                yield each.document
 
     found = _rows(path, columns, status) if columns else _documents(path, mapping)
     landed = land_returns(conn, good(found), source="file", landed_by=LANDED_BY, landed_at=now)
-    return ImportedHistory(landed, tuple(faults))
+    return ImportedHistory(landed, tuple(sorted(faults, key=lambda fault: fault.line)), frozenset(moments))
 
 
-def _documents(path: Path, mapping: ReboundMapping) -> Iterator[tuple[int, ReturnDocument | Fault]]:
+def _documents(path: Path, mapping: ReboundMapping) -> Iterator[_Read]:
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
-                yield number, read_return(line, mapping)
+                yield _Read(read_return(line, mapping), partial(_on_line, number))
 
 
-def _rows(path: Path, columns: Columns, status: str) -> Iterator[tuple[int, ReturnDocument | Fault]]:
-    try:
-        table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False
-        )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise HistoryError(f"{path} is no CSV in UTF-8: {error}") from None
-    wanted = {name: column for name, column in columns.model_dump().items() if column is not None}
-    missing = [column for column in wanted.values() if column not in table.columns]
+def _on_line(number: int, path: str) -> tuple[int, str]:
+    return number, path
+
+
+def _rows(path: Path, columns: Columns, status: str) -> Iterator[_Read | HistoryFault]:
+    """Yield a return for the rows of each id, in the sequence of their first rows; before them, what is no row."""
+    given = columns.given()
+    rows = read_csv(path)
+    places = _places(path, next(rows, None), given)
+    returns: dict[str, list[_Row]] = {}
+    torn: set[str] = set()
+    for line, cells, fault in rows:
+        if not cells:
+            raise HistoryError(f"{path} is no CSV from line {line} on: it {fault}")
+        if not any(cells):
+            continue
+        values = {name: cells[place].strip() if place < len(cells) else "" for name, place in places.items()}
+        return_id = values["return_id"]
+        message = fault or (None if _is_utf8(cells) else "is not UTF-8")
+        if message is not None:
+            # Without one of its rows a return would be credited less than came back.
+            torn.add(return_id)
+            yield HistoryFault(path.name, line, "row", f"{message}; its return is left out")
+        elif not return_id:
+            yield HistoryFault(path.name, line, given["return_id"], "is missing; left out")
+        else:
+            returns.setdefault(return_id, []).append(_Row(line, values))
+    for return_id, its_rows in returns.items():
+        if return_id not in torn:
+            yield _one_return(path, its_rows, given, status)
+
+
+def _places(path: Path, header: CsvRow | None, given: Mapping[str, str]) -> dict[str, int]:
+    """Return field → place of its column."""
+    names = header.values if header else []
+    if not names or not _is_utf8(names):
+        raise HistoryError(f"{path} is no CSV in UTF-8 with a header")
+    there = ", ".join(names)
+    missing = [column for column in given.values() if column not in names]
     if missing:
-        there = ", ".join(map(str, table.columns))
         raise HistoryError(f"{path} has no column {', '.join(missing)}; it has {there}")
-    table = table[list(wanted.values())].set_axis(list(wanted), axis=1)
-    table = table[(table != "").any(axis=1)]
-    for _, rows in table.groupby("return_id", sort=False):
-        records = rows.to_dict("records")
-        yield int(rows.index[0]) + 2, read_return(_document(records, status), default_mapping())
+    repeated = [column for column in given.values() if names.count(column) > 1]
+    if repeated:
+        raise HistoryError(f"{path} has the column {repeated[0]} more than once; it has {there}")
+    return {name: names.index(column) for name, column in given.items()}
 
 
-def _document(rows: list[dict[Any, Any]], status: str) -> Mapping[str, Any]:
-    head: dict[str, Any] = {theirs: rows[0].get(ours) or None for ours, theirs in _HEADER.items()}
+def _one_return(
+    path: Path, rows: Sequence[_Row], given: Mapping[str, str], status: str
+) -> _Read | HistoryFault:
+    head: dict[str, Any] = {}
+    for ours, theirs in _HEADER.items():
+        told = [row for row in rows if row.values.get(ours)]
+        head[theirs] = told[0].values[ours] if told else None
+        for row in told:
+            if row.values[ours] != head[theirs]:
+                message = (
+                    f"is {row.values[ours]!r}, but line {told[0].line} says {head[theirs]!r} of the same return, "
+                    "which has one; left out"
+                )
+                return HistoryFault(path.name, row.line, given[ours], message)
     head["current_tracking_status"] = head["current_tracking_status"] or status
-    items = []
-    for row in rows:
-        item: dict[str, Any] = {theirs: row.get(ours) or None for ours, theirs in _ITEM.items()}
-        if row.get("reason"):
-            item["reason"] = [{"reason": row["reason"]}]
-        items.append({name: value for name, value in item.items() if value is not None})
-    return {**head, "item": items}
+    document = {**head, "item": [_item(row.values) for row in rows]}
+
+    def place(at: str) -> tuple[int, str]:
+        found = _ITEM_PATH.match(at)
+        row, names, theirs = (
+            (rows[int(found[1])], {**_ITEM, "reason": "reason"}, found[2])
+            if found
+            else (rows[0], _HEADER, at)
+        )
+        return row.line, next((given[ours] for ours in names if ours in given and names[ours] == theirs), at)
+
+    return _Read(read_return(document, default_mapping()), place)
+
+
+def _item(values: Mapping[str, str]) -> dict[str, Any]:
+    item: dict[str, Any] = {theirs: values[ours] for ours, theirs in _ITEM.items() if values.get(ours)}
+    if values.get("reason"):
+        item["reason"] = [{"reason": values["reason"]}]
+    return item
+
+
+def _is_utf8(cells: Sequence[str]) -> bool:
+    try:
+        "".join(cells).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,6 +1,5 @@
 """What people decide: the policy in force, and the aliases of SKUs. The caller commits."""
 
-import csv
 import hashlib
 import json
 import unicodedata
@@ -15,6 +14,7 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from rebound_oro_pipeline.contracts.csv_file import CsvRow, read_csv
 from rebound_oro_pipeline.warehouse import statements
 from rebound_oro_pipeline.warehouse.errors import AliasError
 
@@ -158,36 +158,26 @@ def _arrays(pairs: list[_Pair]) -> dict[str, list[int] | list[str]]:
 
 
 def _read(path: Path) -> Iterator[_Pair | AliasFault]:
-    # Bytes that are not UTF-8 become surrogates, so that they spoil their own row and not the file.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        names = [name.strip().lower() for name in next(reader, [])]
-        if names.count("alias") != 1 or names.count("sku") != 1:
-            raise AliasError(
-                f"{path.name}: the first line reads {','.join(names)!r}; expected alias,sku (with a comma)"
-            )
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield AliasFault(path.name, line, "row", f"cannot be read: {error}")
-                continue
-            if cells:
-                yield _read_row(path.name, line, names, cells)
+    rows = read_csv(path)
+    header = next(rows, None)
+    names = [name.strip().lower() for name in header.values] if header else []
+    if names.count("alias") != 1 or names.count("sku") != 1:
+        raise AliasError(
+            f"{path.name}: the first line reads {','.join(names)!r}; expected alias,sku (with a comma)"
+        )
+    for row in rows:
+        yield _read_row(path.name, row, names)
 
 
-def _read_row(file: str, line: int, names: list[str], cells: list[str]) -> _Pair | AliasFault:
-    if len(cells) != len(names):
-        return AliasFault(file, line, "row", f"has {len(cells)} values, the header has {len(names)}")
-    values = dict(zip(names, cells, strict=True))
+def _read_row(file: str, row: CsvRow, names: list[str]) -> _Pair | AliasFault:
+    if row.fault is not None:
+        return AliasFault(file, row.line, "row", row.fault)
+    values = dict(zip(names, row.values, strict=True))
     alias, sku = values["alias"].strip(), values["sku"].strip()
     for field, value in (("alias", alias), ("sku", sku)):
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-            return AliasFault(file, line, field, "is not UTF-8, or holds a control character")
-    return _Pair(line, alias, sku)
+            return AliasFault(file, row.line, field, "is not UTF-8, or holds a control character")
+    return _Pair(row.line, alias, sku)
 
 
 def _plain(value: object) -> str:

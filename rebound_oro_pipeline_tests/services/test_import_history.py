@@ -69,12 +69,60 @@ def test_rows_of_one_return_make_one_return_wherever_they_stand(
 
 
 def test_what_is_wrong_is_told_by_file_line_and_field(conn: psycopg.Connection[Any], csv: Path) -> None:
-    told = [str(fault) for fault in run(conn, csv).faults]
+    done = run(conn, csv)
+    told = [str(fault) for fault in done.faults]
     assert len(told) == 2
-    assert told[0].startswith("history.csv:5: date_added: ")
+    assert told[0].startswith("history.csv:5: Date: ")
     assert told[0].endswith("left out")
-    assert told[1].startswith("history.csv:6: item[0].quantity: ")
+    assert told[1].startswith("history.csv:6: Qty: ")
     assert told[1].endswith("goes to the quarantine")
+    assert {moment.day for moment in done.registered_at} == {1, 2, 3}
+
+
+@pytest.mark.parametrize(
+    ("rows", "faults"),
+    [
+        pytest.param(
+            ["R-1,SO-1,2025-03-01,A,1,,,", "R-1,SO-2,2025-03-01,B,1,,,", "R-2,SO-2,2025-03-01,A,1,,,"],
+            ["3: Order: is 'SO-2', but line 2 says 'SO-1' of the same return, which has one; left out"],
+            id="two orders in one return",
+        ),
+        pytest.param(
+            [
+                "R-1,SO-1,2025-03-01,A,1,,,",
+                'R-1,SO-1,2025-03-01,"A',
+                'B",some,,,',
+                "R-2,SO-2,2025-03-01,A,1,,,",
+            ],
+            ["3: Qty: is not an exact number but 'some'; goes to the quarantine"],
+            id="a row over two lines, in the middle of its return",
+        ),
+        pytest.param(
+            ["R-1,SO-1,2025-03-01,A,1,,,", "R-1,SO-1,2025-03-01,B,1,,,,", "R-2,SO-2,2025-03-01,A,1,,,"],
+            ["3: row: has 9 values, the header has 8; its return is left out"],
+            id="a comma too many",
+        ),
+        pytest.param(
+            ["R-1,SO-1,2025-03-01,A,1,,,", "R-1,SO-1,2025-03-01", "R-2,SO-2,2025-03-01,A,1,,,"],
+            ["3: row: has 3 values, the header has 8; its return is left out"],
+            id="values missing",
+        ),
+        pytest.param(
+            [",,,,,,,", " ,SO-1,2025-03-01,A,1,,,", "R-2,SO-2,2025-03-01,A,1,,,"],
+            ["3: Return No: is missing; left out"],
+            id="no return id",
+        ),
+    ],
+)
+def test_a_row_that_cannot_be_trusted_takes_its_return_with_it(
+    conn: psycopg.Connection[Any], tmp_path: Path, rows: list[str], faults: list[str]
+) -> None:
+    file = tmp_path / "history.csv"
+    file.write_text("\n".join([CSV.splitlines()[0], *rows]), encoding="utf-8")
+    done = run(conn, file)
+    assert [str(fault).removeprefix("history.csv:") for fault in done.faults] == faults
+    landed = {row[0] for row in conn.execute(LINES)}
+    assert landed == ({"R-1", "R-2"} if "quarantine" in faults[0] else {"R-2"})
 
 
 def test_a_file_may_be_imported_again(conn: psycopg.Connection[Any], csv: Path) -> None:
@@ -101,9 +149,15 @@ def test_a_missing_column_is_named_with_those_that_are_there(
 
 def test_a_file_that_is_no_csv_is_told(conn: psycopg.Connection[Any], tmp_path: Path) -> None:
     file = tmp_path / "history.csv"
-    file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(HistoryError, match="is no CSV in UTF-8"):
-        run(conn, file)
+    for content, words in (
+        (b"\xff\xfe\x00", "is no CSV in UTF-8"),
+        (b"", "is no CSV in UTF-8"),
+        (CSV.encode() + b'"R-9', "is no CSV from line 7 on: it cannot be read"),
+        (b"Qty," + CSV.encode(), "has the column Qty more than once"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(HistoryError, match=words):
+            run(conn, file)
 
 
 @pytest.mark.parametrize(
