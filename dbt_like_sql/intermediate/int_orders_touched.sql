@@ -43,6 +43,12 @@ returns_touched as (
     from landing.rebound_returns as returns
     where returns.landed_at >= %(window_start)s
     union
+    -- What a webhook brought landed as of its receipt, which may lie long before it was read.
+    select returns.order_reference_key
+    from inbox.deliveries as deliveries
+    inner join landing.rebound_returns as returns on deliveries.document_id = returns.return_id
+    where deliveries.processed_at >= %(window_start)s and deliveries.outcome = 'landed'
+    union
     select returns.order_reference_key
     from reference.operator_decisions as decisions
     inner join landing.rebound_returns as returns on decisions.return_id = returns.return_id

@@ -1,5 +1,6 @@
 """What ReBound is told may come back: never too much, never too early, and the same however it is worked out."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
 from rebound_oro_pipeline.services.offer_returnable_items import OfferCounts, offer_returnable_items
+from rebound_oro_pipeline.services.process_inbox import process_inbox
 from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.generate import Habits, Shop, shop
@@ -189,6 +192,22 @@ def test_a_return_that_is_announced_uses_up_what_is_offered_and_gives_it_back_wh
     land(one_order.conn, [], [a_return("R2", {"quantity": "2"}, current_tracking_status="cancelled")])
     assert offer(one_order).updated == 1
     assert offers(one_order)["1"]["items"] == {"SHIRT": 2}
+
+
+def test_a_return_whose_webhook_waited_for_days_uses_up_what_is_offered(one_order: Landed) -> None:
+    """It lands as of its receipt, long before the last offering; what counts is when it was read."""
+    offer(one_order, LATER)
+    announced = a_return("R2", {"quantity": "2"}, current_tracking_status="created")
+    body = {"event_id": "1", "event_type": "x", "occurred_at": DECIDED_AT.isoformat(), "return": announced}
+    one_order.conn.execute(
+        "insert into inbox.deliveries (source, event_id, received_at, headers, body, content_hash)"
+        " values ('rebound', '1', %s, '{}', %s, '')",
+        (DECIDED_AT, json.dumps(body).encode()),
+    )
+    read_at = LATER + timedelta(hours=1)
+    assert process_inbox(one_order.conn, default_mapping(), now=read_at, run_id="run").landed.new == 1
+    assert offer(one_order, read_at).updated == 1
+    assert offers(one_order)["1"]["items"] == {"SHIRT": 0}
 
 
 def test_units_that_a_person_rejected_may_come_back_and_those_written_off_may_not(one_order: Landed) -> None:

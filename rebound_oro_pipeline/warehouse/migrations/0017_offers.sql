@@ -32,6 +32,7 @@ comment on table ledger.offer_progress is
 -- What changed since is found by when it landed.
 create index oro_orders_landed_at on landing.oro_orders (landed_at);
 create index rebound_returns_landed_at on landing.rebound_returns (landed_at);
+create index deliveries_processed_at on inbox.deliveries (processed_at) where outcome = 'landed';
 
 create view outbox.rebound_orders as
 select
