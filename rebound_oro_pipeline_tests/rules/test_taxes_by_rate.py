@@ -11,8 +11,10 @@ import pytest
 
 from rebound_oro_pipeline_tests.oracle.documents import read_orders
 from rebound_oro_pipeline_tests.rules.histories import everything_back
+from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
 from rebound_oro_pipeline_tests.rules.sql_runner import landed
 from rebound_oro_pipeline_tests.rules.test_recorded_orders import Document, recorded
+from rebound_oro_pipeline_tests.services.operators_shop import a_return
 
 ODD_CENT = Decimal("0.005")
 GIVEN_BACK = """
@@ -69,3 +71,31 @@ def _said(documents: tuple[Document, ...]) -> Iterator[tuple[str, dict[Rate, Dec
                     if Decimal(tax["taxAmount"])
                 }
                 yield document["data"]["id"], said
+
+
+@pytest.mark.parametrize(
+    ("excluding_tax", "rates"),
+    [("0.04", ("0",)), ("0", ("0.19",)), ("0.04", ("0", "0.0"))],
+    ids=["a rate of nothing", "shipping for nothing", "two rates of nothing"],
+)
+def test_a_tax_of_shipping_that_no_rate_makes_stands_under_none(
+    rules_conn: psycopg.Connection[Any], excluding_tax: str, rates: tuple[str, ...]
+) -> None:
+    """A cent of tax is within the tolerance of every rate on (almost) nothing, and of a rate of 0 on anything."""
+    row = Row("SHIRT", Decimal(1), Decimal("10.00"))
+    sale = Sale(
+        id="1", identifier="ORD-1", rows=(row,), shipping=Decimal("0.04"), shipping_rate=Decimal("0.19")
+    )
+    document = order_document(sale)
+    for each in document["included"]:
+        if each["attributes"].get("label") == "Shipping Tax":
+            each["attributes"]["data"] = {
+                "shipping": {"excludingTax": excluding_tax, "taxAmount": "0.01"},
+                "taxes": [{"tax": f"T{place}", "rate": rate} for place, rate in enumerate(rates)],
+            }
+    with landed(rules_conn, [document], [a_return("R1")]) as there:
+        there.decide()
+        taxes = there.conn.execute(
+            "select applies_to, rate, tax_amount from ledger.credit_note_taxes"
+        ).fetchall()
+    assert taxes == [("shipping", None, Decimal("0.01"))]

@@ -48,8 +48,12 @@ rates as (
     from taxed
     where
         taxed.tax_code is not null
-        and taxed.rate ~ '^[0-9]{1,9}([.][0-9]{1,20})?$'
         and taxed.tax_amount > 0
+        -- What makes no tax explains none, however near a cent is to nothing.
+        and case
+            when taxed.rate ~ '^[0-9]{1,9}([.][0-9]{1,20})?$' then taxed.taxable_amount * taxed.rate::numeric > 0
+            else false
+        end
     order by taxed.order_id, taxed.tax_code, taxed.rate::numeric, taxed.position
 ),
 
