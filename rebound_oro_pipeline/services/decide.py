@@ -75,7 +75,8 @@ def decide(
     with conn.transaction():
         conn.execute(_SQL["lock"])
         conn.execute(_SQL["settings"])
-        decision_id = _next_decision_id(conn)
+        decision_id = _number(conn, "next_id")
+        newest_message = _number(conn, "newest_message")
         parameters = {
             "window_start": window.start,
             "window_end": window.end,
@@ -94,7 +95,9 @@ def decide(
         if any(_refuses(check) for check in checks):
             raise DecisionRefused(window, checks)
         if decide_only:
-            conn.execute(_SQL["hold_back"], {"held_back_until": HELD_BACK_UNTIL})
+            conn.execute(
+                _SQL["hold_back"], {"held_back_until": HELD_BACK_UNTIL, "newest_message": newest_message}
+            )
         added = any(
             built[model.relation].rows_written
             for model in models.of_step("returns")
@@ -144,8 +147,7 @@ def _count(conn: psycopg.Connection, model: Model, parameters: Mapping[str, obje
     return int(row[0]) if row else 0
 
 
-def _next_decision_id(conn: psycopg.Connection) -> int:
+def _number(conn: psycopg.Connection, name: str) -> int:
     with conn.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(_SQL["next_id"]).fetchone()
-    assert row is not None  # noqa: S101 - a sequence always answers
-    return int(row[0])
+        [(number,)] = cursor.execute(_SQL[name]).fetchall()
+    return int(number)

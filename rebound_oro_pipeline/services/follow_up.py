@@ -111,7 +111,7 @@ def follow_up(look: Follower) -> FollowedUp:
     Raises the errors of the clients, and DecisionRefused.
     """
     conn = look.conn
-    since = watermarks.read_until(conn, INTERVENTIONS) or _EARLIEST + OVERLAP
+    since = watermarks.read_until(conn, INTERVENTIONS, now=look.now) or _EARLIEST + OVERLAP
     conn.commit()
     delivered = process_inbox(conn, look.mapping, now=look.now, run_id=look.run_id)
     changed = _land_orders_by_id(look, delivered.order_ids)
@@ -159,7 +159,7 @@ def catch_up(look: Follower) -> FollowedUp:
         stream=SWEEP,
         workers=look.workers,
     )
-    moments["orders"] = set(asked.held_for_changed_orders(look.conn, look.run_id))
+    moments["orders"] = set(asked.held_for_changed_orders(look.conn, look.run_id, look.now))
     moments["holds"] = set(asked.due_holds(look.conn, look.now))
     look.conn.commit()
     return _look_at(look, moments, {"returns": missing, "orders": orders.landed})
@@ -221,6 +221,6 @@ def _land_orders_by_id(look: Follower, order_ids: Iterable[str]) -> Landed:
 
 
 def _landed_here(look: Follower) -> list[datetime]:
-    found = asked.landed_by(look.conn, look.run_id)
+    found = asked.landed_by(look.conn, look.run_id, look.now)
     look.conn.commit()
     return found

@@ -64,10 +64,9 @@ def land_changed_oro_orders(
     tracking does not move `updatedAt`: where the policy goes by trackings, orders without any are asked for again.
     Commits after every batch, and the watermark last; raises the errors of the client.
     """
-    read_before = watermarks.read_until(conn, stream)
+    read_before = watermarks.read_until(conn, stream, now=now)
     conn.commit()
-    # A mark ahead of our clock, however it came about, must not make us blind until then.
-    since = min(read_before, now) - overlap if read_before else now - lookback
+    since = read_before - overlap if read_before else now - lookback
 
     def land(orders: Iterator[OrderDocument | Fault]) -> Landed:
         return land_orders(conn, orders, source="api", landed_by=run_id, landed_at=now)

@@ -11,9 +11,12 @@ from rebound_oro_pipeline.warehouse.statements import load
 _SQL = load("watermarks")
 
 
-def read_until(conn: psycopg.Connection[Any], stream: str) -> datetime | None:
-    """Return up to when a stream was read (UTC); None: never."""
-    row = conn.execute(_SQL["read_until"], {"stream": stream}).fetchone()
+def read_until(conn: psycopg.Connection[Any], stream: str, *, now: datetime | None = None) -> datetime | None:
+    """Return up to when a stream was read (UTC), at the latest `now`; None: never.
+
+    A mark ahead of our clock, however it came about, must not make us blind until then.
+    """
+    row = conn.execute(_SQL["read_until"], {"stream": stream, "now": now}).fetchone()
     return row[0] if row else None
 
 

@@ -130,6 +130,8 @@ def test_a_mark_goes_back_for_nobody_and_does_not_blind_a_clock_that_was_set_bac
     earlier = ASKED - timedelta(days=1)
     assert read(oro, conn, at=earlier).since == earlier - OVERLAP
     assert watermarks.read_until(conn, STREAM) == ASKED
+    assert watermarks.read_until(conn, STREAM, now=earlier) == earlier
+    assert watermarks.read_until(conn, "never read", now=earlier) is None
 
 
 def test_a_tracking_moves_no_time_and_is_seen_all_the_same_where_the_policy_goes_by_it(

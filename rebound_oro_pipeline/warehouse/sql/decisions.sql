@@ -13,12 +13,16 @@ select
 -- name: next_id
 select nextval('ledger.decision_ids')
 
+-- name: newest_message
+select coalesce(max(message_id), 0) from outbox.messages
+
 -- name: record
 insert into ledger.decisions (decision_id, window_start, window_end, policy_version, decided_at, decided_by)
 values (%(decision_id)s, %(window_start)s, %(window_end)s, %(policy_version)s, %(decided_at)s, %(run_id)s)
 
 -- name: hold_back
--- What this transaction has put into the outbox waits until somebody releases it.
+-- What this transaction has put into the outbox waits until somebody releases it. Only what came after the newest message
+-- is looked at, because a history of many windows would else read all that it held back before, in each of them.
 update outbox.messages
 set next_attempt_at = %(held_back_until)s
-where created_at = transaction_timestamp() and state = 'pending'
+where message_id > %(newest_message)s and created_at = transaction_timestamp() and state = 'pending'

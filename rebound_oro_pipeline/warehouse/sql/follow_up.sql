@@ -24,13 +24,17 @@ where
 order by registered_at;
 
 -- name: landed_by
+-- By the moment, too: that has an index, and a run is a small part of all that ever landed.
 select distinct returns.registered_at
 from landing.rebound_returns as returns
-where returns.landed_by = %(run_id)s
+where returns.landed_at = %(landed_at)s and returns.landed_by = %(run_id)s
 union
 select documents.registered_at
 from landing.malformed_documents as documents
-where documents.landed_by = %(run_id)s and documents.source_system = 'rebound'
+where
+    documents.landed_at = %(landed_at)s
+    and documents.landed_by = %(run_id)s
+    and documents.source_system = 'rebound'
 order by registered_at;
 
 -- name: held_for_changed_orders
@@ -41,7 +45,7 @@ cross join lateral unnest(array[orders.identifier_key, orders.po_number_key, ord
     as known (order_reference_key)
 inner join landing.rebound_returns as returns on known.order_reference_key = returns.order_reference_key
 inner join ledger.holds as holds on returns.return_id = holds.return_id
-where orders.landed_by = %(run_id)s and holds.resolved_at is null
+where orders.landed_at = %(landed_at)s and orders.landed_by = %(run_id)s and holds.resolved_at is null
 order by holds.registered_at;
 
 -- name: known_returns

@@ -1,7 +1,7 @@
 -- Statements of watermarks.py.
 
 -- name: read_until
-select read_until
+select least(read_until, %(now)s::timestamptz)
 from landing.watermarks
 where stream = %(stream)s;
 
