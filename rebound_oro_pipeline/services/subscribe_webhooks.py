@@ -4,7 +4,7 @@ The thin format suffices: it names the order, which is then read. The secret is 
 shown again, so a subscription that exists is left as it is. Source: the recorded exchanges webhook_*.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,10 +43,7 @@ def subscribe_webhooks(
     url = receiver_url.rstrip("/")
     url = url if url.endswith(PATH) else url + PATH
     try:
-        known = {
-            str(topic["id"]) for page in oro.pages("webhooktopics", page_size=None) for topic in page["data"]
-        }
-        held = [webhook for page in oro.pages("webhooks") for webhook in page["data"]]
+        return list(_subscribed(oro, url, secret, verify_ssl=verify_ssl))
     except NotFound:
         raise SubscriptionError(
             "this OroCommerce has no webhooks: they came with 6.1.10; the nightly catch-up stands in for them"
@@ -55,23 +52,26 @@ def subscribe_webhooks(
         raise SubscriptionError(
             f"{error}; give the user of the pipeline view and create on Webhook"
         ) from None
+
+
+def _subscribed(oro: OroClient, url: str, secret: str, *, verify_ssl: bool) -> Iterator[Subscription]:
+    known = {
+        str(topic["id"]) for page in oro.pages("webhooktopics", page_size=None) for topic in page["data"]
+    }
     missing = [topic for topic in TOPICS if topic not in known]
     if missing:
         raise SubscriptionError(
             f"OroCommerce knows no topic {', '.join(missing)}: set Webhook Accessible to Yes for Order "
             "(System, Entities, Entity Management), then subscribe again"
         )
+    held = [webhook for page in oro.pages("webhooks") for webhook in page["data"]]
     by_topic = {related_id(each, "topic"): each for each in held if _url(each) == url}
-    return [
-        _told(by_topic[topic], topic, is_new=False)
-        if topic in by_topic
-        else _told(
-            oro.create("webhooks", _document(topic, url, secret, verify_ssl=verify_ssl))["data"],
-            topic,
-            is_new=True,
-        )
-        for topic in TOPICS
-    ]
+    for topic in TOPICS:
+        if topic in by_topic:
+            yield _told(by_topic[topic], topic, is_new=False)
+        else:
+            made = oro.create("webhooks", _document(topic, url, secret, verify_ssl=verify_ssl))
+            yield _told(made["data"], topic, is_new=True)
 
 
 def _document(topic: str, url: str, secret: str, *, verify_ssl: bool) -> dict[str, Any]:

@@ -76,12 +76,17 @@ def test_orders_that_do_not_announce_themselves_are_told(oro: OroClient, network
         subscribe_webhooks(oro, RECEIVER, "s3cret")
 
 
-def test_a_missing_permission_is_told(oro: OroClient, network: Network) -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.usefixtures("shop")
+def test_a_missing_permission_is_told(oro: OroClient, network: Network, method: str) -> None:
     refusal = {
         "title": "access denied exception",
         "detail": "No access to this type of entities.",
         "status": "403",
     }
-    network.answer = lambda _: json_answer(403, {"errors": [refusal]})
+    allowed = network.answer
+    network.answer = lambda request: (
+        json_answer(403, {"errors": [refusal]}) if request.method == method else allowed(request)
+    )
     with pytest.raises(SubscriptionError, match="view and create on Webhook"):
         subscribe_webhooks(oro, RECEIVER, "s3cret")
