@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rebound_oro_pipeline.sandbox.faults import Faults, System, suffer
-from rebound_oro_pipeline.sandbox.latency import Latency
+from rebound_oro_pipeline.sandbox.latency import MODELS, Latency
 
 _ID = re.compile(r"/\d+(?=/|$)")
 
@@ -21,7 +21,7 @@ class Front:
         self.app = app
         self._system = system
         self._faults = faults
-        self._latency = Latency(latency_scale, system)
+        self._latency = Latency(latency_scale, MODELS[system])
         self._requests: Counter[tuple[str, str, int | None]] = Counter()
 
     @property

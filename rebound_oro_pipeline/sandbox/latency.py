@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final
 from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -58,16 +58,22 @@ def oro_seconds(exchange: Exchange) -> float:
     return _REQUEST + (_ORDER + subtotals) * exchange.answered
 
 
-class Latency:
-    """Delays answers; a scale of 0 delays nothing, 1 is as measured."""
+Model = Callable[[Exchange], float]
+"""How many seconds a request takes."""
+MODELS: Final[Mapping[str, Model]] = {"oro": oro_seconds, "rebound": lambda _: _REBOUND_CALL}
+"""By system."""
 
-    def __init__(self, scale: float, system: Literal["oro", "rebound"]) -> None:
+
+class Latency:
+    """Delays answers; a scale of 0 delays nothing, 1 is as the model says."""
+
+    def __init__(self, scale: float, model: Model) -> None:
         self._scale = scale
-        self._system = system
+        self._model = model
 
     async def serve(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, and answer no sooner than the model says."""
-        if not self._scale:
+        if not self._scale or scope["type"] != "http":
             await app(scope, receive, send)
             return
         started = time.monotonic()
@@ -83,26 +89,19 @@ class Latency:
             answer.append(message)
 
         await app(scope, listen, hold)
-        seconds = self._seconds(scope, bytes(body), answer) * self._scale
+        answered = b"".join(message.get("body", b"") for message in answer)
+        exchange = Exchange(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            sync=dict(scope["headers"]).get(b"x-mode") == b"sync",
+            sent=_records(bytes(body)),
+            answered=_records(answered),
+        )
+        seconds = self._model(exchange) * self._scale
         await asyncio.sleep(max(0.0, seconds - (time.monotonic() - started)))
         for message in answer:
             await send(message)
-
-    def _seconds(self, scope: Scope, body: bytes, answer: Sequence[Message]) -> float:
-        if self._system == "rebound":
-            return _REBOUND_CALL
-        headers = dict(scope["headers"])
-        answered = b"".join(message.get("body", b"") for message in answer)
-        return oro_seconds(
-            Exchange(
-                method=scope["method"],
-                path=scope["path"],
-                query=scope["query_string"].decode("latin-1"),
-                sync=headers.get(b"x-mode") == b"sync",
-                sent=_records(body),
-                answered=_records(answered),
-            )
-        )
 
 
 def _records(body: bytes) -> int:
