@@ -13,25 +13,12 @@ return case before
     else false
 end;
 
-create or replace function outbox.check_transition() returns trigger language plpgsql as $$
+create function outbox.refuse_recheck() returns trigger language plpgsql as $$
 begin
-    if not outbox.is_transition(old.state, new.state) then
-        raise exception 'outbox message %: % cannot become %', old.message_id, old.state, new.state
-            using errcode = 'check_violation';
-    end if;
-    if old.state = 'confirmed' and old.kind = 'oro_inventory_delta' then
-        raise exception 'outbox message %: a confirmed stock delta is in its level for good', old.message_id
-            using errcode = 'check_violation';
-    end if;
-    if new.state = 'pending' and exists (
-        select from outbox.level_writes
-        where
-            level_writes.state in ('writing', 'confirmed') and level_writes.message_ids @> array[new.message_id]
-    ) then
-        raise exception 'outbox message %: its level is written, or may be; sending it again could add it twice',
-            new.message_id using errcode = 'check_violation';
-    end if;
-    new.changed_at := clock_timestamp();
-    return new;
+    raise exception 'outbox message %: a confirmed stock delta is in its level for good', old.message_id
+        using errcode = 'check_violation';
 end
 $$;
+create trigger stock_deltas_stay_confirmed before update of state on outbox.messages
+for each row when (old.kind = 'oro_inventory_delta' and old.state = 'confirmed' and new.state <> 'confirmed')
+execute function outbox.refuse_recheck();
