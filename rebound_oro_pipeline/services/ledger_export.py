@@ -16,6 +16,7 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
+from psycopg import sql
 
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.warehouse import statements
@@ -92,8 +93,10 @@ def export_ledger(conn: psycopg.Connection[Any], month: str, out: Path) -> Ledge
 
 
 def _read(conn: psycopg.Connection[Any], name: str, window: Window) -> Table:
+    # Where it says so, a statement sums up what another one lists.
+    statement = sql.SQL(_SQL[name]).format(taxes=sql.SQL(_SQL["taxes"].removesuffix(";")))
     with conn.cursor() as cursor:
-        rows = cursor.execute(_SQL[name], {"month_start": window.start, "month_end": window.end}).fetchall()
+        rows = cursor.execute(statement, {"month_start": window.start, "month_end": window.end}).fetchall()
         columns = tuple(column.name for column in cursor.description or ())
     return Table(name, columns, tuple(rows))
 

@@ -103,42 +103,17 @@ order by notes.decided_at, notes.credit_note_number, charged.applies_to, known.p
 
 -- name: taxes_by_rate
 -- What the tax return asks for; the sum of a currency is its tax and shipping tax in the trial totals.
-with
-
-rows_of_notes as (
-    select
-        notes.credit_note_number,
-        notes.currency,
-        coalesce(known.applies_to, charged.applies_to) as applies_to,
-        known.tax_code,
-        known.rate,
-        coalesce(known.taxable_amount, charged.taxable_amount) as taxable_amount,
-        coalesce(known.tax_amount, charged.tax_amount) as tax_amount
-    from ledger.credit_notes as notes
-    cross join lateral (
-        values
-        ('goods', notes.net_amount, notes.tax_amount),
-        ('shipping', notes.shipping_amount, notes.shipping_tax_amount)
-    ) as charged (applies_to, taxable_amount, tax_amount)
-    left join ledger.credit_note_taxes as known
-        on notes.credit_note_number = known.credit_note_number and charged.applies_to = known.applies_to
-    where
-        notes.decided_at >= %(month_start)s
-        and notes.decided_at < %(month_end)s
-        and (known.credit_note_number is not null or charged.tax_amount <> 0)
-)
-
 select
-    currency,
-    applies_to,
-    coalesce(tax_code, 'no rate known') as tax_code,
-    rate,
-    count(distinct credit_note_number) as credit_notes,
-    sum(taxable_amount) as taxable_amount,
-    sum(tax_amount) as tax_amount
-from rows_of_notes
-group by currency, applies_to, tax_code, rate
-order by currency, applies_to, rate, tax_code;
+    taxes.currency,
+    taxes.applies_to,
+    taxes.tax_code,
+    taxes.rate,
+    count(distinct taxes.credit_note_number) as credit_notes,
+    sum(taxes.taxable_amount) as taxable_amount,
+    sum(taxes.tax_amount) as tax_amount
+from ({taxes}) as taxes
+group by taxes.currency, taxes.applies_to, taxes.tax_code, taxes.rate
+order by taxes.currency, taxes.applies_to, taxes.rate, taxes.tax_code;
 
 -- name: trial_totals
 -- A note of zero is never sent, so nothing need be read back of it.
