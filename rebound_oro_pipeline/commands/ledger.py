@@ -62,6 +62,7 @@ def ledger(read_settings: SettingsReader, /, *, month: str, out: Path, as_json: 
                 "currency",
                 "credit_notes",
                 "total_amount",
+                "never_sent_amount",
                 "oro_total_amount",
                 "difference",
                 "verdict",

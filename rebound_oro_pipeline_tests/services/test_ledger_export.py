@@ -80,6 +80,27 @@ def test_a_note_deleted_in_oro_is_named_with_its_amount(shop: psycopg.Connection
     assert (difference["finding"], difference["difference"]) == ("missing_in_oro", Decimal("10.00"))
 
 
+def test_notes_from_before_the_cut_over_are_told_apart_and_the_others_tie(
+    shop: psycopg.Connection, tmp_path: Path
+) -> None:
+    """They are another system's to credit: OroCommerce never gets them, and no difference is named for them."""
+    shop.execute(READ_BACK)
+    shop.execute("delete from reconciliation.oro_credit_notes where credit_note_number = 'R1-ORD-1'")
+    shop.execute("alter table outbox.messages disable trigger user")
+    shop.execute("update outbox.messages set state = 'skipped' where business_key like 'R1-%'")
+    shop.execute(
+        "update outbox.messages set state = 'confirmed', confirmed_at = now() where business_key like 'R2-%'"
+    )
+    exported = export_ledger(shop, "2026-11", tmp_path)
+    [total] = exported.trial_totals
+    assert (total["total_amount"], total["never_sent_amount"], total["oro_total_amount"]) == (30, 20, 10)
+    assert (total["difference"], total["verdict"], exported.differences) == (0, "ties", ())
+    shop.execute("delete from reconciliation.oro_credit_notes")
+    shop.execute("update outbox.messages set state = 'skipped', confirmed_at = null")
+    [total] = export_ledger(shop, "2026-11", tmp_path).trial_totals
+    assert (total["never_sent_amount"], total["difference"], total["verdict"]) == (30, 0, "ties")
+
+
 def test_a_month_that_was_not_read_back_does_not_pretend_to_tie(
     shop: psycopg.Connection, tmp_path: Path
 ) -> None:

@@ -116,7 +116,7 @@ group by taxes.currency, taxes.applies_to, taxes.tax_code, taxes.rate
 order by taxes.currency, taxes.applies_to, taxes.rate, taxes.tax_code;
 
 -- name: trial_totals
--- A note of zero is never sent, so nothing need be read back of it.
+-- A note of zero, and one from before the cut-over, is never sent: nothing of it need be read back.
 with notes as (
     select notes.*
     from ledger.credit_notes as notes
@@ -136,47 +136,66 @@ held as (
 findings as (
     select
         notes.credit_note_number,
-        bool_and(findings.finding in ('equal', 'nothing_to_send')) as is_equal
+        bool_and(findings.finding in ('equal', 'nothing_to_send')) as is_equal,
+        bool_and(findings.finding = 'nothing_to_send') as is_never_sent
     from notes
     inner join reconciliation.credit_notes as findings on notes.credit_note_number = findings.credit_note_number
     group by notes.credit_note_number
+),
+
+totals as (
+    select
+        notes.currency,
+        count(*) as credit_notes,
+        sum(notes.net_amount) as net_amount,
+        sum(notes.discount_amount) as discount_amount,
+        sum(notes.tax_amount) as tax_amount,
+        sum(notes.shipping_amount) as shipping_amount,
+        sum(notes.shipping_tax_amount) as shipping_tax_amount,
+        sum(notes.fee_amount) as fee_amount,
+        sum(notes.total_amount) as total_amount,
+        coalesce(sum(notes.total_amount) filter (where findings.is_never_sent), 0) as never_sent_amount,
+        coalesce(sum(held.total_amount), 0) as oro_total_amount,
+        count(*) filter (where not findings.is_equal) as notes_that_differ,
+        count(*) filter (where not findings.is_never_sent) as notes_to_send,
+        min(held.read_at) as read_at
+    from notes
+    left join held on notes.credit_note_number = held.credit_note_number
+    left join findings on notes.credit_note_number = findings.credit_note_number
+    group by notes.currency
+),
+
+-- As many digits as the notes have, more only where OroCommerce holds more.
+shown as (
+    select
+        totals.*,
+        greatest(scale(totals.total_amount), scale(trim_scale(totals.oro_total_amount))) as digits,
+        totals.total_amount - totals.never_sent_amount - totals.oro_total_amount as difference
+    from totals
 )
 
 select
-    notes.currency,
-    count(*) as credit_notes,
-    sum(notes.net_amount) as net_amount,
-    sum(notes.discount_amount) as discount_amount,
-    sum(notes.tax_amount) as tax_amount,
-    sum(notes.shipping_amount) as shipping_amount,
-    sum(notes.shipping_tax_amount) as shipping_tax_amount,
-    sum(notes.fee_amount) as fee_amount,
-    sum(notes.total_amount) as total_amount,
-    -- As many digits as the notes have, more only where OroCommerce holds more.
-    round(
-        coalesce(sum(held.total_amount), 0),
-        greatest(scale(sum(notes.total_amount)), scale(trim_scale(sum(held.total_amount))))
-    ) as oro_total_amount,
-    round(
-        sum(notes.total_amount) - coalesce(sum(held.total_amount), 0),
-        greatest(scale(sum(notes.total_amount)), scale(trim_scale(sum(held.total_amount))))
-    ) as difference,
-    count(*) filter (where not findings.is_equal) as notes_that_differ,
-    min(held.read_at) as read_at,
+    currency,
+    credit_notes,
+    net_amount,
+    discount_amount,
+    tax_amount,
+    shipping_amount,
+    shipping_tax_amount,
+    fee_amount,
+    total_amount,
+    round(never_sent_amount, digits) as never_sent_amount,
+    round(oro_total_amount, digits) as oro_total_amount,
+    round(difference, digits) as difference,
+    notes_that_differ,
+    read_at,
     case
-        when not exists (select from reconciliation.oro_credit_notes) and sum(abs(notes.total_amount)) > 0
-            then 'not read back yet'
-        when
-            sum(notes.total_amount) = coalesce(sum(held.total_amount), 0)
-            and bool_and(findings.is_equal)
-            then 'ties'
+        when notes_to_send > 0 and not exists (select from reconciliation.oro_credit_notes) then 'not read back yet'
+        when difference = 0 and notes_that_differ = 0 then 'ties'
         else 'does not tie'
     end as verdict
-from notes
-left join held on notes.credit_note_number = held.credit_note_number
-left join findings on notes.credit_note_number = findings.credit_note_number
-group by notes.currency
-order by notes.currency;
+from shown
+order by currency;
 
 -- name: differences
 -- Notes of the month that are not in OroCommerce as they were decided, and notes there that nobody here decided; of
