@@ -17,7 +17,7 @@ from rebound_oro_pipeline.warehouse import statements
 EXAMPLES: Final = 10
 """Records of a gap that stand in the report; all of them stand in its CSV file."""
 
-_SQL = statements.load("audit")
+_SQL = statements.load("audit_gaps")
 
 
 @dataclass(frozen=True)

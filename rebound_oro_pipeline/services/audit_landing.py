@@ -27,7 +27,7 @@ from rebound_oro_pipeline.warehouse.landed import Goods, goods_at_hand
 RUN = "audit"
 ALWAYS = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
-_SQL = statements.load("audit")
+_SQL = statements.load("audit_landing")
 _PROBED_AT = datetime.min.replace(tzinfo=UTC)
 _PROBES = Window(_PROBED_AT, _PROBED_AT + timedelta(seconds=1))
 """When probes are registered: at a moment at which nothing else was."""
