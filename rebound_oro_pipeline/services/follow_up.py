@@ -3,10 +3,11 @@
 Exactly the returns concerned are looked at: their orders and goods are read from OroCommerce, and the moments at which
 they were registered are decided, all in one run. Where there are many, their whole days are, which costs less than so
 many decisions. A run that dies leaves what it did not finish to the next one: deliveries stay unsettled, holds stay
-due, the mark of what people said stays where it was.
+due, the mark of what people said stays where it was, and so does the mark of when the unfinished work began.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -131,10 +132,11 @@ def follow_up(look: Follower) -> FollowedUp:
 
 def follow_open_returns(look: Follower) -> FollowedUp:
     """Read the open returns of the last 30 days again, because ReBound announces no update, and decide what changed."""
-    landed = land_open_returns(
-        look.rebound, look.conn, look.mapping, now=look.now, run_id=look.run_id, workers=look.workers
-    )
-    return _look_at(look, {"changed": set(_landed_here(look))}, {"returns": landed})
+    with _until_finished(look, "open returns") as since:
+        landed = land_open_returns(
+            look.rebound, look.conn, look.mapping, now=look.now, run_id=look.run_id, workers=look.workers
+        )
+        return _look_at(look, {"changed": set(asked.landed_since(look.conn, since))}, {"returns": landed})
 
 
 def follow_history(look: Follower, registered_at: Collection[datetime]) -> FollowedUp:
@@ -145,24 +147,33 @@ def follow_history(look: Follower, registered_at: Collection[datetime]) -> Follo
 def catch_up(look: Follower) -> FollowedUp:
     """Look for what webhooks and schedules missed: returns nobody told us of, orders that changed meanwhile."""
     window = Window(look.now - timedelta(days=MISSED_DAYS), look.now)
-    missing = land_missing_returns(
-        look.rebound, look.conn, window, look.mapping, now=look.now, run_id=look.run_id, workers=look.workers
-    )
-    moments = {"missed": set(_landed_here(look))}
-    orders = land_changed_oro_orders(
-        look.oro,
-        look.conn,
-        look.policy,
-        now=look.now,
-        run_id=look.run_id,
-        with_subtotals=look.with_subtotals,
-        stream=SWEEP,
-        workers=look.workers,
-    )
-    moments["orders"] = set(asked.held_for_changed_orders(look.conn, look.run_id, look.now))
-    moments["holds"] = set(asked.due_holds(look.conn, look.now))
-    look.conn.commit()
-    return _look_at(look, moments, {"returns": missing, "orders": orders.landed})
+    with _until_finished(look, "catch-up") as since:
+        missing = land_missing_returns(
+            look.rebound,
+            look.conn,
+            window,
+            look.mapping,
+            now=look.now,
+            run_id=look.run_id,
+            workers=look.workers,
+        )
+        orders = land_changed_oro_orders(
+            look.oro,
+            look.conn,
+            look.policy,
+            now=look.now,
+            run_id=look.run_id,
+            with_subtotals=look.with_subtotals,
+            stream=SWEEP,
+            workers=look.workers,
+        )
+        moments = {
+            "missed": set(asked.landed_since(look.conn, since)),
+            "orders": set(asked.held_for_changed_orders(look.conn, since)),
+            "holds": set(asked.due_holds(look.conn, look.now)),
+        }
+        look.conn.commit()
+        return _look_at(look, moments, {"returns": missing, "orders": orders.landed})
 
 
 def refresh_catalogue(look: Follower) -> Mapping[str, Landed]:
@@ -220,7 +231,11 @@ def _land_orders_by_id(look: Follower, order_ids: Iterable[str]) -> Landed:
     )
 
 
-def _landed_here(look: Follower) -> list[datetime]:
-    found = asked.landed_by(look.conn, look.run_id, look.now)
+@contextmanager
+def _until_finished(look: Follower, work: str) -> Iterator[datetime]:
+    """Give the moment since which what landed may not be decided: that of this look, or of one that broke off."""
+    since = watermarks.begin(look.conn, work, look.now)
     look.conn.commit()
-    return found
+    yield since
+    watermarks.finish(look.conn, work)
+    look.conn.commit()

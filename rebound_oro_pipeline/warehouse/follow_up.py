@@ -45,16 +45,14 @@ def interventions(conn: psycopg.Connection[Any], since: datetime) -> list[dateti
     return _moments(conn, "interventions", since=since)
 
 
-def landed_by(conn: psycopg.Connection[Any], run_id: str, landed_at: datetime) -> list[datetime]:
-    """List when the returns were registered that a run has landed as of a moment, new or changed."""
-    return _moments(conn, "landed_by", run_id=run_id, landed_at=landed_at)
+def landed_since(conn: psycopg.Connection[Any], since: datetime) -> list[datetime]:
+    """List when the returns were registered that have landed since then, new or changed, readable or not."""
+    return _moments(conn, "landed_since", since=since)
 
 
-def held_for_changed_orders(
-    conn: psycopg.Connection[Any], run_id: str, landed_at: datetime
-) -> list[datetime]:
-    """List when the held returns were registered whose order a run has landed anew as of a moment."""
-    return _moments(conn, "held_for_changed_orders", run_id=run_id, landed_at=landed_at)
+def held_for_changed_orders(conn: psycopg.Connection[Any], since: datetime) -> list[datetime]:
+    """List when the held returns were registered whose order has landed anew since then."""
+    return _moments(conn, "held_for_changed_orders", since=since)
 
 
 def known_returns(conn: psycopg.Connection[Any], return_ids: Collection[str]) -> set[str]:

@@ -23,29 +23,25 @@ where
     and quarantine.reason in ('unknown_sku', 'over_return')
 order by registered_at;
 
--- name: landed_by
--- By the moment, too: that has an index, and a run is a small part of all that ever landed.
+-- name: landed_since
 select distinct returns.registered_at
 from landing.rebound_returns as returns
-where returns.landed_at = %(landed_at)s and returns.landed_by = %(run_id)s
+where returns.landed_at >= %(since)s
 union
 select documents.registered_at
 from landing.malformed_documents as documents
-where
-    documents.landed_at = %(landed_at)s
-    and documents.landed_by = %(run_id)s
-    and documents.source_system = 'rebound'
+where documents.landed_at >= %(since)s and documents.source_system = 'rebound'
 order by registered_at;
 
 -- name: held_for_changed_orders
--- Held returns of orders that this run has landed anew.
+-- Held returns of orders that have landed anew.
 select distinct holds.registered_at
 from landing.oro_orders as orders
 cross join lateral unnest(array[orders.identifier_key, orders.po_number_key, orders.external_id_key])
     as known (order_reference_key)
 inner join landing.rebound_returns as returns on known.order_reference_key = returns.order_reference_key
 inner join ledger.holds as holds on returns.return_id = holds.return_id
-where orders.landed_at = %(landed_at)s and orders.landed_by = %(run_id)s and holds.resolved_at is null
+where orders.landed_at >= %(since)s and holds.resolved_at is null
 order by holds.registered_at;
 
 -- name: known_returns
