@@ -91,7 +91,7 @@ class Lab:
                 yield name, conn
         finally:
             with connect(self.server.url("postgres"), autocommit=True) as admin:
-                admin.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
+                admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
 
     def decide(self, conn: psycopg.Connection, window: Window) -> tuple[float, Decision]:
         """Decide a window; return the seconds until it is committed, and what was done."""
