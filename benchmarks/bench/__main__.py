@@ -1,6 +1,6 @@
 """`make bench`: measures the whole table in one run on one machine, as ratios, and writes it as markdown.
 
-    python -m benchmarks.bench [--quick] [--large] [--only deciding,landing,pushing,orchestrating] [--out FILE]
+    python -m benchmarks.bench [--quick] [--large] [--only deciding,landing,asking,pushing,orchestrating] [--out FILE]
 
 `--quick` takes a hundredth of the data once, to see that everything runs; `--large` adds three million return lines.
 Peers (dlt, DuckDB) run in `.venv-bench`; without it their lines are left out and named.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.bench.lab import Figure, Lab, open_lab
 
-PARTS = ("deciding", "landing", "pushing", "orchestrating")
+PARTS = ("deciding", "landing", "asking", "pushing", "orchestrating")
 ROOT = Path(__file__).parents[2]
 
 
@@ -37,12 +37,14 @@ def main() -> int:
     started = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the server is removed
     with open_lab(
-        repeats=1 if options.quick else options.repeats, scale=0.01 if options.quick else options.scale
+        repeats=1 if options.quick else options.repeats,
+        scale=0.01 if options.quick else options.scale,
+        large=options.large,
     ) as lab:
         for part in options.only.split(","):
             print(f"== {part}, after {time.monotonic() - started:.0f} s", flush=True)
             module = importlib.import_module(f"benchmarks.bench.{part}")
-            module.measure(lab, peer, large=options.large)
+            module.measure(lab, peer)
         options.out.write_text(table(lab, time.monotonic() - started, peer), encoding="utf-8")
     return 0
 

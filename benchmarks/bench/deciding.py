@@ -19,9 +19,9 @@ PEER: Final = Path(__file__).parents[1] / "peers" / "duckdb_decide.py"
 FLOORS: Final = 3
 
 
-def measure(lab: Lab, python: Path | None, *, large: bool) -> None:
+def measure(lab: Lab, python: Path | None) -> None:
     """Add the figures of deciding; `python` is the interpreter that has DuckDB, if there is one."""
-    sizes = [lab.lines(30_000), lab.lines(300_000)] + ([lab.lines(3_000_000)] if large else [])
+    sizes = [lab.lines(30_000), lab.lines(300_000)] + ([lab.lines(3_000_000)] if lab.large else [])
     per_line: dict[int, float] = {}
     for size in sizes:
         per_line[size] = _one_size(lab, size, python if size == sizes[1] else None, last=size == sizes[-1])

@@ -50,13 +50,17 @@ class Figure:
 
 @dataclass
 class Lab:
-    """A PostgreSQL of its own, its models, and how large and how often everything is measured."""
+    """A PostgreSQL of its own, its models, and how large and how often everything is measured.
+
+    large: three million return lines, too.
+    """
 
     server: EmbeddedPostgres
     folder: Path
     models: Models
     repeats: int
     scale: float
+    large: bool
     figures: list[Figure] = field(default_factory=list)
 
     def lines(self, count: int) -> int:
@@ -102,7 +106,7 @@ class Lab:
 
 
 @contextmanager
-def open_lab(*, repeats: int, scale: float) -> Iterator[Lab]:
+def open_lab(*, repeats: int, scale: float, large: bool = False) -> Iterator[Lab]:
     """Start a server, and remove it in the end."""
     with tempfile.TemporaryDirectory(prefix="rebound-oro-bench-") as home:
         folder = Path(home)
@@ -110,7 +114,7 @@ def open_lab(*, repeats: int, scale: float) -> Iterator[Lab]:
         server = EmbeddedPostgres(folder / "postgres")
         server.start()
         try:
-            yield Lab(server, folder, read_models(), repeats, scale)
+            yield Lab(server, folder, read_models(), repeats, scale, large)
         finally:
             server.remove()
 

@@ -24,9 +24,9 @@ PEER: Final = Path(__file__).parents[1] / "peers" / "dlt_pages.py"
 MARCH: Final = Window(datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
 
 
-def measure(lab: Lab, python: Path | None, *, large: bool) -> None:
+def measure(lab: Lab, python: Path | None) -> None:
     """Add the figures of landing; `python` is the interpreter that has dlt, if there is one."""
-    pages = max(int((1_000 if large else 300) * lab.scale), 3)
+    pages = max(int(1_000 * lab.scale), 3)
     _against_copy(lab, pages)
     _over_http(lab, python, pages)
     _memory(lab)

@@ -27,9 +27,9 @@ DAYS = 90
 UNTIL = date(2026, 3, 16)
 
 
-def measure(lab: Lab, _: Path | None, *, large: bool) -> None:
+def measure(lab: Lab, _: Path | None) -> None:
     """Add the figures of whole runs."""
-    returns = max(int((9_000 if large else 2_700) * lab.scale), 90)
+    returns = max(int(9_000 * lab.scale), 90)
     first = UNTIL - timedelta(days=DAYS)
     last = UNTIL - timedelta(days=1)
     with sandbox(lab.folder, seed=3, orders=3 * returns, returns=returns, days=DAYS, until=UNTIL) as box:

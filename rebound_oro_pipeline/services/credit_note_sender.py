@@ -47,6 +47,9 @@ from rebound_oro_pipeline.services.oro_documents import (
 from rebound_oro_pipeline.services.sending import Worker, still_to_run, words_of
 from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
 
+_Answered = tuple[list[Entry], ApiError | None]
+"""A request's notes, and the error if it ended with one: whether they were written is to be read."""
+
 
 class CreditNoteSender:
     """The notes of one claim, until each has its outcome."""
@@ -81,20 +84,23 @@ class CreditNoteSender:
 
     def _send(self) -> None:
         queue = deque(packs(self._sendable(), self._worker.rules.attempts_alone))
-        answered: list[tuple[Entry, ApiError | None]] = []
         while queue and self._worker.circuit.wait():
-            pack = queue.popleft()
-            if len(pack) > 1 and not self._worker.batches:
-                queue.extendleft([entry] for entry in reversed(pack))
-                continue
-            self._keep_claim()
-            if len(pack) == 1:
-                answered += self._create(pack[0])
-            else:
-                queue.extendleft(reversed(self._batch(pack)))
-        self._prove_singles(answered)
+            answered: list[_Answered] = []
+            while queue and self._worker.circuit.wait():
+                pack = queue.popleft()
+                if len(pack) > 1 and not self._worker.batches:
+                    queue.extendleft([entry] for entry in reversed(pack))
+                    continue
+                self._keep_claim()
+                if len(pack) == 1:
+                    answered += self._create(pack[0])
+                else:
+                    again, in_doubt = self._batch(pack)
+                    queue.extendleft(reversed(again))
+                    answered += in_doubt
+            queue.extend(self._after_proof(answered))
 
-    def _create(self, entry: Entry) -> list[tuple[Entry, ApiError | None]]:
+    def _create(self, entry: Entry) -> list[_Answered]:
         """Create one note; return it, with the error if any, where it has to be read back."""
         try:
             with self._request([entry]) as request_id:
@@ -103,21 +109,21 @@ class CreditNoteSender:
                 )
         except Conflict as error:
             self._worker.circuit.succeeded()
-            return [(entry, error)]
+            return [([entry], error)]
         except Refused as error:
             if isinstance(error, Forbidden | NotFound | NotAllowed) and not _names_a_place(error):
                 raise
             self._worker.circuit.succeeded()
             self._end(Outcome.rejected(entry.message, words_of(error), request_id=error.request_id))
         except ApiError as error:
-            return [(entry, error) for entry in self._unanswered([entry], error)]
+            return self._unanswered([entry], error)
         else:
             self._worker.circuit.succeeded()
-            return [(entry, None)]
+            return [([entry], None)]
         return []
 
-    def _batch(self, pack: list[Entry]) -> list[list[Entry]]:
-        """Send many notes at once; return the packs that have to be sent (again)."""
+    def _batch(self, pack: list[Entry]) -> tuple[list[list[Entry]], list[_Answered]]:
+        """Send many notes at once; return the packs to be sent instead, and what has to be read back."""
         try:
             with self._request(pack) as request_id:
                 batch = self._oro.batch(
@@ -127,11 +133,9 @@ class CreditNoteSender:
                 )
         except Refused as error:
             self._worker.circuit.succeeded()
-            return self._after_refusal(pack, error)
+            return self._after_refusal(pack, error), []
         except ApiError as error:
-            for entry in self._prove(self._unanswered(pack, error)):
-                self._end(self._worker.put_off(entry.message, error))
-            return []
+            return [], self._unanswered(pack, error)
         self._worker.circuit.succeeded()
         operation = batch.operation
         if operation is not None and not operation.is_finished:
@@ -139,9 +143,8 @@ class CreditNoteSender:
             self._worker.batches_off.set()
             for index, entry in enumerate(pack):
                 self._end(self._still_to_run(entry.message, (operation.id, index)))
-            return []
-        absent = self._prove(pack)
-        return [absent] if 0 < len(absent) < len(pack) else halves(absent)
+            return [], []
+        return [], [(pack, None)]
 
     def _after_refusal(self, pack: list[Entry], error: Refused) -> list[list[Entry]]:
         index = record_named(pack, error)
@@ -159,23 +162,36 @@ class CreditNoteSender:
             return [pack]
         return halves(pack)
 
-    def _unanswered(self, pack: list[Entry], error: ApiError) -> list[Entry]:
-        """Return the entries that may have been written all the same; put the others off."""
+    def _unanswered(self, pack: list[Entry], error: ApiError) -> list[_Answered]:
+        """Return the pack if it may have been written all the same; otherwise put it off."""
         if not (error.retryable or error.outcome_unknown):
             raise error
         self._worker.circuit.failed(error)
         if error.outcome_unknown:
-            return pack
+            return [(pack, error)]
         for entry in pack:
             self._end(self._worker.put_off(entry.message, error))
         return []
 
     # --- reading back ------------------------------------------------------------------------------
 
-    def _prove_singles(self, answered: list[tuple[Entry, ApiError | None]]) -> None:
-        errors = {entry.message.message_id: error for entry, error in answered}
-        for entry in self._prove([entry for entry, _ in answered]):
-            self._end(self._absent(entry.message, errors[entry.message.message_id]))
+    def _after_proof(self, answered: list[_Answered]) -> list[list[Entry]]:
+        """Read back what was answered, all at once; return the packs that have to be sent again."""
+        missing = {
+            entry.message.message_id for entry in self._prove([e for pack, _ in answered for e in pack])
+        }
+        again = []
+        for pack, error in answered:
+            absent = [entry for entry in pack if entry.message.message_id in missing]
+            if error is None and len(pack) > 1:
+                again += [absent] if 0 < len(absent) < len(pack) else halves(absent)
+                continue
+            for entry in absent:
+                if error is not None and len(pack) > 1:
+                    self._end(self._worker.put_off(entry.message, error))
+                else:
+                    self._end(self._absent(entry.message, error))
+        return again
 
     def _absent(self, message: Message, error: ApiError | None) -> Outcome:
         """Return the outcome of a note that was sent alone and is not there."""

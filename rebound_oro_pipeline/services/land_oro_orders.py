@@ -1,5 +1,6 @@
 """Lands the OroCommerce orders of the returns at hand, found by reference: never the whole shop."""
 
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
@@ -23,6 +24,8 @@ WORKERS: Final = 4
 PAGE_SIZE: Final = 100
 """Orders of a page: as many as references are asked for at once."""
 
+# A request costs as much as twenty orders; fewer at once would gain little time and ask more of the shop.
+_FEW: Final = 50
 _ALWAYS_KNOWN: Final = "identifier"
 _NOT_SUPPORTED: Final = "The filter is not supported."
 _INCLUDE: Final = ("lineItems", "lineItems.kitItemLineItems", "discounts")
@@ -104,9 +107,8 @@ def land_oro_orders(
     for field in policy.order_reference:
         references = references_to_ask(conn, window, order_reference=policy.order_reference, tried=tried)
         conn.commit()
-        orders = in_order(
-            partial(_read, oro, field, with_subtotals=with_subtotals), in_lists(references), workers=workers
-        )
+        lists = in_lists(references, count=_list_size(len(references), workers))
+        orders = in_order(partial(_read, oro, field, with_subtotals=with_subtotals), lists, workers=workers)
         try:
             landed += land_orders(
                 conn,
@@ -138,6 +140,14 @@ def land_orders_created(
     filters: Filters = {"createdAt": {"gte": window.start, "lt": window.end}}
     orders = orders_where(oro, filters, with_subtotals=with_subtotals)
     return land_orders(conn, orders, source="api", landed_by=run_id, landed_at=now)
+
+
+def _list_size(references: int, workers: int) -> int:
+    """Return how many references to ask for at once, so that no worker waits for the last list of another."""
+    if references <= _FEW:
+        return _FEW
+    rounds = math.ceil(references / (PAGE_SIZE * workers))
+    return max(_FEW, math.ceil(references / (rounds * workers)))
 
 
 def _read(

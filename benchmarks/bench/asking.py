@@ -1,0 +1,116 @@
+"""What landing the orders of a thousand returns asks of OroCommerce: bytes, against what is used, and time."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import httpx
+import psycopg
+
+from benchmarks.bench.lab import Figure, Lab, middle, seconds
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.sandbox.latency import Exchange, oro_seconds
+from rebound_oro_pipeline.services.land_oro_orders import WORKERS, land_oro_orders
+from rebound_oro_pipeline.services.land_rebound_returns import land_rebound_returns
+from rebound_oro_pipeline_tests.sandbox_process import UNTIL, Box, sandbox
+
+RETURNS: Final = 1_000
+DAYS: Final = 30
+PAGES: Final = (10, 25, 50, 100, 250, 500)
+"""Sizes of a page among which the floor takes the best."""
+USED: Final = {
+    "landing.oro_orders": "identifier, po_number, external_id, customer_id, currency, subtotal_value, total_value, "
+    "total_discounts_amount, discount, shipping_discount, subtotal_with_discounts, estimated_shipping_cost_amount, "
+    "overridden_shipping_cost_amount, internal_status, shipping_status, created_at, updated_at",
+    "landing.oro_order_lines": "order_line_id, product_id, product_sku, product_name, quantity, product_unit_code, "
+    "value, row_total_discount_amount, row_total_after_discount_including_tax, row_total_after_discount_excluding_tax",
+    "landing.oro_order_kit_items": "kit_item_line_id, product_id, product_sku, product_name, quantity, "
+    "product_unit_code, product_unit_precision, value, sort_order",
+}
+"""The columns whose values a decision reads."""
+
+
+class Counting(httpx.HTTPTransport):
+    """Counts requests for orders, and the bytes of their answers before they are unpacked."""
+
+    requests = 0
+    answered = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send and count."""
+        response = super().handle_request(request)
+        response.read()
+        if request.url.path.endswith("/orders"):
+            self.requests += 1
+            self.answered += len(response.content)
+        return response
+
+
+def measure(lab: Lab, _: Path | None) -> None:
+    """Add the figures of asking."""
+    returns = max(int(RETURNS * lab.scale), 40)
+    start = datetime.combine(UNTIL, datetime.min.time(), UTC) - timedelta(days=DAYS)
+    window = Window(start, start + timedelta(days=DAYS))
+    with (
+        sandbox(lab.folder, seed=7, orders=2 * returns, returns=returns, days=DAYS, latency_scale=1) as box,
+        lab.database() as (template, conn),
+    ):
+        with ReboundClient(box.rebound_url, box.login, box.api_key) as rebound:
+            land_rebound_returns(
+                rebound, conn, window, default_mapping(), now=datetime.now(UTC), run_id="b", workers=8
+            )
+        conn.close()
+        with Counting() as counting, lab.database(template) as (_, copy):
+            _land(box, copy, window, counting)
+            orders, used = _used(copy)
+        lab.note(
+            Figure(
+                f"bytes answered for {orders:,} returned orders ÷ bytes of the values used",
+                counting.answered / used,
+                note=f"{counting.requests} requests, {counting.answered / orders:,.0f} bytes an order",
+            )
+        )
+        floor = min(_time(orders, size) for size in PAGES)
+        times = []
+        for _ in range(lab.repeats):
+            with lab.database(template) as (_, copy):
+                times.append(seconds(lambda copy=copy: _land(box, copy, window)))
+        lab.note(
+            Figure(
+                f"{orders:,} returned orders asked for and landed, {WORKERS} at once ÷ one pass at the best page size",
+                middle(times) / floor,
+                1.3,
+                note=f"{middle(times):.2f} s and {floor:.2f} s",
+            )
+        )
+
+
+def _land(
+    box: Box, conn: psycopg.Connection, window: Window, transport: httpx.BaseTransport | None = None
+) -> None:
+    with OroClient(box.oro_url, box.client_id, box.client_secret, transport=transport) as oro:
+        land_oro_orders(oro, conn, window, Policy(), now=datetime.now(UTC), run_id="b", workers=WORKERS)
+
+
+def _time(orders: int, size: int, model: Callable[[Exchange], float] = oro_seconds) -> float:
+    """Return what the shop takes for one pass over so many orders in pages of a size, with all workers busy."""
+    requests = math.ceil(orders / size)
+    rounds = math.ceil(requests / WORKERS)
+    page = Exchange("GET", "/admin/api/orders", "", sync=False, sent=0, answered=min(size, orders))
+    return rounds * model(page)
+
+
+def _used(conn: psycopg.Connection) -> tuple[int, int]:
+    """Return how many orders landed, and the bytes of the values that are used of them."""
+    used = 0
+    for table, columns in USED.items():
+        query = f"select coalesce(sum(octet_length(concat_ws(',', {columns}))), 0) from {table}"
+        used += int((conn.execute(query).fetchone() or (0,))[0])
+    (orders,) = conn.execute("select count(*) from landing.oro_orders").fetchone() or (0,)
+    return int(orders), used
