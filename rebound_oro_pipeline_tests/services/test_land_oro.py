@@ -288,10 +288,21 @@ def test_many_references_are_asked_for_in_few_requests_of_bounded_length(
 ) -> None:
     come_back(conn, *(f"SO-{number:05}" for number in range(220)), *(f"{n} {'ü' * 90}" for n in range(30)))
     land(oro, conn, Policy(order_reference=("identifier",)))
-    assert max(len(values) for _, _, values in shop.asked()) == 100
+    assert max(len(values) for _, _, values in shop.asked()) == 63  # of 250, for four workers
     assert sum(len(values) for _, _, values in shop.asked()) == 250
     assert max(len(str(request.url)) for request in shop.requests) < 6_000
     assert len(shop.requests) < 12
+
+
+@pytest.mark.parametrize(
+    ("references", "lists"), [(30, [30]), (120, [50, 50, 20]), (440, [55] * 8)], ids=["few", "some", "many"]
+)
+def test_all_workers_have_as_much_to_ask_for(
+    references: int, lists: list[int], shop: Shop, oro: OroClient, conn: psycopg.Connection
+) -> None:
+    come_back(conn, *(f"SO-{number:05}" for number in range(references)))
+    land(oro, conn, Policy(order_reference=("identifier",)))
+    assert sorted((len(values) for _, _, values in shop.asked()), reverse=True) == lists
 
 
 def test_a_reference_with_a_comma_cannot_be_asked_for(
