@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Final, Protocol
 
 import psycopg
@@ -38,12 +39,21 @@ class Alert:
         return hashlib.sha256(f"{self.about}\n{_VARYING.sub('#', first_line)}".encode()).hexdigest()
 
 
+class Outcome(Enum):
+    """What became of an alert."""
+
+    SENT = "sent"
+    QUIET = "not sent again: one about the same thing was, a short while ago"
+    NOT_TAKEN = "not taken by any target"
+
+
 def raise_alert(
     conn: psycopg.Connection[Any], channel: Channel, alert: Alert, *, now: datetime, quiet: timedelta
-) -> bool:
-    """Send an alert unless one about the same thing was sent within the quiet period; whether it was sent.
+) -> Outcome:
+    """Send an alert unless one about the same thing was sent within the quiet period. Commits.
 
-    One that could not be sent counts as not sent, so that the next occasion tries again. Commits.
+    What was not taken counts as not sent, and so does what was being sent when the process died; whoever raised it
+    tries again.
     """
     given = {
         "fingerprint": alert.fingerprint,
@@ -51,12 +61,12 @@ def raise_alert(
         "now": now,
         "quiet_since": now - quiet,
     }
+    outcome = Outcome.NOT_TAKEN
     with conn.transaction():
         [(is_due,)] = conn.execute(_SQL["claim"], given).fetchall()
-    if not is_due:
-        return False
-    if channel.send(alert.title, alert.detail.strip()[:_LONGEST]):
-        return True
-    with conn.transaction():
-        conn.execute(_SQL["not_sent"], given)
-    return False
+        if not is_due:
+            return Outcome.QUIET
+        if not channel.send(alert.title, alert.detail.strip()[:_LONGEST]):
+            raise psycopg.Rollback
+        outcome = Outcome.SENT
+    return outcome

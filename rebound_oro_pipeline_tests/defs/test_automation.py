@@ -1,10 +1,7 @@
 """Schedules and sensors: what they ask for, and when they ask for nothing."""
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -21,9 +18,9 @@ from rebound_oro_pipeline.defs.jobs import (
     RECONCILE,
     RETURNS,
 )
-from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment
+from rebound_oro_pipeline_tests.defs.ticking import tick
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop
 
 MESSAGE = """
 insert into outbox.messages (kind, business_key, ordering_key, registered_at, payload, next_attempt_at)
@@ -37,35 +34,6 @@ KINDS: dict[str, str] = {
 JOBS = {"credit_notes_to_send": PUSH, "stock_to_send": PUSH_STOCK, "offers_to_send": PUSH_OFFERS}
 FOLLOWING = ("webhooks_to_follow", "holds_to_ask_again", "people_to_follow")
 SENSORS = (*KINDS, *FOLLOWING)
-
-
-@pytest.fixture
-def loop(database_url: str, tmp_path: Path) -> Iterator[Loop]:
-    variables = {"REBOUND_ORO_DATABASE_URL": database_url, "REBOUND_ORO_HOME": str(tmp_path)}
-    with environment(variables), Loop.in_memory(database_url) as loop:
-        yield loop
-
-
-@dataclass(frozen=True)
-class Tick:
-    """What a sensor answered: its one run request, or why there is none, and the cursor that Dagster then keeps."""
-
-    request: dg.RunRequest | None
-    reason: str | None
-    cursor: str | None
-
-
-def tick(loop: Loop, sensor: str, cursor: str | None = None) -> Tick:
-    """Evaluate a sensor as the daemon does."""
-    context = dg.build_sensor_context(
-        instance=loop.instance,
-        repository_def=loop.defs.get_repository_def(),
-        resources={"warehouse": Warehouse()},
-        cursor=cursor,
-    )
-    told = loop.defs.resolve_sensor_def(sensor).evaluate_tick(context)
-    assert len(told.run_requests or ()) <= 1
-    return Tick(told.run_requests[0] if told.run_requests else None, told.skip_message, told.cursor or cursor)
 
 
 def schedule_context(loop: Loop, moment: datetime) -> dg.ScheduleEvaluationContext:

@@ -11,23 +11,12 @@ import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.alerts import AlertChannel, AlertUrlError
-from rebound_oro_pipeline.services.alerts import Alert, raise_alert
+from rebound_oro_pipeline.services.alerts import Alert, Outcome, raise_alert
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline_tests.services.heard import Heard
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-class Heard:
-    """A channel that keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, str]] = []
-        self.takes = True
-
-    def send(self, title: str, body: str) -> bool:
-        if self.takes:
-            self.told.append((title, body))
-        return self.takes
 
 
 def failed(job: str = "returns", words: str = "oro: GET /orders was answered 503") -> Alert:
@@ -39,7 +28,7 @@ def test_one_outage_is_one_message(conn: psycopg.Connection[Any]) -> None:
     for minute in range(50):
         raise_alert(conn, heard, failed(), now=NOW + timedelta(minutes=minute), quiet=HOUR)
     assert len(heard.told) == 1
-    assert raise_alert(conn, heard, failed(), now=NOW + HOUR, quiet=HOUR)
+    assert raise_alert(conn, heard, failed(), now=NOW + HOUR, quiet=HOUR) is Outcome.SENT
     [(seen,)] = conn.execute("select seen from outbox.alerts").fetchall()
     assert (len(heard.told), seen) == (2, 1)
 
@@ -57,7 +46,7 @@ def test_ids_times_and_counts_make_no_other_outage(conn: psycopg.Connection[Any]
 def test_other_trouble_is_told(conn: psycopg.Connection[Any]) -> None:
     heard = Heard()
     for alert in (failed(), failed(job="reconcile"), failed(words="rebound: access_denied")):
-        assert raise_alert(conn, heard, alert, now=NOW, quiet=HOUR)
+        assert raise_alert(conn, heard, alert, now=NOW, quiet=HOUR) is Outcome.SENT
     assert [title for title, _ in heard.told] == [
         "Run of returns failed",
         "Run of reconcile failed",
@@ -65,12 +54,30 @@ def test_other_trouble_is_told(conn: psycopg.Connection[Any]) -> None:
     ]
 
 
-def test_what_was_not_taken_is_tried_again_at_the_next_occasion(conn: psycopg.Connection[Any]) -> None:
+def test_what_was_not_taken_is_tried_again_and_is_not_what_was_told_before(
+    conn: psycopg.Connection[Any],
+) -> None:
+    heard = Heard(takes=False)
+    outcomes = []
+    for minutes, takes in ((0, False), (1, True), (2, True), (60, True), (61, False), (62, True)):
+        heard.takes = takes
+        now = NOW + timedelta(minutes=minutes)
+        outcomes.append(raise_alert(conn, heard, failed(), now=now, quiet=HOUR).name)
+    assert outcomes == ["NOT_TAKEN", "SENT", "QUIET", "QUIET", "NOT_TAKEN", "SENT"]
+
+
+def test_what_was_being_sent_when_the_process_died_is_not_told(database_url: str) -> None:
     heard = Heard()
-    heard.takes = False
-    assert not raise_alert(conn, heard, failed(), now=NOW, quiet=HOUR)
-    heard.takes = True
-    assert raise_alert(conn, heard, failed(), now=NOW + timedelta(minutes=1), quiet=HOUR)
+
+    class Dying(Heard):
+        def send(self, title: str, body: str) -> bool:
+            raise KeyboardInterrupt
+
+    with connect(database_url) as conn:
+        with pytest.raises(KeyboardInterrupt):
+            raise_alert(conn, Dying(), failed(), now=NOW, quiet=HOUR)
+        assert raise_alert(conn, heard, failed(), now=NOW, quiet=HOUR) is Outcome.SENT
+    assert len(heard.told) == 1
 
 
 class _Receiver(BaseHTTPRequestHandler):
@@ -106,6 +113,16 @@ def test_a_webhook_gets_title_and_words(webhook: tuple[str, list[dict[str, Any]]
 
 def test_a_webhook_that_is_down_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
     assert not AlertChannel(["json://user:hush@127.0.0.1:1/alerts"]).send("t", "b")
+    assert "hush" not in caplog.text
+
+
+def test_a_target_that_is_down_keeps_no_message_from_the_others_and_is_named(
+    webhook: tuple[str, list[dict[str, Any]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    url, received = webhook
+    assert AlertChannel(["json://user:hush@127.0.0.1:1/alerts", url]).send("t", "b")
+    assert len(received) == 1
+    assert "alert URL 1 did not take" in caplog.text
     assert "hush" not in caplog.text
 
 

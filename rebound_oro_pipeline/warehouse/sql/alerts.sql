@@ -1,7 +1,7 @@
 -- Statements of services/alerts.py.
 
 -- name: claim
--- Sent is what was not sent within the quiet period; the row is locked, so two senders cannot both think so.
+-- Due is what was not sent within the quiet period; the row stays locked while it is sent, so no second sender thinks so.
 insert into outbox.alerts as known (fingerprint, subject, first_seen_at, last_seen_at, seen, sent_at)
 values (%(fingerprint)s, %(subject)s, %(now)s, %(now)s, 1, %(now)s)
 on conflict (fingerprint) do update set
@@ -17,6 +17,3 @@ on conflict (fingerprint) do update set
         else known.sent_at
     end
 returning known.seen = 1 as is_due;
-
--- name: not_sent
-update outbox.alerts set sent_at = null where fingerprint = %(fingerprint)s;
