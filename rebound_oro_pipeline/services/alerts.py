@@ -61,12 +61,11 @@ def raise_alert(
         "now": now,
         "quiet_since": now - quiet,
     }
-    outcome = Outcome.NOT_TAKEN
     with conn.transaction():
         [(is_due,)] = conn.execute(_SQL["claim"], given).fetchall()
-        if not is_due:
-            return Outcome.QUIET
-        if not channel.send(alert.title, alert.detail.strip()[:_LONGEST]):
+        taken = is_due and channel.send(alert.title, alert.detail.strip()[:_LONGEST])
+        if is_due and not taken:
             raise psycopg.Rollback
-        outcome = Outcome.SENT
-    return outcome
+    if not is_due:
+        return Outcome.QUIET
+    return Outcome.SENT if taken else Outcome.NOT_TAKEN

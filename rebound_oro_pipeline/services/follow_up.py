@@ -3,7 +3,7 @@
 Exactly the returns concerned are looked at: their orders and goods are read from OroCommerce, and the moments at which
 they were registered are decided, all in one run. Where there are many, their whole days are, which costs less than so
 many decisions. A run that dies leaves what it did not finish to the next one: deliveries stay unsettled, holds stay
-due, the mark of what people said stays where it was, and so does the mark of when the unfinished work began.
+due, the mark of what people said stays where it was, and a look that has not ended says since when its landings wait.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -132,11 +132,16 @@ def follow_up(look: Follower) -> FollowedUp:
 
 def follow_open_returns(look: Follower) -> FollowedUp:
     """Read the open returns of the last 30 days again, because ReBound announces no update, and decide what changed."""
-    with _until_finished(look, "open returns") as since:
+    with _kept_until_decided(look) as since:
         landed = land_open_returns(
             look.rebound, look.conn, look.mapping, now=look.now, run_id=look.run_id, workers=look.workers
         )
-        return _look_at(look, {"changed": set(asked.landed_since(look.conn, since))}, {"returns": landed})
+        moments = {
+            "changed": set(asked.landed_since(look.conn, since)),
+            "orders": set(asked.held_for_changed_orders(look.conn, since)),
+        }
+        look.conn.commit()
+        return _look_at(look, moments, {"returns": landed})
 
 
 def follow_history(look: Follower, registered_at: Collection[datetime]) -> FollowedUp:
@@ -147,7 +152,7 @@ def follow_history(look: Follower, registered_at: Collection[datetime]) -> Follo
 def catch_up(look: Follower) -> FollowedUp:
     """Look for what webhooks and schedules missed: returns nobody told us of, orders that changed meanwhile."""
     window = Window(look.now - timedelta(days=MISSED_DAYS), look.now)
-    with _until_finished(look, "catch-up") as since:
+    with _kept_until_decided(look) as since:
         missing = land_missing_returns(
             look.rebound,
             look.conn,
@@ -232,10 +237,13 @@ def _land_orders_by_id(look: Follower, order_ids: Iterable[str]) -> Landed:
 
 
 @contextmanager
-def _until_finished(look: Follower, work: str) -> Iterator[datetime]:
-    """Give the moment since which what landed may not be decided: that of this look, or of one that broke off."""
-    since = watermarks.begin(look.conn, work, look.now)
+def _kept_until_decided(look: Follower) -> Iterator[datetime]:
+    """Keep the look among those not ended until the block has come to its end; give since when landings may wait.
+
+    What a look lands is no change any more when it is read again, so one that fails would leave it undecided for ever.
+    """
+    since = asked.begin_look(look.conn, look.run_id, look.now)
     look.conn.commit()
     yield since
-    watermarks.finish(look.conn, work)
+    asked.end_look(look.conn, look.run_id, look.now)
     look.conn.commit()

@@ -17,7 +17,7 @@ from rebound_oro_pipeline.contracts.rebound import RESOURCE, ReturnDocument, rea
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.concurrently import in_order
-from rebound_oro_pipeline.warehouse.follow_up import known_returns
+from rebound_oro_pipeline.warehouse.follow_up import known_returns, leave_to_next_look
 from rebound_oro_pipeline.warehouse.landed import open_returns
 from rebound_oro_pipeline.warehouse.landing import Landed, land_returns
 
@@ -43,7 +43,8 @@ def land_rebound_returns(
 ) -> Landed:
     """Land the returns that ReBound lists for the window's days, whatever moment their documents name.
 
-    Commits after every batch. Raises the errors of the client where ReBound as a whole does not answer; a
+    One that names a moment outside of the window is left to the next look (`follow_up`), for its own day may have been
+    decided already. Commits after every batch. Raises the errors of the client where ReBound as a whole does not answer; a
     single document that it refuses becomes a fault.
     """
     ids = (
@@ -51,7 +52,10 @@ def land_rebound_returns(
         for first, last in window.spans(SEARCH_DAYS)
         for return_id in rebound.search_returns(first, last)
     )
-    return _land(rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers)
+    landed = _land(rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers)
+    leave_to_next_look(conn, window, run_id, now)
+    conn.commit()
+    return landed
 
 
 def land_open_returns(

@@ -1,4 +1,4 @@
-"""Asks what has to be looked at again, though no new day has begun. Reads only, and never commits."""
+"""Asks what has to be looked at again, though no new day has begun, and keeps which looks have ended. Never commits."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.warehouse.statements import load
 
 _SQL = load("follow_up")
@@ -43,6 +44,24 @@ def due_holds(conn: psycopg.Connection[Any], now: datetime) -> list[datetime]:
 def interventions(conn: psycopg.Connection[Any], since: datetime) -> list[datetime]:
     """List when the returns were registered about which people said something since then."""
     return _moments(conn, "interventions", since=since)
+
+
+def begin_look(conn: psycopg.Connection[Any], run_id: str, now: datetime) -> datetime:
+    """Remember that a run begins to land what it is going to decide; return since when such landings may wait."""
+    [(since,)] = conn.execute(_SQL["begin_look"], {"run_id": run_id, "now": now}).fetchall()
+    began: datetime = since
+    return began
+
+
+def end_look(conn: psycopg.Connection[Any], run_id: str, now: datetime) -> None:
+    """Forget a look that has decided what it landed, and those which failed more than a day ago."""
+    conn.execute(_SQL["end_look"], {"run_id": run_id, "now": now})
+
+
+def leave_to_next_look(conn: psycopg.Connection[Any], window: Window, run_id: str, now: datetime) -> None:
+    """Have the next look decide what a run has landed that was registered outside of its window, if there is any."""
+    given = {"run_id": run_id, "now": now, "window_start": window.start, "window_end": window.end}
+    conn.execute(_SQL["leave_to_next_look"], given)
 
 
 def landed_since(conn: psycopg.Connection[Any], since: datetime) -> list[datetime]:

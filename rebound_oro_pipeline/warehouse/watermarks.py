@@ -25,21 +25,6 @@ def advance(conn: psycopg.Connection[Any], stream: str, until: datetime) -> None
     conn.execute(_SQL["advance"], {"stream": stream, "read_until": until})
 
 
-def begin(conn: psycopg.Connection[Any], work: str, now: datetime) -> datetime:
-    """Remember that some work begins; return when it began that is not finished: `now`, or earlier if it broke off.
-
-    The caller commits before anything else.
-    """
-    [(since,)] = conn.execute(_SQL["begin"], {"stream": f"unfinished: {work}", "now": now}).fetchall()
-    began: datetime = since
-    return began
-
-
-def finish(conn: psycopg.Connection[Any], work: str) -> None:
-    """Forget when the work began, for nothing of it is left. The caller commits."""
-    conn.execute(_SQL["finish"], {"stream": f"unfinished: {work}"})
-
-
 def orders_without_status(
     conn: psycopg.Connection[Any], *, created_since: datetime, cancelled: Collection[str]
 ) -> list[str]:

@@ -23,6 +23,35 @@ where
     and quarantine.reason in ('unknown_sku', 'over_return')
 order by registered_at;
 
+-- name: begin_look
+with begun as (
+    insert into landing.looks (run_id, begun_at) values (%(run_id)s, %(now)s)
+    on conflict (run_id) do nothing
+)
+
+select least(min(begun_at), %(now)s::timestamptz)
+from landing.looks;
+
+-- name: end_look
+-- Others that have not ended may still be at work; after a day they failed, and this one took up what they had landed.
+delete from landing.looks
+where run_id = %(run_id)s or begun_at < %(now)s::timestamptz - interval '1 day';
+
+-- name: leave_to_next_look
+insert into landing.looks (run_id, begun_at)
+select
+    %(run_id)s,
+    %(now)s
+where
+    exists (
+        select from landing.rebound_returns
+        where
+            landed_at = %(now)s
+            and landed_by = %(run_id)s
+            and (registered_at < %(window_start)s or registered_at >= %(window_end)s)
+    )
+on conflict (run_id) do nothing;
+
 -- name: landed_since
 select distinct returns.registered_at
 from landing.rebound_returns as returns

@@ -14,18 +14,6 @@ on conflict (stream) do update set
     updated_at = excluded.updated_at
 where kept.read_until < excluded.read_until;
 
--- name: begin
-insert into landing.watermarks as kept (stream, read_until, updated_at)
-values (%(stream)s, %(now)s, clock_timestamp())
-on conflict (stream) do update set
-    read_until = least(kept.read_until, excluded.read_until),
-    updated_at = excluded.updated_at
-returning read_until;
-
--- name: finish
-delete from landing.watermarks
-where stream = %(stream)s;
-
 -- name: orders_without_status
 -- Orders for which only a tracking can say that they are dispatched, and that had none when they were read.
 select orders.order_id
