@@ -11,7 +11,7 @@ from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.defs.failures import named_failure
 from rebound_oro_pipeline.defs.keys import key_of
-from rebound_oro_pipeline.defs.landing import OWNER, TRIES
+from rebound_oro_pipeline.defs.landing import OWNER, STALE_AFTER, TRIES
 from rebound_oro_pipeline.defs.models import STEP, check_result, check_spec, spec_of
 from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
 from rebound_oro_pipeline.defs.tables import comments, table_metadata
@@ -42,6 +42,7 @@ def build_offers(models: Models) -> list[dg.AssetsDefinition]:
         owners=[OWNER],
         tags={STEP: "offers"},
         description=comments()[CHANGED_ORDERS],
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=STALE_AFTER),
     )
     def read_changed_oro_orders(
         context: dg.AssetExecutionContext,

@@ -105,6 +105,14 @@ def test_every_asset_says_what_it_is_and_who_looks_after_it(nodes: dict[str, Any
             assert column.type, f"{key}.{column.name}"
 
 
+def test_whatever_is_landed_has_a_freshness_that_dagster_watches(nodes: dict[str, Any]) -> None:
+    landed = {
+        key: node for key, node in nodes.items() if node.group_name == "landing" and node.is_materializable
+    }
+    assert {key for key, node in landed.items() if node.freshness_policy is None} == set()
+    assert "landing/watermarks" in landed
+
+
 def test_dependencies_are_the_tables_that_the_sql_names(nodes: dict[str, Any]) -> None:
     for key, node in nodes.items():
         assert {parent.to_user_string() for parent in node.parent_keys} <= set(nodes), key
