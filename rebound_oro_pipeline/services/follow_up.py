@@ -244,6 +244,12 @@ def _kept_until_decided(look: Follower) -> Iterator[datetime]:
     """
     since = asked.begin_look(look.conn, look.run_id, look.now)
     look.conn.commit()
-    yield since
-    asked.end_look(look.conn, look.run_id, look.now)
-    look.conn.commit()
+    try:
+        yield since
+        asked.end_look(look.conn, look.run_id)
+        look.conn.commit()
+    finally:
+        if not look.conn.closed:
+            look.conn.rollback()
+            asked.let_go_of_look(look.conn, look.run_id)
+            look.conn.commit()

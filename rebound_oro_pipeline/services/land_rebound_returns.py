@@ -44,8 +44,8 @@ def land_rebound_returns(
     """Land the returns that ReBound lists for the window's days, whatever moment their documents name.
 
     One that names a moment outside of the window is left to the next look (`follow_up`), for its own day may have been
-    decided already. Commits after every batch. Raises the errors of the client where ReBound as a whole does not answer; a
-    single document that it refuses becomes a fault.
+    decided already. Commits after every batch. Raises the errors of the client where ReBound as a whole does not
+    answer; a single document that it refuses becomes a fault.
     """
     ids = (
         return_id

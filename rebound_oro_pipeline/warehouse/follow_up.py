@@ -48,14 +48,19 @@ def interventions(conn: psycopg.Connection[Any], since: datetime) -> list[dateti
 
 def begin_look(conn: psycopg.Connection[Any], run_id: str, now: datetime) -> datetime:
     """Remember that a run begins to land what it is going to decide; return since when such landings may wait."""
-    [(since,)] = conn.execute(_SQL["begin_look"], {"run_id": run_id, "now": now}).fetchall()
+    [(since, _)] = conn.execute(_SQL["begin_look"], {"run_id": run_id, "now": now}).fetchall()
     began: datetime = since
     return began
 
 
-def end_look(conn: psycopg.Connection[Any], run_id: str, now: datetime) -> None:
-    """Forget a look that has decided what it landed, and those which failed more than a day ago."""
-    conn.execute(_SQL["end_look"], {"run_id": run_id, "now": now})
+def end_look(conn: psycopg.Connection[Any], run_id: str) -> None:
+    """Forget a look that has decided what was landed, and those that had failed before."""
+    conn.execute(_SQL["end_look"], {"run_id": run_id})
+
+
+def let_go_of_look(conn: psycopg.Connection[Any], run_id: str) -> None:
+    """Say that a look is not at work any more, ended or not."""
+    conn.execute(_SQL["let_go"], {"run_id": run_id})
 
 
 def leave_to_next_look(conn: psycopg.Connection[Any], window: Window, run_id: str, now: datetime) -> None:

@@ -117,6 +117,21 @@ def test_a_document_that_names_another_day_lands_anyway(
     assert land(rebound, conn).new == 1
 
 
+@pytest.mark.parametrize(
+    ("named", "looks"),
+    [("2026/11/03", 0), ("2026/11/02", 1), ("2026/11/04", 1)],
+    ids=["same", "before", "after"],
+)
+def test_what_names_a_day_that_may_have_been_decided_is_left_to_the_next_look(
+    named: str, looks: int, hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    hub.add("R1")
+    hub.documents["R1"]["date_added"] = named
+    for _ in range(2):
+        land(rebound, conn)
+    assert conn.execute("select count(*) from landing.looks").fetchone() == (looks,)
+
+
 def test_landing_twice_lands_once(hub: Hub, rebound: ReboundClient, conn: psycopg.Connection) -> None:
     hub.add("R1")
     assert land(rebound, conn).new == 1

@@ -4,4 +4,4 @@ create table landing.looks (
     begun_at timestamptz not null
 );
 comment on table landing.looks is
-'Looks at returns outside of their day (open returns, the catch-up) that have begun and not ended. What a look that failed has landed is unchanged when it is read again, so the next look takes it up from here.';
+'Looks at returns outside of their day (open returns, the catch-up) that have begun and not ended, and runs that landed returns of other days than their own. What is unchanged when it is read again would stay undecided, so the next look takes it up from here.';

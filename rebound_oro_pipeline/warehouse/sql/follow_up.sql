@@ -24,18 +24,24 @@ where
 order by registered_at;
 
 -- name: begin_look
+-- The lock ends with the session: who does not hold it any more has failed.
 with begun as (
     insert into landing.looks (run_id, begun_at) values (%(run_id)s, %(now)s)
     on conflict (run_id) do nothing
 )
 
-select least(min(begun_at), %(now)s::timestamptz)
+select
+    least(min(begun_at), %(now)s::timestamptz) as since,
+    pg_try_advisory_lock(outbox.worker_lock(%(run_id)s)) as is_held
 from landing.looks;
 
 -- name: end_look
--- Others that have not ended may still be at work; after a day they failed, and this one took up what they had landed.
+-- With it end those that have failed, for it has decided what they had landed.
 delete from landing.looks
-where run_id = %(run_id)s or begun_at < %(now)s::timestamptz - interval '1 day';
+where run_id = %(run_id)s or not outbox.is_alive(run_id);
+
+-- name: let_go
+select pg_advisory_unlock(outbox.worker_lock(%(run_id)s));
 
 -- name: leave_to_next_look
 insert into landing.looks (run_id, begun_at)
