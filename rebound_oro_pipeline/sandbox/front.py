@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rebound_oro_pipeline.sandbox.faults import Faults, System, suffer
 from rebound_oro_pipeline.sandbox.latency import MODELS, Latency
 
-_ID = re.compile(r"/\d+(?=/|$)")
+_ID = re.compile(r"/(\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=/|$)")
 
 
 class Front:

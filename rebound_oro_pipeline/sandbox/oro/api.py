@@ -10,6 +10,7 @@ from rebound_oro_pipeline.sandbox.oro.access import TOKEN_PATH, Access
 from rebound_oro_pipeline.sandbox.oro.batches import Batches
 from rebound_oro_pipeline.sandbox.oro.calls import JSON_API, Answer, Call, refusal
 from rebound_oro_pipeline.sandbox.oro.catalogue import catalogue
+from rebound_oro_pipeline.sandbox.oro.deliveries import Deliveries
 from rebound_oro_pipeline.sandbox.oro.errors import Fault, Refused, Wordless, WriteFailed
 from rebound_oro_pipeline.sandbox.oro.operations import Operations
 from rebound_oro_pipeline.sandbox.oro.profiles import PROFILES
@@ -48,6 +49,7 @@ class Api:
         self._access = Access(store, clock, token_expires_in)
         operations = Operations(store, self._catalogue, release, clock)
         self._batches = Batches(store, operations, queue_wait_seconds)
+        self._deliveries = Deliveries(store, self._catalogue, clock)
         self._reading = Reading(store, clock)
         self._writing = Writing(store, self._catalogue, release, clock, self._batches)
 
@@ -62,8 +64,9 @@ class Api:
             return refusal(reason, json_api=call.json_api and fault is None)
 
     def stop(self) -> None:
-        """Stop the consumer of the queue."""
+        """Stop the consumer of the queue, and what it sends."""
         self._batches.stop()
+        self._deliveries.stop()
 
     def _answer(self, call: Call, media_type_fault: Fault | None) -> Answer:
         if not call.path.startswith(f"{self._prefix}/"):

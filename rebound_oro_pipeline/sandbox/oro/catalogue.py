@@ -11,6 +11,7 @@ from rebound_oro_pipeline.sandbox.oro.product_resources import customers, levels
 from rebound_oro_pipeline.sandbox.oro.profiles import PROFILES, Profile
 from rebound_oro_pipeline.sandbox.oro.schema import Attribute, Kind, Resource
 from rebound_oro_pipeline.sandbox.oro.vocabulary import INTEGER, NO, NUMBER, ORGANIZATION, OWNER, TEXT
+from rebound_oro_pipeline.sandbox.oro.webhook_resources import webhooks
 
 Catalogue = Mapping[str, Resource]
 
@@ -29,6 +30,7 @@ def catalogue(profile_name: str) -> Catalogue:
         *_enumerations(profile),
         *credit_notes(),
         _operations(),
+        *(webhooks() if profile.webhooks else ()),
     ]
     return {resource.type: resource for resource in resources}
 

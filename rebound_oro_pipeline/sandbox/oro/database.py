@@ -1,7 +1,8 @@
 """SQLite under the shop: one table of JSON records per type, transactions, and a pool of connections.
 
 A record keeps its attributes and its relations (name → id, ids or null) as JSON; what is filtered, sorted or
-unique is an expression over that JSON with an index. So the tables know nothing of Oro's versions.
+unique is an expression over that JSON with an index. So the tables know nothing of Oro's versions. A type whose
+records Oro names by UUIDs keeps these as the attribute `key`, beside a number of our own.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 JsonObject = dict[str, Any]
 
@@ -50,6 +51,7 @@ _INDEXES: Mapping[str, tuple[str, ...]] = {
     "queue": ("unique r.operation",),
     "clients": ("unique a.clientId",),
     "tokens": ("unique a.token",),
+    "webhooks": ("unique a.key",),
 }
 
 
@@ -73,6 +75,16 @@ class Record:
     attributes: JsonObject
     relations: JsonObject
 
+    @property
+    def key(self) -> str:
+        """The id on the wire."""
+        return str(self.attributes.get("key", self.id))
+
+
+Happening = Literal["created", "updated", "deleted"]
+Change = tuple[Happening, Record]
+"""What happened to a record, and the record as it is now, or was."""
+
 
 def _plain(value: object) -> str:
     if isinstance(value, Decimal):
@@ -91,6 +103,8 @@ class Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._ids: dict[str, int] = {}
+        self.changes: list[Change] = []
+        """What the shop will tell others of once this is committed."""
 
     def new_id(self, type_name: str) -> int:
         """Take the next id of a type; ids are never used twice."""
@@ -135,9 +149,12 @@ class Transaction:
         self._connection.execute(f'delete from "{type_name}" where id = ?', (record_id,))
 
     def get(self, type_name: str, record_id: int | str | None) -> Record | None:
-        """Return one record by id (number or its text), or None."""
+        """Return one record by id (number, its text, or a key), or None."""
         number = to_id(record_id)
-        return self.fetch(type_name, [number]).get(number) if number is not None else None
+        if number is not None:
+            return self.fetch(type_name, [number]).get(number)
+        is_keyed = "unique a.key" in _INDEXES[type_name]
+        return self.find(type_name, "key", record_id) if is_keyed else None
 
     def fetch(self, type_name: str, ids: Iterable[int]) -> dict[int, Record]:
         """Return the records with these ids, by id."""

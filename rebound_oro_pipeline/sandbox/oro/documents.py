@@ -40,9 +40,9 @@ class Renderer:
     def resource(self, record: Record) -> JsonObject:
         """Return one resource object with the fields that were asked for."""
         resource = self.catalogue[record.type]
-        found: JsonObject = {"type": record.type, "id": str(record.id)}
+        found: JsonObject = {"type": record.type, "id": record.key}
         if self.base is not None and "get" in resource.actions:
-            found["links"] = {"self": f"{self.base}/{record.type}/{record.id}"}
+            found["links"] = {"self": f"{self.base}/{record.type}/{record.key}"}
         attributes = self._attributes(record, resource)
         if attributes:
             found["attributes"] = attributes
@@ -124,6 +124,8 @@ class Renderer:
     def _attributes(self, record: Record, resource: Resource) -> JsonObject:
         found: JsonObject = {}
         for name, attribute in self._fields(resource).attributes.items():
+            if attribute.secret:
+                continue
             if name in record.attributes:
                 found[name] = record.attributes[name]
             elif name == "uuid":
@@ -139,7 +141,7 @@ class Renderer:
                 continue
             entry: JsonObject = {}
             if self.base is not None and relation.linked:
-                own = f"{self.base}/{record.type}/{record.id}"
+                own = f"{self.base}/{record.type}/{record.key}"
                 entry["links"] = {"self": f"{own}/relationships/{name}", "related": f"{own}/{name}"}
             entry["data"] = self._data(record, name, relation)
             found[name] = entry

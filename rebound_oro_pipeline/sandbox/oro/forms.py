@@ -47,9 +47,12 @@ def read_attributes(
     return values
 
 
-def check_extra_fields(resource: Resource, names: Iterable[str], pointer: str, faults: Faults) -> None:
-    """Add a fault that names every field which the resource does not have."""
-    known = {*resource.attributes, *resource.relations}
+def check_extra_fields(
+    resource: Resource, names: Iterable[str], pointer: str, faults: Faults, *, creating: bool
+) -> None:
+    """Add a fault that names every field which the resource does not have, or does not take any more."""
+    taken = {name for name, attribute in resource.attributes.items() if creating or not attribute.secret}
+    known = {*taken, *resource.relations}
     extra = ", ".join(f'"{name}"' for name in names if name not in known)
     if extra:
         detail = f"This form should not contain extra fields: {extra}."

@@ -30,6 +30,8 @@ class Profile:
     """The header `X-Mode: sync` is understood; before 6.0.4 it is ignored."""
     dry_run: bool
     """`meta.validate` is understood; before 6.1 it is ignored, which means that the record is written."""
+    webhooks: bool
+    """The shop announces changed orders (6.1.10 and later)."""
 
 
 _OLD_STATUSES = ("archived", "cancelled", "closed", "open", "shipped")
@@ -52,6 +54,7 @@ PROFILES: Mapping[str, Profile] = {
             locks_closed=False,
             sync_batch=False,
             dry_run=False,
+            webhooks=False,
         ),
         Profile(
             name="6.0",
@@ -67,6 +70,7 @@ PROFILES: Mapping[str, Profile] = {
             locks_closed=False,
             sync_batch=True,
             dry_run=False,
+            webhooks=False,
         ),
         Profile(
             name="6.1",
@@ -82,6 +86,7 @@ PROFILES: Mapping[str, Profile] = {
             locks_closed=True,
             sync_batch=True,
             dry_run=True,
+            webhooks=True,
         ),
         Profile(
             name="7.0",
@@ -97,6 +102,7 @@ PROFILES: Mapping[str, Profile] = {
             locks_closed=True,
             sync_batch=True,
             dry_run=True,
+            webhooks=True,
         ),
     )
 }

@@ -72,7 +72,7 @@ class Reader:
 
     def parse(self, raw: str) -> Query:
         """Read a query string; raises Refused with a fault for every parameter that Oro would not take."""
-        query = Query(pairs=parse_qsl(raw, keep_blank_values=True))
+        query = Query(order=_id_sql(self.resource), pairs=parse_qsl(raw, keep_blank_values=True))
         conditions: list[Condition] = []
         faults: list[Fault] = []
         for key, value in query.pairs:
@@ -124,13 +124,20 @@ class Reader:
             ids = f'select cast(id as text) from "{target.type}" where {inner.sql}'
             return Condition(_relation_test(name, relation, ids), inner.parameters)
         if name == "id" and resource.rows is None:
-            return _compare("id", operator, value, Attribute(kind=Kind.INTEGER, many_values=True))
+            kind = Kind.STRING if resource.keyed else Kind.INTEGER
+            return _compare(_id_sql(resource), operator, value, Attribute(kind=kind, many_values=True))
         if relation is not None and relation.filterable:
-            return _related(name, relation, operator, value, numeric=relation.target in self.catalogue)
+            related = self.catalogue.get(relation.target)
+            numeric = related is not None and related.rows is None and not related.keyed
+            return _related(name, relation, operator, value, numeric=numeric)
         attribute = resource.attributes.get(name)
         if attribute is None or not attribute.filterable or resource.rows is not None:
             raise NotFitting("The filter is not supported.")
         return _compare(attribute_sql(name, fold=attribute.fold), operator, value, attribute)
+
+
+def _id_sql(resource: Resource) -> str:
+    return attribute_sql("key") if resource.keyed else "id"
 
 
 def _order(value: str, resource: Resource) -> str:
@@ -140,7 +147,7 @@ def _order(value: str, resource: Resource) -> str:
         direction = "desc" if name.startswith("-") else "asc"
         attribute = resource.attributes.get(bare)
         if bare == "id" and resource.rows is None:
-            parts.append(f"id {direction}")
+            parts.append(f"{_id_sql(resource)} {direction}")
         elif attribute is not None and attribute.filterable:
             parts.append(f"{attribute_sql(bare)} {direction}")
         else:

@@ -36,7 +36,7 @@ class Reading:
         with self.store.read() as transaction:
             renderer = scope.renderer(transaction, query, self.clock())
             if scope.resource.rows is not None:
-                rows = [renderer.row(scope.resource, key) for key in sorted(scope.resource.rows)]
+                rows = [renderer.row(scope.resource, key) for key in scope.resource.rows]
                 shown = _page(rows, query) if query.page else rows
                 return self._listed(scope, renderer, shown, [], len(rows))
             found = self._select(transaction, scope.resource.type, query)

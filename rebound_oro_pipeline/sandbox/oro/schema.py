@@ -45,6 +45,8 @@ class Attribute:
     """Of the column; a longer text ends as a 500."""
     optional: bool = False
     """Shown only where it was given a value: an addition to the recorded trial entity."""
+    secret: bool = False
+    """Taken at creation only, and never shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ class Relation:
     """Targets that are left out of a written list are deleted."""
     linked: bool = True
     """Has links of its own."""
+    unchecked: bool = False
+    """Takes any id; what is wrong with it is said by a validator of its own."""
     optional: bool = False
     """Shown only where it was given a value: an addition to the recorded trial entity."""
 
@@ -91,6 +95,8 @@ class Resource:
     """Attributes, unique in the database, that an upsert may name."""
     dry_run: bool = False
     """`meta.validate` is allowed."""
+    keyed: bool = False
+    """Its records are named by UUIDs."""
 
     def allowed_methods(self, *, collection: bool) -> str:
         """Return the `Allow` header of the list route or of the route of one record."""

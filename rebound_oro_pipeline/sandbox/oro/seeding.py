@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record, Transaction
+from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record, Transaction, to_id
 from rebound_oro_pipeline.sandbox.oro.records import (
     Attributes,
     KitItemRecord,
@@ -174,13 +174,13 @@ def load(transaction: Transaction, document: Mapping[str, Any]) -> None:
             _replace(
                 transaction,
                 resource["type"],
-                int(resource["id"]),
+                resource["id"],
                 resource["attributes"],
                 _relations(resource),
             )
     for order_id, rows in subtotals.items():
         ordered = [attributes for _, attributes in sorted(rows, key=lambda row: row[0])]
-        _replace(transaction, "orderpricing", int(order_id), {"subtotals": ordered}, {})
+        _replace(transaction, "orderpricing", order_id, {"subtotals": ordered}, {})
 
 
 def _relations(resource: Mapping[str, Any]) -> JsonObject:
@@ -194,9 +194,12 @@ def _relations(resource: Mapping[str, Any]) -> JsonObject:
 
 
 def _replace(
-    transaction: Transaction, type_name: str, record_id: int, attributes: Attributes, relations: JsonObject
+    transaction: Transaction, type_name: str, record_id: str, attributes: Attributes, relations: JsonObject
 ) -> None:
-    if transaction.get(type_name, record_id) is None:
-        transaction.insert(type_name, attributes, relations, record_id)
+    number = to_id(record_id)
+    stored = dict(attributes) if number is not None else {**attributes, "key": record_id}
+    existing = transaction.get(type_name, record_id)
+    if existing is None:
+        transaction.insert(type_name, stored, relations, number)
     else:
-        transaction.update(Record(type_name, record_id, dict(attributes), relations))
+        transaction.update(Record(type_name, existing.id, stored, relations))

@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from rebound_oro_pipeline.sandbox.oro.catalogue import Catalogue
 from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record, Transaction, to_id
@@ -57,14 +58,12 @@ class Session:
     def load(self, type_name: str, record_id: int | str) -> Draft | None:
         """Return the draft of a stored record, always the same one; None where there is no such record."""
         number = to_id(record_id)
-        if number is None:
-            return None
-        draft = self._drafts.get((type_name, number))
+        draft = None if number is None else self._drafts.get((type_name, number))
         if draft is None:
-            record = self.transaction.get(type_name, number)
+            record = self.transaction.get(type_name, record_id)
             if record is None:
                 return None
-            draft = self._keep(record, new=False)
+            draft = self._drafts.get((type_name, record.id)) or self._keep(record, new=False)
         return None if draft.deleted else draft
 
     def loaded(self, type_name: str, ids: list[str]) -> list[Draft]:
@@ -74,7 +73,8 @@ class Session:
 
     def create(self, type_name: str) -> Draft:
         """Return the draft of a new, empty record with an id of its own."""
-        return self._keep(Record(type_name, self.transaction.new_id(type_name), {}, {}), new=True)
+        attributes = {"key": str(uuid4())} if self.catalogue[type_name].keyed else {}
+        return self._keep(Record(type_name, self.transaction.new_id(type_name), attributes, {}), new=True)
 
     def relate(self, draft: Draft, name: str, relation: Relation, ids: list[str]) -> None:
         """Point a relation of a draft to these records, and their relation in return to the draft."""
@@ -112,9 +112,11 @@ class Session:
         for draft in self._drafts.values():
             if draft.deleted:
                 self.transaction.delete(draft.record.type, draft.record.id)
+                self.transaction.changes.append(("deleted", draft.record))
             elif draft.changed or draft.touched:
                 if draft.own_change():
                     _stamp(draft, stamp)
+                    self.transaction.changes.append(("created" if draft.new else "updated", draft.record))
                 check_columns(draft.resource, draft.record.attributes)
                 self._write(draft)
         self._drafts.clear()

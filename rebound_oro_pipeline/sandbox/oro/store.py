@@ -15,14 +15,14 @@ The store knows no version: what 5.1, 6.0, 6.1 and 7.0 show of it is the app's p
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from rebound_oro_pipeline.sandbox.oro import seeding
-from rebound_oro_pipeline.sandbox.oro.database import Database, Record, Transaction
+from rebound_oro_pipeline.sandbox.oro.database import Change, Database, Record, Transaction
 from rebound_oro_pipeline.sandbox.oro.records import Attributes, OrderRecord, ProductRecord, ShopTerms
 from rebound_oro_pipeline.sandbox.oro.wire import to_text
 
@@ -42,6 +42,7 @@ class OroStore:
     def __init__(self, path: Path) -> None:
         self._database = Database(path)
         self._closers: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[Sequence[Change]], None]] = []
         self._misbehaviour: Misbehaviour | None = None
         self._consuming = True
         self.terms = ShopTerms()
@@ -93,15 +94,22 @@ class OroStore:
         """Overwrite attributes and relations of a record behind the API's back, as the shop itself would.
 
         For an order that is shipped or closed, a level that a sale decrements. `updatedAt` is the caller's
-        business. Raises KeyError where there is no such record.
+        business. An order, or an order one of whose lines is changed, counts as changed. Raises KeyError where there
+        is no such record.
         """
         with self.write() as transaction:
             record = transaction.get(type_name, record_id)
             if record is None:
                 raise KeyError(f"no {type_name} {record_id}")
+            before = (dict(record.attributes), dict(record.relations))
             record.attributes.update(attributes or {})
             record.relations.update(relations or {})
+            if (record.attributes, record.relations) == before:
+                return
             transaction.update(record)
+            owners = record.relations.get("orders") or [] if type_name == "orderlineitems" else []
+            changed = [record, *(transaction.get("orders", order_id) for order_id in owners)]
+            transaction.changes += [("updated", each) for each in changed if each is not None]
 
     def count(self, type_name: str) -> int:
         """Return how many records of a type there are."""
@@ -208,13 +216,22 @@ class OroStore:
         """Open a reading transaction."""
         return self._database.read()
 
-    def write(self) -> AbstractContextManager[Transaction]:
-        """Open the one writing transaction; it is undone when its block raises."""
-        return self._database.write()
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Open the one writing transaction; it is undone when its block raises, else its changes are told."""
+        with self._database.write() as transaction:
+            yield transaction
+        if transaction.changes:
+            for listener in self._listeners:
+                listener(transaction.changes)
 
     def rehearse(self) -> AbstractContextManager[Transaction]:
         """Open a writing transaction that is undone in any case."""
         return self._database.rehearse()
+
+    def on_change(self, listener: Callable[[Sequence[Change]], None]) -> None:
+        """Have something told of what is committed, in the thread that wrote it: it must not wait nor raise."""
+        self._listeners.append(listener)
 
     def on_close(self, closer: Callable[[], None]) -> None:
         """Have something stopped before the store closes."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from rebound_oro_pipeline.sandbox.oro import orders
+from rebound_oro_pipeline.sandbox.oro import orders, webhooks
 from rebound_oro_pipeline.sandbox.oro.envelope import Item
 from rebound_oro_pipeline.sandbox.oro.errors import NOT_FOUND, Fault, Faults, Refused
 from rebound_oro_pipeline.sandbox.oro.forms import NOT_VALID, check_extra_fields, read_attributes
@@ -68,6 +68,7 @@ class Writer:
             self._fill(part, draft, request)
         touched = [draft for _, draft in pairs]
         orders.check(self.session, primary, item.pointer, faults)
+        webhooks.check(primary, item.pointer, faults)
         faults.refuse()
         orders.complete(self.session, touched, self.terms)
         return Written(item, primary, pairs[1:])
@@ -80,6 +81,7 @@ class Writer:
         orders.refuse_closed(self.session, draft, self.profile, owner=True)
         request = _Request({}, Faults())
         self._relate(draft, name, target, "/data", request)
+        webhooks.check(draft, "/data", request.faults)
         request.faults.refuse()
         orders.complete(self.session, [draft], self.terms)
 
@@ -117,7 +119,8 @@ class Writer:
 
     def _fill(self, item: Item, draft: Draft, request: _Request) -> None:
         pointer, faults = item.pointer, request.faults
-        check_extra_fields(draft.resource, [*item.attributes, *item.relationships], pointer, faults)
+        names = [*item.attributes, *item.relationships]
+        check_extra_fields(draft.resource, names, pointer, faults, creating=draft.new)
         draft.record.attributes.update(read_attributes(draft.resource, item.attributes, pointer, faults))
         for name, data in item.relationships.items():
             if name in draft.resource.relations and draft.resource.relations[name].writable:
@@ -147,6 +150,8 @@ class Writer:
         if not isinstance(target, dict) or target.get("type") != relation.target:
             return None
         record_id = str(target.get("id"))
+        if relation.unchecked:
+            return record_id
         known = drafts.get((relation.target, record_id))
         if known is not None:
             return str(known.record.id)

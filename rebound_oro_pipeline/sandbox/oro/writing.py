@@ -103,7 +103,7 @@ class Writing:
         if not created:
             document.pop("links", None)
             return scope.answer(document)
-        return scope.answer(document, 201, {"Location": f"{scope.address}/{record.type}/{record.id}"})
+        return scope.answer(document, 201, {"Location": f"{scope.address}/{record.type}/{record.key}"})
 
     def _is_rehearsal(self, scope: Scope, item: Item) -> bool:
         if item.meta.get("validate") is not True or not self.profile.dry_run:
