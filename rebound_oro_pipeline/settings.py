@@ -252,13 +252,14 @@ class Settings(BaseSettings):
         return self
 
     def secret(self, name: str) -> str | None:
-        """Return the value of a secret from its variable or its file; None where neither is set.
+        """Return a secret from its variable or its file, without blanks around it; None where there is none.
 
         Raises MissingSetting where the file cannot be read or is empty.
         """
         value: SecretStr | None = getattr(self, name)
         if value is not None:
-            return value.get_secret_value()
+            # Of blanks alone it is none: anybody could sign with it.
+            return value.get_secret_value().strip() or None
         path: Path | None = getattr(self, f"{name}_file")
         if path is None:
             return None

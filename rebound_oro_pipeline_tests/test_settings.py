@@ -61,6 +61,11 @@ def test_a_secret_stands_in_its_variable_or_in_a_file(
     assert Settings().secret(name) is None
     monkeypatch.setenv(variable, "from the variable")
     assert Settings().secret(name) == "from the variable"
+    monkeypatch.setenv(variable, " from the variable\n")
+    assert Settings().required(name) == "from the variable"
+    monkeypatch.setenv(variable, "  ")
+    with pytest.raises(MissingSetting, match=variable):
+        Settings().required(name)
     monkeypatch.delenv(variable)
     (tmp_path / "secret").write_text("from the file\n")
     monkeypatch.setenv(f"{variable}_FILE", str(tmp_path / "secret"))

@@ -82,6 +82,5 @@ def _oro(settings: Settings) -> Scheme | None:
 
 def secret_of(settings: Settings, name: str) -> bytes | None:
     """Return a secret as bytes; None where there is none."""
-    # A blank secret is none: anybody could sign with it.
-    value = (settings.secret(name) or "").strip()
+    value = settings.secret(name)
     return value.encode() if value else None

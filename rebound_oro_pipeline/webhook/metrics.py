@@ -1,6 +1,7 @@
 """`GET /metrics`: the figures of sync health for Prometheus, read from the database when asked.
 
-They are the same whichever worker answers. Whoever reads them must be on this machine, or know the token.
+They are the same whichever worker answers. Whoever reads them must be on this machine, with no proxy in between, or
+know the token.
 """
 
 import hmac
@@ -22,6 +23,8 @@ from rebound_oro_pipeline.warehouse.connection import connect
 
 logger = logging.getLogger(__name__)
 PREFIX = "rebound_oro_"
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+"""Headers by which proxies tell that they are there; nginx has to be told to."""
 
 
 class _Figures(Collector):
@@ -74,7 +77,8 @@ def _may_read(request: Request, token: bytes | None) -> bool:
     if token is not None:
         given = request.headers.get("authorization", "").encode("latin-1", "replace")
         return hmac.compare_digest(given, b"Bearer " + token)
-    if request.client is None:
+    # Through a proxy on this machine the whole world would be this machine.
+    if request.client is None or any(name in request.headers for name in _FORWARDED):
         return False
     try:
         return ipaddress.ip_address(request.client.host).is_loopback

@@ -32,13 +32,20 @@ def shop(conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
 
 
 def ask(
-    url: str, *, token: bytes | None = None, address: str = "127.0.0.1", header: str | None = None
+    url: str,
+    *,
+    token: bytes | None = None,
+    address: str = "127.0.0.1",
+    header: str | None = None,
+    **headers: str,
 ) -> httpx.Response:
+    headers |= {"Authorization": header} if header else {}
+
     async def run() -> httpx.Response:
         app = create_app(BY_HMAC, InboxWriter(url), metrics=metrics_endpoint(url, token))
         transport = httpx.ASGITransport(app=app, client=(address, 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://receiver") as client:
-            return await client.get("/metrics", headers={"Authorization": header} if header else {})
+            return await client.get("/metrics", headers=headers)
 
     return asyncio.run(run())
 
@@ -87,6 +94,13 @@ def test_strangers_are_shown_nothing(
     answer = ask(database_url, token=token, address=address, header=header)
     assert answer.status_code == status
     assert bool(answer.content) == (status == 200)
+
+
+@pytest.mark.usefixtures("shop")
+def test_what_came_through_a_proxy_is_not_from_this_machine(database_url: str) -> None:
+    assert ask(database_url, Forwarded="for=198.51.100.7").status_code == 401
+    assert ask(database_url, **{"X-Forwarded-For": "127.0.0.1"}).status_code == 401
+    assert ask(database_url, token=b"hush", header="Bearer hush", Via="1.1 proxy").status_code == 200
 
 
 def test_a_database_that_is_down_is_a_503_without_a_word() -> None:

@@ -90,6 +90,10 @@ REFUSED: dict[str, tuple[int, Callable[[str], httpx.Response]]] = {
         413,
         lambda url: send(url, replace(BY_HMAC, body_bytes=100), content=BODY),
     ),
+    "announced as larger than any number": (
+        413,
+        lambda url: send(url, headers={**signed(BODY), "Content-Length": "9" * 5000}),
+    ),
     "too large, unannounced": (
         413,
         lambda url: send(url, replace(BY_HMAC, body_bytes=100), content=_piecewise(BODY)),
