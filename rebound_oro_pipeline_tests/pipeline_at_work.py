@@ -18,6 +18,7 @@ from psycopg import sql
 
 from rebound_oro_pipeline.defs.all import build_definitions
 from rebound_oro_pipeline.defs.local import execute, local_instance
+from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.settings import PREFIX, Settings
 from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.sqlmodels.read import read_models
@@ -122,6 +123,28 @@ class Loop:
                 ([*KEPT, "marts"],),
             ).fetchall()
             return {f"{schema}.{name}": _versions(conn, schema, name) for schema, name in tables}
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What a sensor answered: its one run request, or why there is none, and the cursor that Dagster then keeps."""
+
+    request: dg.RunRequest | None
+    reason: str | None
+    cursor: str | None
+
+
+def tick(loop: Loop, sensor: str, cursor: str | None = None) -> Tick:
+    """Evaluate a sensor as the daemon does."""
+    context = dg.build_sensor_context(
+        instance=loop.instance,
+        repository_def=loop.defs.get_repository_def(),
+        resources={"warehouse": Warehouse()},
+        cursor=cursor,
+    )
+    told = loop.defs.resolve_sensor_def(sensor).evaluate_tick(context)
+    assert len(told.run_requests or ()) <= 1
+    return Tick(told.run_requests[0] if told.run_requests else None, told.skip_message, told.cursor or cursor)
 
 
 def _versions(conn: psycopg.Connection, schema: str, name: str) -> list[tuple[str, str]]:

@@ -72,6 +72,24 @@ class Box:
         answer = httpx.post(f"{self.oro_url}/oauth2-token", json=grant).raise_for_status()
         return str(answer.json()["access_token"])
 
+    def subscribe(self, url: str, form: str, secret: str, topic: str = "order.updated") -> None:
+        """Have the shop announce changed orders to an address, in a format, signed with a secret."""
+        subscription = {
+            "type": "webhooks",
+            "attributes": {"notificationUrl": url, "secret": secret},
+            "relationships": {
+                "topic": {"data": {"type": "webhooktopics", "id": topic}},
+                "format": {"data": {"type": "webhookformats", "id": form}},
+            },
+        }
+        headers = {
+            "Authorization": f"Bearer {self.oro_token()}",
+            **dict.fromkeys(("Accept", "Content-Type"), "application/vnd.api+json"),
+        }
+        httpx.post(
+            f"{self.oro_url}/admin/api/webhooks", json={"data": subscription}, headers=headers
+        ).raise_for_status()
+
     def rebound(self, call: str, request: Mapping[str, Any]) -> Any:
         """Make one call of ReBound's API (`returns/search`, …) and return its whole answer."""
         form = {"login": self.login, "api_key": self.api_key, "request": json.dumps(request)}

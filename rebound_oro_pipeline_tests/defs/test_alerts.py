@@ -9,8 +9,7 @@ from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.alerts import RETRY_NUMBER
 from rebound_oro_pipeline.defs.failures import ATTENDED
 from rebound_oro_pipeline.defs.jobs import CATCH_UP, PUSH
-from rebound_oro_pipeline_tests.defs.ticking import Tick, tick
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, Tick, tick
 from rebound_oro_pipeline_tests.services.heard import Heard
 
 RUNS, CHECKS = "alert_on_failed_runs", "alert_on_failed_checks"

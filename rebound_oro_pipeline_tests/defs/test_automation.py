@@ -19,8 +19,7 @@ from rebound_oro_pipeline.defs.jobs import (
     RETURNS,
 )
 from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline_tests.defs.ticking import tick
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, tick
 
 MESSAGE = """
 insert into outbox.messages (kind, business_key, ordering_key, registered_at, payload, next_attempt_at)

@@ -1,31 +1,41 @@
 """What is looked at though no new day has begun: webhooks, holds that are due, people, what moved on or was missed.
 
-One story between the sandbox and the database, each act a run of a job as the sensors and schedules start it.
+One story between the sandbox and the database, each act a run of a job as the sensors and schedules start it. What
+OroCommerce announces comes from the sandbox itself, to a receiver that runs as it does in production.
 """
 
 import hashlib
 import json
 import os
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pytest
 import stamina
+from click.testing import CliRunner
 
+from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_RETURNS, RETURNS
 from rebound_oro_pipeline.processes import port_to_listen_on
 from rebound_oro_pipeline.sandbox.scenario_shares import Situation
+from rebound_oro_pipeline.services.subscribe_webhooks import TOPICS
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.statements import load
 from rebound_oro_pipeline_tests.conftest import CloneDatabase
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, prepare, variables
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, prepare, tick, variables
 from rebound_oro_pipeline_tests.sandbox_process import Box, sandbox
+from rebound_oro_pipeline_tests.webhook.receiver_process import running
 
 DAYS = 12
+SENSOR = "webhooks_to_follow"
+SHOP_SECRET = "shop secret"
+PATIENCE = 30
 CREDITED = "select distinct return_id from marts.return_line_destinations where destination = 'credited'"
 HELD = "select return_id, min(next_check_at) from ledger.holds where resolved_at is null group by return_id"
 
@@ -85,25 +95,13 @@ class Stage:
             "occurred_at": datetime.now(UTC).isoformat(),
             "return": document,
         }
-        self._store("rebound", document["id"], json.dumps(envelope).encode())
-
-    def announce(self, order_id: str) -> None:
-        """Put OroCommerce's word that an order changed into the inbox."""
-        body = {
-            "topic": "order.updated",
-            "eventData": {"data": {"type": "orders", "id": order_id}},
-            "timestamp": int(datetime.now(UTC).timestamp()),
-            "messageId": f"message {order_id}",
-        }
-        self._store("oro", f"message {order_id}", json.dumps(body).encode())
-
-    def _store(self, source: str, event_id: str, body: bytes) -> None:
+        body = json.dumps(envelope).encode()
         with connect(self.loop.database_url) as conn:
             conn.execute(
                 load("inbox")["store"],
                 {
-                    "source": [source],
-                    "event_id": [event_id],
+                    "source": ["rebound"],
+                    "event_id": [document["id"]],
                     "event_type": [None],
                     "received_at": [datetime.now(UTC)],
                     "headers": ["{}"],
@@ -111,6 +109,19 @@ class Stage:
                     "content_hash": [hashlib.sha256(body).digest()],
                 },
             )
+
+    def announced(self) -> list[tuple[Any, ...]]:
+        """Return event, order and the sender's word for the topic, of what OroCommerce has announced."""
+        return self.loop.rows(
+            "select event_id, convert_from(body, 'utf8')::jsonb #>> '{eventData,data,id}', event_type"
+            " from inbox.deliveries where source = 'oro' order by delivery_id"
+        )
+
+    def wait_for(self, what: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + PATIENCE
+        while not what():
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
 
     def _asked(self) -> Counter[str]:
         requests = self.box.state("scenario")["requests"]
@@ -149,10 +160,36 @@ def story(
         ):
             stage = Stage(loop, box)
             assert loop.run(RETURNS, (first, day_before)).success
-            yield _told(stage, last)
+            yield _told(stage, last, home / "receiver.log")
 
 
-def _told(stage: Stage, last: str) -> Story:
+def _dispatch_with_word_of_it(stage: Stage, log: Path, order_id: str, facts: dict[str, Any]) -> None:
+    """Have the shop dispatch an order and announce it, to the pipeline and to one that signs with another secret."""
+    with running(stage.loop.database_url, log, workers=1, webhook_oro_secret=SHOP_SECRET) as receiver:
+        os.environ["REBOUND_ORO_WEBHOOK_ORO_SECRET"] = SHOP_SECRET
+        subscribed = CliRunner().invoke(main, ["doctor", "--subscribe", receiver.url, "--json"])
+        assert subscribed.exit_code == 0, subscribed.output
+        facts["subscribed"] = json.loads(subscribed.output)
+        for form, secret in (("default", SHOP_SECRET), ("thin", "another")):
+            stage.box.subscribe(f"{receiver.url}/webhooks/oro", form, secret)
+        stage.box.control(
+            "oro",
+            {
+                "type": "orders",
+                "id": order_id,
+                "attributes": {"updatedAt": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"},
+                "relations": {"internalStatus": "closed", "shippingStatus": "shipped"},
+            },
+        )
+        stage.wait_for(lambda: "the signature does not match" in log.read_text())
+        stage.wait_for(lambda: "1 deliveries were known already" in log.read_text())
+        assert receiver.stop() == 0
+    facts["received"], facts["order"] = stage.announced(), order_id
+    facts["refused"] = log.read_text().count("refused with 401")
+    facts["asked for"] = tick(stage.loop, SENSOR)
+
+
+def _told(stage: Stage, last: str, log: Path) -> Story:
     acts: dict[str, Act] = {}
     facts: dict[str, Any] = {}
     returns = {each["id"]: each for each in stage.box.state("returns")["returns"]}
@@ -179,7 +216,6 @@ def _told(stage: Stage, last: str) -> Story:
     }
 
     facts["held before"] = stage.held()
-    stage.box.control("clock", {"advance_hours": 30 * 24})
     [one, *others] = sorted(
         (
             return_id
@@ -194,9 +230,11 @@ def _told(stage: Stage, last: str) -> Story:
         " inner join landing.oro_orders as orders on returns.order_reference_key = orders.identifier_key"
         f" where returns.return_id = '{one}'"
     )
-    stage.announce(order_id)
+    _dispatch_with_word_of_it(stage, log, order_id, facts)
     acts["order changed"] = stage.run(FOLLOW_UP)
+    facts["asked for afterwards"] = tick(stage.loop, SENSOR, facts["asked for"].cursor).request
 
+    stage.box.control("clock", {"advance_hours": 30 * 24})
     stage.execute("update ledger.holds set next_check_at = now() where return_id = any(%s)", others)
     stage.execute(
         "update ledger.holds set next_check_at = now() + interval '1 hour' where return_id <> all(%s)", others
@@ -262,8 +300,27 @@ def test_what_nobody_told_us_of_is_found_by_the_nightly_sweep(story: Story) -> N
     assert story.acts["missed"].credited <= story.facts["missed"]
 
 
+def test_the_shop_is_subscribed_to_and_what_it_announces_is_stored_once(story: Story) -> None:
+    """In two formats, which are one event; what is signed with another secret is refused."""
+    assert [(each["topic"], each["is_new"]) for each in story.facts["subscribed"]] == [
+        (topic, True) for topic in TOPICS
+    ]
+    [(event_id, order_id, topic)] = story.facts["received"]
+    assert (order_id, topic) == (story.facts["order"], "order.updated")
+    assert event_id is not None
+    assert story.facts["refused"] == 1
+
+
+def test_an_announced_order_is_followed_by_one_run(story: Story) -> None:
+    asked = story.facts["asked for"].request
+    assert asked.tags["rebound_oro/waiting"] == "1"
+    assert story.facts["asked for afterwards"] is None
+
+
 def test_a_held_return_is_credited_when_its_order_is_announced_as_changed(story: Story) -> None:
-    assert story.acts["order changed"].credited == {story.facts["announced"]}
+    act = story.acts["order changed"]
+    assert act.credited == {story.facts["announced"]}
+    assert act.figure("webhooks to look at") == act.figure("windows decided") == 1
 
 
 def test_holds_that_are_due_are_asked_again_and_no_others(story: Story) -> None:
