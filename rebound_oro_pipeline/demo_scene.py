@@ -143,13 +143,17 @@ class Sandbox:
 
     def __init__(self, output: IO[str]) -> None:
         self._output = output
+        self._ready: dict[str, str] = {}
+
+    def __str__(self) -> str:
+        return "OroCommerce {oro_url}, ReBound {rebound_url}, control {control_url}".format(**self._ready)
 
     def wait(self) -> Path:
         """Wait until it answers, set the variables by which the pipeline finds it, and return its file of aliases."""
         line = self._output.readline()
         if not line:
             raise DemoError("the sandbox did not start; what it says stands above")
-        ready: dict[str, str] = json.loads(line)
+        ready = self._ready = json.loads(line)
         found = {
             "ORO_URL": ready["oro_url"],
             "ORO_CLIENT_ID": ready["client_id"],

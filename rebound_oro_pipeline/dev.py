@@ -41,7 +41,9 @@ def run_dev(settings: Settings, port: int) -> int:
             wiring.prepare_database(settings, read_models())
             scene = _scene(settings)
             if scene is not None:
-                stack.enter_context(starting_sandbox(settings, scene)).wait()
+                sandbox = stack.enter_context(starting_sandbox(settings, scene))
+                sandbox.wait()
+                print(f"Sandbox: {sandbox}", flush=True)  # noqa: T201 - a command's answer
             processes = stack.enter_context(_dagster(settings, listen))
             _wait(processes, lambda: _answers(url), f"Dagster's UI on {url}")
             print(f"Dagster: {url}  (Ctrl+C stops everything)", flush=True)  # noqa: T201 - a command's answer

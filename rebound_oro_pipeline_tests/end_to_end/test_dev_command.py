@@ -65,6 +65,7 @@ def home(open_folder: Path) -> Path:
 def ask(home: Path) -> Iterator[Any]:
     """Yield a function that asks the GraphQL of a running `dev`, which is ended by SIGTERM afterwards."""
     with started(home, "dev", "--port", "0", FOLLOW_UP_ENABLED="true") as dev:
+        assert "OroCommerce http://127.0.0.1:" in line_with(dev, "Sandbox: ")
         url = line_with(dev, "Dagster: ").split()[1]
 
         def ask(query: str, **variables: object) -> Any:
