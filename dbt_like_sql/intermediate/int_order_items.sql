@@ -33,6 +33,8 @@ lines as (
         lines.is_free_form,
         lines.quantity,
         lines.unit_code,
+        lines.unit_price,
+        lines.promotion_amount,
         explained.digits,
         explained.order_discount_amount,
         explained.goods_tax_inside,
@@ -144,7 +146,10 @@ priced_lines as (
         spread.digits,
         spread.row_amount - spread.line_promotion_amount - spread.order_discount_share - spread.tax_inside as net_amount,
         spread.line_promotion_amount + spread.order_discount_share as discount_amount,
-        spread.tax_amount
+        spread.tax_amount,
+        spread.unit_price,
+        spread.promotion_amount,
+        spread.row_tax
     from spread
 ),
 
@@ -162,6 +167,9 @@ kit_items as (
         priced_lines.net_amount as line_net_amount,
         priced_lines.discount_amount as line_discount_amount,
         priced_lines.tax_amount as line_tax_amount,
+        priced_lines.unit_price as line_unit_price,
+        priced_lines.promotion_amount as line_promotion_amount,
+        priced_lines.row_tax as line_row_tax,
         priced_lines.is_free_form,
         components.kit_item_line_id,
         components.sku,
@@ -170,6 +178,7 @@ kit_items as (
         components.unit_code,
         components.unit_precision,
         components.quantity_per_kit,
+        components.unit_price,
         row_number() over by_component as component_number,
         case
             when sum(components.unit_price * components.quantity_per_kit) over whole_kit = 0 then components.quantity_per_kit
@@ -222,7 +231,11 @@ new_items as (
         priced_lines.discount_amount,
         priced_lines.tax_amount,
         priced_lines.net_amount as line_net_amount,
-        priced_lines.quantity as line_quantity
+        priced_lines.quantity as line_quantity,
+        priced_lines.unit_price,
+        priced_lines.unit_price as line_unit_price,
+        priced_lines.promotion_amount as line_promotion_amount,
+        priced_lines.row_tax as line_row_tax
     from priced_lines
     where
         priced_lines.quantity > 0
@@ -273,7 +286,11 @@ new_items as (
             kit_weights.digits
         ) as tax_amount,
         kit_weights.line_net_amount,
-        kit_weights.line_quantity
+        kit_weights.line_quantity,
+        kit_weights.unit_price,
+        kit_weights.line_unit_price,
+        kit_weights.line_promotion_amount,
+        kit_weights.line_row_tax
     from kit_weights
     where kit_weights.line_quantity * kit_weights.quantity_per_kit > 0
 )
@@ -303,6 +320,10 @@ select
     new_items.tax_amount,
     new_items.line_net_amount,
     new_items.line_quantity,
+    new_items.unit_price,
+    new_items.line_unit_price,
+    new_items.line_promotion_amount,
+    new_items.line_row_tax,
     0::numeric as claimed_quantity
 from new_items
 left join staging.stg_oro__product_units as units
@@ -331,6 +352,10 @@ select
     kept.tax_amount,
     kept.line_net_amount,
     kept.line_quantity,
+    kept.unit_price,
+    kept.line_unit_price,
+    kept.line_promotion_amount,
+    kept.line_row_tax,
     coalesce(
         (
             select upper(claims.units)

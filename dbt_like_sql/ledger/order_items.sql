@@ -28,6 +28,10 @@ select
     items.tax_amount,
     items.line_net_amount,
     items.line_quantity,
+    items.unit_price,
+    items.line_unit_price,
+    items.line_promotion_amount,
+    items.line_row_tax,
     %(decision_id)s as decision_id
 from intermediate.int_order_items as items
 inner join ledger.orders as kept on items.order_id = kept.order_id

@@ -7,10 +7,14 @@ step: reconciliation
 grain: kind, subject
 owner: finance
 columns:
-    subject: the credit note, stock level, order, or return line
+    subject: the credit note, stock level, order, order line, or return line
+    order_identifier: the order that it is about, where there is one
     ours: what our books say, in money, or in units where there is no currency
     theirs: what the other system shows; null where it shows nothing
     difference: theirs less ours
+    detail: what else there is to say of it
+    seen_at: when the other side was last read
+    first_seen_at: when a reconciliation first found it, and found it ever since; this moment where none has yet
 */
 with
 
@@ -29,11 +33,31 @@ notes as (
         'note_' || findings.finding as kind,
         findings.credit_note_number
         || case when findings.finding = 'twice_in_oro' then ' (' || findings.oro_credit_note_id || ')' else '' end as subject,
+        coalesce(decided.order_identifier, orders.identifier, 'id ' || findings.oro_order_id) as order_identifier,
         findings.currency,
         findings.decided_total_amount as ours,
         findings.oro_total_amount as theirs,
+        case findings.finding
+            when 'not_ours'
+                then
+                    case
+                        when findings.oro_order_id is null then 'it hangs on no order'
+                        else coalesce(
+                            'of its order we decided ' || (
+                                select sum(ours.total_amount)
+                                from ledger.credit_notes as ours
+                                where ours.order_id = findings.oro_order_id
+                            ),
+                            'of its order we decided nothing'
+                        )
+                    end
+            when 'order_differs'
+                then 'it hangs on ' || coalesce('order ' || orders.identifier, 'order id ' || findings.oro_order_id, 'no order')
+        end as detail,
         findings.read_at as seen_at
     from reconciliation.credit_notes as findings
+    left join ledger.credit_notes as decided on findings.credit_note_number = decided.credit_note_number
+    left join landing.oro_orders as orders on findings.oro_order_id = orders.order_id
     left join outbox.messages as messages
         on messages.kind = 'oro_credit_note' and findings.credit_note_number = messages.business_key
     left join landing.watermarks as readings on readings.stream = 'reconciliation of credit notes'
@@ -92,9 +116,11 @@ levels as (
     select
         found.kind,
         found.sku || ', ' || coalesce(found.unit_code, 'no unit') || ' (level ' || found.level_id || ')' as subject,
+        null as order_identifier,
         null as currency,
         found.ours,
         found.theirs,
+        null as detail,
         found.seen_at
     from (
         select
@@ -138,14 +164,76 @@ levels as (
 orders as (
     select
         'order_changed_after_credit' as kind,
+        changed.order_identifier as subject,
+        changed.order_identifier,
+        changed.kept_currency as currency,
+        changed.kept_total as ours,
+        changed.landed_total as theirs,
+        changed.changes as detail,
+        changed.landed_at as seen_at
+    from reconciliation.changed_orders as changed
+    union all
+    select
+        'order_line_changed_after_credit' as kind,
+        lines.order_identifier
+        || ', line '
+        || lines.order_line_id
+        || coalesce(' (' || coalesce(lines.kept_sku, lines.landed_sku) || ')', '') as subject,
+        lines.order_identifier,
+        lines.currency,
+        lines.kept_amount as ours,
+        lines.landed_amount as theirs,
+        lines.changes as detail,
+        lines.landed_at as seen_at
+    from reconciliation.changed_order_lines as lines
+),
+
+-- Shipping is part of what is due where every note of the order was decided under a policy that credits it with the goods.
+credited as (
+    select
+        notes.order_id,
+        sum(notes.net_amount + notes.tax_amount) as goods_amount,
+        sum(notes.shipping_amount + notes.shipping_tax_amount) as shipping_amount,
+        max(notes.decided_at) as decided_at,
+        bool_and(policies.shipping in ('pro_rata', 'on_complete_return'))
+        and min(policies.shipping) = max(policies.shipping) as credits_shipping
+    from ledger.credit_notes as notes
+    inner join intermediate.int_policies as policies on notes.policy_version = policies.policy_version
+    group by notes.order_id
+),
+
+returned as (
+    select units.order_id
+    from (
+        select
+            items.order_id,
+            items.quantity
+        from ledger.order_items as items
+        union all
+        select
+            claims.order_id,
+            lower(claims.units) - upper(claims.units) as quantity
+        from ledger.claims as claims
+    ) as units
+    group by units.order_id
+    having sum(units.quantity) = 0
+),
+
+returned_in_full as (
+    select
+        'order_not_credited_in_full' as kind,
         kept.order_identifier as subject,
+        kept.order_identifier,
         kept.currency,
-        kept.total_value as ours,
-        landed.total_value as theirs,
-        landed.landed_at as seen_at
-    from ledger.orders as kept
-    inner join landing.oro_orders as landed on kept.order_id = landed.order_id
-    where kept.document_hash <> landed.document_hash and kept.total_value <> landed.total_value
+        credited.goods_amount + case when credited.credits_shipping then credited.shipping_amount else 0 end as ours,
+        kept.net_amount
+        + kept.tax_amount
+        + case when credited.credits_shipping then kept.shipping_amount + kept.shipping_tax_amount else 0 end as theirs,
+        case when credited.credits_shipping then 'with shipping' else 'without shipping' end as detail,
+        credited.decided_at as seen_at
+    from returned
+    inner join ledger.orders as kept on returned.order_id = kept.order_id
+    inner join credited on returned.order_id = credited.order_id
 ),
 
 -- A return that the hub has processed is credited, or says why not, within the agreed time.
@@ -153,9 +241,11 @@ undecided as (
     select
         'return_without_an_answer' as kind,
         lines.subject,
+        returns.order_reference as order_identifier,
         null as currency,
         0 as ours,
         lines.received_quantity as theirs,
+        null as detail,
         returns.landed_at as seen_at
     from policy
     cross join staging.stg_rebound__returns as returns
@@ -179,9 +269,11 @@ unsent as (
     select
         'note_not_in_oro_in_time' as kind,
         notes.credit_note_number as subject,
+        notes.order_identifier,
         notes.currency,
         notes.total_amount as ours,
         null::numeric as theirs,
+        messages.last_error as detail,
         messages.changed_at as seen_at
     from policy
     cross join ledger.credit_notes as notes
@@ -197,6 +289,9 @@ found as (
     union all
     select * from orders
     union all
+    select * from returned_in_full
+    where returned_in_full.ours <> returned_in_full.theirs
+    union all
     select * from undecided
     union all
     select * from unsent
@@ -204,7 +299,7 @@ found as (
 
 next_steps (kind, next_step) as (
     values
-    ('note_not_ours', 'Find out who wrote it; if it credits a return of ours a second time, delete it in OroCommerce.'),
+    ('note_not_ours', 'Find out who wrote it; if it credits a return of that order a second time, delete it in OroCommerce.'),
     ('note_missing_in_oro', 'Find out who deleted it, then write it again: rebound-oro outbox recheck.'),
     ('note_twice_in_oro', 'Delete the one that the outbox does not name: rebound-oro outbox show tells the id of ours.'),
     ('note_order_differs', 'Correct the order of the note in OroCommerce, or delete it; then rebound-oro outbox recheck.'),
@@ -216,17 +311,30 @@ next_steps (kind, next_step) as (
     ('level_gone', 'Find out whether the product, or its unit, was deleted in OroCommerce; count the stock.'),
     ('level_moved_unexplained', 'Count the stock: it moved by more or less than was sold since our last write.'),
     ('order_changed_after_credit', 'Decide who pays the difference; further returns go on by the figures that were kept.'),
+    ('order_line_changed_after_credit', 'Look at the order: its totals, and what to do, stand under order_changed_after_credit.'),
+    (
+        'order_not_credited_in_full',
+        'Keep the books as they are and report it: rebound-oro trace of the order shows its notes; finance books the rest.'
+    ),
     ('return_without_an_answer', 'Decide its day: rebound-oro run; then see what it says of the line.')
 )
 
 select
     found.kind,
     found.subject,
+    found.order_identifier,
     found.currency,
     found.ours,
     found.theirs,
     coalesce(found.theirs, 0) - coalesce(found.ours, 0) as difference,
+    found.detail,
     next_steps.next_step,
-    found.seen_at
+    found.seen_at,
+    coalesce(sightings.first_seen_at, now()) as first_seen_at
 from found
 inner join next_steps on found.kind = next_steps.kind
+left join reconciliation.sightings as sightings
+    on
+        found.kind = sightings.kind
+        and found.subject = sightings.subject
+        and sightings.resolved_at is null

@@ -180,7 +180,8 @@ disagreements as (
     select
         found.kind,
         found.currency,
-        found.difference
+        found.difference,
+        found.first_seen_at
     from reconciliation.discrepancies as found
 ),
 
@@ -193,11 +194,19 @@ drift as (
     group by disagreements.kind
     union all
     select
+        'oldest_discrepancy_seconds' as figure,
+        disagreements.kind as label,
+        max(extract(epoch from now() - disagreements.first_seen_at)) as value
+    from disagreements
+    group by disagreements.kind
+    union all
+    select
         'drift_amount' as figure,
         disagreements.currency as label,
         sum(abs(disagreements.difference)) as value
     from disagreements
-    where disagreements.currency is not null
+    -- The difference of an order holds those of its lines.
+    where disagreements.currency is not null and disagreements.kind <> 'order_line_changed_after_credit'
     group by disagreements.currency
     union all
     select

@@ -31,7 +31,7 @@ def reconcile(read_settings: SettingsReader, /, *, no_read: bool, kind: str | No
     from rebound_oro_pipeline import wiring
     from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
     from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
-    from rebound_oro_pipeline.services.sync_health import discrepancies
+    from rebound_oro_pipeline.services.sync_health import discrepancies, record_sightings
 
     with operators_database(read_settings) as (settings, conn):
         if not no_read:
@@ -39,13 +39,25 @@ def reconcile(read_settings: SettingsReader, /, *, no_read: bool, kind: str | No
                 reconcile_credit_notes(oro, conn, names=wiring.credit_note_names(settings))
                 reconcile_inventory(oro, conn)
             conn.commit()
+        record_sightings(conn)
         found = discrepancies(conn, kind=kind)
     if as_json:
         print_json([asdict(each) for each in found])
     else:
         print_rows(
             found,
-            ("kind", "subject", "currency", "ours", "theirs", "difference", "next_step"),
+            (
+                "kind",
+                "subject",
+                "order_identifier",
+                "currency",
+                "ours",
+                "theirs",
+                "difference",
+                "first_seen_at",
+                "detail",
+                "next_step",
+            ),
             as_json=False,
             of="discrepancies",
         )

@@ -14,7 +14,7 @@ from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
 from rebound_oro_pipeline.defs.tables import table_metadata
 from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
 from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
-from rebound_oro_pipeline.services.sync_health import Figure, discrepancies, figures
+from rebound_oro_pipeline.services.sync_health import Figure, discrepancies, figures, record_sightings
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.model import Models
 
@@ -33,6 +33,11 @@ NOTES_AT_FAULT = (
 LEVELS_AT_FAULT = ("differs",)
 DISCREPANCIES = "reconciliation.discrepancies"
 SYNC_HEALTH = "reconciliation.sync_health"
+CHANGED = {
+    "reconciliation.changed_order_lines": "order_line_changed_after_credit",
+    "reconciliation.changed_orders": "order_changed_after_credit",
+}
+"""What is worked out on the way, and the kind of discrepancy that each of its rows is."""
 SHOWN = 100
 """Discrepancies in the preview."""
 
@@ -115,8 +120,13 @@ def _comparison(models: Models) -> list[dg.AssetsDefinition]:
         from rebound_oro_pipeline.warehouse.frames import as_markdown, frame_of  # noqa: PLC0415 - pandas is slow to load
 
         with named_failure(context), warehouse.connect("reconcile") as conn:
+            record_sightings(conn)
             found, measured = discrepancies(conn), figures(conn)
         counts = Counter(each.kind for each in found)
+        for relation, kind in CHANGED.items():
+            yield dg.MaterializeResult(
+                asset_key=key_of(relation), metadata={"dagster/row_count": counts[kind]}
+            )
         yield dg.MaterializeResult(
             asset_key=key_of(DISCREPANCIES),
             metadata={

@@ -36,6 +36,7 @@ DESCRIPTIONS: Mapping[str, tuple[str, str]] = {
         "Money that waits in holds and in the quarantine, by currency; an estimate.",
     ),
     "discrepancies": ("kind", "Where the systems, or our own books, do not agree."),
+    "oldest_discrepancy_seconds": ("kind", "Since the oldest of them was first found."),
     "drift_amount": ("currency", "Money by which they differ, in absolute amounts."),
     "drift_units": ("", "Units by which they differ, in absolute amounts."),
 }
@@ -53,22 +54,34 @@ class Figure:
 
 @dataclass(frozen=True)
 class Discrepancy:
-    """What does not agree: both sides, by how much, and what to do. Units where there is no currency."""
+    """What does not agree: both sides, by how much, and what to do. Units where there is no currency.
+
+    `seen_at`: when the other side was last read; `first_seen_at`: since when every reconciliation has found it.
+    """
 
     kind: str
     subject: str
+    order_identifier: str | None
     currency: str | None
     ours: Decimal | None
     theirs: Decimal | None
     difference: Decimal
+    detail: str | None
     next_step: str
     seen_at: datetime | None
+    first_seen_at: datetime
 
 
 def figures(conn: psycopg.Connection[Any]) -> list[Figure]:
     """Return all figures of this moment."""
     with conn.cursor(row_factory=class_row(Figure)) as cursor:
         return cursor.execute(_SQL["figures"]).fetchall()
+
+
+def record_sightings(conn: psycopg.Connection[Any]) -> None:
+    """Write down since when each discrepancy is there, and that those which are gone are; for after a reading."""
+    with conn.transaction():
+        conn.execute(_SQL["record_sightings"])
 
 
 def discrepancies(conn: psycopg.Connection[Any], *, kind: str | None = None) -> list[Discrepancy]:

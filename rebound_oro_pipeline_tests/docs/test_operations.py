@@ -67,6 +67,14 @@ def test_every_finding_of_the_reconciliation_is_told() -> None:
     assert findings - rows() == set()
 
 
+def test_every_discrepancy_is_told() -> None:
+    text = (ROOT / "dbt_like_sql" / "reconciliation" / "discrepancies.sql").read_text(encoding="utf-8")
+    kinds = set(re.findall(r"^    \(\s*'([a-z_]+)',", text, re.MULTILINE))
+    assert {"order_changed_after_credit", "order_not_credited_in_full"} <= kinds
+    told = rows() | {f"note_{finding}" for finding in rows()}
+    assert kinds - told == set()
+
+
 def test_every_example_of_an_alert_is_told() -> None:
     rules = (ROOT / "deploy" / "monitoring" / "alerts.yaml").read_text(encoding="utf-8")
     alerts = set(re.findall(r"- alert: (\w+)", rules))

@@ -101,6 +101,10 @@ def _plant(loop: Loop, box: Box, planted: dict[str, Any]) -> None:
     now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
     notes = box.state("credit_notes")["credit_notes"]
     deleted, doubled = notes[0], notes[1]
+    [(doubled["order identifier"], doubled["decided"])] = loop.rows(
+        "select max(order_identifier), sum(total_amount) from ledger.credit_notes"
+        f" where order_id = '{doubled['order']}'"
+    )
     planted |= {"deleted": deleted, "doubled": doubled}
     assert _oro(box, "DELETE", f"reboundcreditnotes/{deleted['id']}").status_code == 204
     document = {
@@ -236,7 +240,9 @@ def test_a_deleted_note_is_named_with_its_amount(month: Month) -> None:
 def test_a_second_credit_by_hand_is_named_with_its_amount(month: Month) -> None:
     found = month.one("note_not_ours")
     assert (found.subject, found.ours) == ("BY-HAND-1", None)
-    assert found.difference == Decimal(month.planted["doubled"]["totalAmount"])
+    assert found.theirs == found.difference == Decimal(month.planted["doubled"]["totalAmount"])
+    assert found.order_identifier == month.planted["doubled"]["order identifier"]
+    assert found.detail == f"of its order we decided {month.planted['doubled']['decided']:f}"
 
 
 def test_an_overwritten_level_is_named_in_units(month: Month) -> None:
@@ -249,6 +255,7 @@ def test_an_order_that_changed_after_its_credit_is_named_with_both_totals(month:
     found = month.one("order_changed_after_credit")
     assert found.subject == month.planted["changed"]
     assert (found.ours, found.difference) == (month.planted["total was"], Decimal("-5.00"))
+    assert (found.detail or "").startswith("total ")
 
 
 def test_the_alias_and_the_cancelled_order_wait_in_the_quarantine_with_a_remedy(month: Month) -> None:
@@ -271,7 +278,9 @@ def test_sync_health_counts_what_was_found(month: Month) -> None:
 
 def test_what_can_be_repaired_is_and_the_rest_stays_named(month: Month) -> None:
     """Who pays for an order that changed after its credit is for people to decide."""
-    assert [each.kind for each in month.mended] == ["order_changed_after_credit"]
+    [mended] = month.mended
+    assert mended.kind == "order_changed_after_credit"
+    assert mended.first_seen_at == month.one(mended.kind).first_seen_at
     left = {subject for subject, _ in month.planted["left in quarantine"]}
     assert not left & {month.planted["unknown"], month.planted["rejected"]}
 

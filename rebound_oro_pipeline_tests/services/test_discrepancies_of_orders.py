@@ -1,0 +1,241 @@
+"""Orders that changed after their first credit, and orders that came back whole: listed with both figures."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.services.sync_health import Discrepancy, discrepancies, figures, record_sightings
+from rebound_oro_pipeline.warehouse import reference
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline_tests.conftest import CloneDatabase
+from rebound_oro_pipeline_tests.rules.price import Part, Row, Sale, order_document
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, prepare
+from rebound_oro_pipeline_tests.services.operators_shop import a_return
+
+SHIRT = Row("SHIRT", Decimal(3), Decimal("10.00"), promotion=Decimal("3.00"))
+HAT = Row("HAT", Decimal(2), Decimal("5.00"))
+POT = Part("POT", Decimal(1), Decimal(12))
+SET = Row("SET", Decimal(1), Decimal("20.00"), parts=(Part("CUP", Decimal(2), Decimal(4)), POT))
+SALE = Sale("1", "ORD-1", (SHIRT, HAT, SET), shipping=Decimal("6.00"))
+TAXED = replace(
+    SALE,
+    id="2",
+    identifier="ORD-2",
+    rows=tuple(replace(row, rate=Decimal("0.20")) for row in SALE.rows),
+    includes_tax=True,
+    shipping_includes_tax=True,
+    shipping_rate=Decimal("0.20"),
+)
+Rows = dict[str, tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def books(clone_database: CloneDatabase, template_database: str) -> Iterator[Landed]:
+    """Yield books in which a shirt each of two orders was credited; one order's prices include its tax."""
+    with clone_database(template_database) as url, connect(url) as conn:
+        prepare(conn)
+        orders = [SALE, TAXED]
+        returns = [a_return("R1"), a_return("R2", order_reference="ORD-2")]
+        land(conn, map(order_document, orders), returns)
+        there = Landed(conn, reference.save_policy(conn, Policy().document()))
+        there.decide()
+        conn.commit()
+        yield there
+        conn.rollback()
+
+
+def with_row(sale: Sale, place: int, **changes: Any) -> Sale:
+    rows = list(sale.rows)
+    rows[place] = replace(rows[place], **changes)
+    return replace(sale, rows=tuple(rows))
+
+
+def of_orders(conn: psycopg.Connection[Any]) -> list[Discrepancy]:
+    return [each for each in discrepancies(conn) if each.kind.startswith("order_")]
+
+
+def listed(conn: psycopg.Connection[Any]) -> Rows:
+    """Return difference and detail of each row, by its line or the order as a whole."""
+    return {
+        each.subject.partition(", ")[2] or "order": (f"{each.difference:.2f}", each.detail or "")
+        for each in of_orders(conn)
+    }
+
+
+CHANGES: dict[str, tuple[Sale, Rows]] = {
+    "a status, and the case of a SKU": (
+        with_row(replace(SALE, internal_status="closed"), 0, sku="Shirt"),
+        {},
+    ),
+    "another SKU at the same price": (
+        with_row(SALE, 1, sku="CAP"),
+        {
+            "order": ("0.00", "lines that changed: 1"),
+            "line 101 (HAT)": ("0.00", "SKU HAT → CAP"),
+        },
+    ),
+    "prices of two lines against each other": (
+        with_row(with_row(SALE, 0, value=Decimal("9.00")), 1, value=Decimal("6.50")),
+        {
+            "order": ("0.00", "lines that changed: 2"),
+            "line 100 (SHIRT)": ("-3.00", "unit price 10 → 9"),
+            "line 101 (HAT)": ("3.00", "unit price 5 → 6.5"),
+        },
+    ),
+    "a quantity and its price": (
+        with_row(SALE, 0, quantity=Decimal(6), value=Decimal("5.00")),
+        {
+            "order": ("0.00", "lines that changed: 1"),
+            "line 100 (SHIRT)": ("0.00", "quantity 3 item → 6 item; unit price 10 → 5"),
+        },
+    ),
+    "a unit": (
+        with_row(SALE, 1, unit="kg"),
+        {"order": ("0.00", "lines that changed: 1"), "line 101 (HAT)": ("0.00", "quantity 2 item → 2 kg")},
+    ),
+    "a discount moved to another line": (
+        with_row(with_row(SALE, 0, promotion=Decimal(0)), 1, promotion=Decimal("3.00")),
+        {
+            "order": ("0.00", "lines that changed: 2"),
+            "line 100 (SHIRT)": ("3.00", "discount 3 → 0"),
+            "line 101 (HAT)": ("-3.00", "discount 0 → 3"),
+        },
+    ),
+    "a discount against shipping": (
+        replace(SALE, manual=((None, Decimal("1.00")),), shipping=Decimal("7.00")),
+        {"order": ("0.00", "discounts 3 → 4; shipping 6 → 7")},
+    ),
+    "shipping alone": (
+        replace(SALE, shipping=Decimal("4.00")),
+        {"order": ("-2.00", "total 63 → 61; shipping 6 → 4")},
+    ),
+    "a line that is gone": (
+        replace(SALE, rows=(SHIRT, HAT)),
+        {
+            "order": ("-20.00", "total 63 → 43; lines that changed: 1"),
+            "line 102 (SET)": ("-20.00", "was removed"),
+        },
+    ),
+    "a line that was added": (
+        replace(SALE, rows=(*SALE.rows, Row("SOCK", Decimal(1), Decimal("4.00")))),
+        {
+            "order": ("4.00", "total 63 → 67; lines that changed: 1"),
+            "line 103 (SOCK)": ("4.00", "was added"),
+        },
+    ),
+    "what a set is made of": (
+        with_row(SALE, 2, parts=(Part("MUG", Decimal(2), Decimal(4)), POT)),
+        {
+            "order": ("0.00", "lines that changed: 1"),
+            "line 102 (SET)": (
+                "0.00",
+                "components cup (2 item at 4), pot (1 item at 12) → mug (2 item at 4), pot (1 item at 12)",
+            ),
+        },
+    ),
+    "nothing, where prices include tax": (replace(TAXED, internal_status="closed"), {}),
+    "tax that moves between lines": (
+        with_row(with_row(TAXED, 1, rate=Decimal(0)), 2, rate=Decimal("0.32")),
+        {
+            "order": ("0.00", "lines that changed: 2"),
+            "line 201 (HAT)": ("0.00", "tax 1.67 → 0"),
+            "line 202 (SET)": ("0.00", "tax 3.33 → 4.85"),
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("sale", "expected"), CHANGES.values(), ids=CHANGES.keys())
+def test_what_changed_is_listed_by_order_and_line(books: Landed, sale: Sale, expected: Rows) -> None:
+    with books.undone():
+        land(books.conn, [order_document(sale)], [])
+        assert listed(books.conn) == expected
+        assert {each.order_identifier for each in of_orders(books.conn)} <= {sale.identifier}
+
+
+def test_prices_that_were_not_kept_are_not_compared(books: Landed) -> None:
+    """Orders that changed before prices were kept: what else is known of their lines is compared all the same."""
+    with books.undone():
+        books.conn.execute("alter table ledger.order_items disable trigger user")
+        books.conn.execute("update ledger.order_items set (unit_price, line_unit_price) = (null, null)")
+        land(
+            books.conn, [order_document(with_row(with_row(SALE, 0, value=Decimal("9.00")), 1, sku="CAP"))], []
+        )
+        assert listed(books.conn) == {
+            "order": ("-3.00", "total 63 → 60; lines that changed: 1"),
+            "line 101 (HAT)": ("0.00", "SKU HAT → CAP"),
+        }
+
+
+def test_the_money_of_an_order_is_counted_once(books: Landed) -> None:
+    with books.undone():
+        land(books.conn, [order_document(replace(SALE, rows=(SHIRT, HAT)))], [])
+        drift = {each.label: each.value for each in figures(books.conn) if each.figure == "drift_amount"}
+        unsent = sum(
+            each.difference for each in discrepancies(books.conn) if each.currency and "note" in each.kind
+        )
+        assert drift == {"USD": 20 - unsent}
+
+
+@pytest.mark.parametrize(
+    ("shipping", "short_by", "expected"),
+    [
+        ("pro_rata", "0.01", ("63.00", "0.01", "with shipping")),
+        ("never", "0.02", ("57.00", "0.02", "without shipping")),
+        ("pro_rata", "0", None),
+        ("never", "0", None),
+    ],
+)
+def test_an_order_that_came_back_whole_is_credited_in_full_or_listed(
+    books: Landed, shipping: str, short_by: str, expected: tuple[str, str, str] | None
+) -> None:
+    conn = books.conn
+    with books.undone():
+        wanted = [{"quantity": "3"}, {"sku_code": "HAT", "quantity": "2"}, {"sku_code": "SET"}]
+        land(
+            conn,
+            [order_document(replace(SALE, id="3", identifier="ORD-3"))],
+            [a_return("R3", *wanted, order_reference="ORD-3")],
+        )
+        policy = Policy.model_validate({"credit": {"shipping": shipping}})
+        Landed(conn, reference.save_policy(conn, policy.document())).decide()
+        conn.execute("alter table ledger.credit_notes disable trigger user")
+        conn.execute(
+            "update ledger.credit_notes set net_amount = net_amount - %(by)s, total_amount = total_amount - %(by)s"
+            " where return_id = 'R3'",
+            {"by": Decimal(short_by)},
+        )
+        found = [
+            (each.subject, f"{each.theirs:.2f}", f"{each.difference:.2f}", each.detail)
+            for each in of_orders(conn)
+        ]
+        assert found == ([("ORD-3", *expected)] if expected else [])
+
+
+def test_a_discrepancy_is_as_old_as_it_has_been_seen_without_a_break(books: Landed) -> None:
+    conn = books.conn
+
+    def seen(sale: Sale) -> dict[str, datetime]:
+        land(conn, [order_document(sale)], [])
+        record_sightings(conn)
+        conn.execute("update reconciliation.sightings set first_seen_at = first_seen_at - interval '1 day'")
+        return {each.subject: each.first_seen_at for each in of_orders(conn)}
+
+    with books.undone():
+        [(now,)] = conn.execute("select now()").fetchall()
+        changed, other = replace(SALE, shipping=Decimal("4.00")), replace(SALE, shipping=Decimal("3.00"))
+        days = [
+            {subject: (now - at).days for subject, at in seen(sale).items()}
+            for sale in (changed, other, SALE, changed)
+        ]
+        assert days == [{"ORD-1": 1}, {"ORD-1": 2}, {}, {"ORD-1": 1}]
+        ages = {
+            each.label: each.value for each in figures(conn) if each.figure == "oldest_discrepancy_seconds"
+        }
+        assert ages["order_changed_after_credit"] == 86400
