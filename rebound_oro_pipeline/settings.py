@@ -239,7 +239,7 @@ class Settings(BaseSettings):
 
     metrics_token: SecretStr | None = Field(
         default=None,
-        description="Bearer token for the webhook receiver's /metrics; without it, only this machine may read them.",
+        description="Bearer token for the webhook receiver's /metrics; without it, nobody may read them.",
     )
     metrics_token_file: Path | None = Field(default=None, description="File that holds metrics_token.")
 

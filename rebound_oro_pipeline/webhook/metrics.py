@@ -1,13 +1,16 @@
-"""`GET /metrics`: the figures of sync health for Prometheus, read from the database when asked.
+"""`GET /metrics`: the figures of sync health for Prometheus, for who knows the token.
 
-They are the same whichever worker answers. Whoever reads them must be on this machine, with no proxy in between, or
-know the token.
+Each worker reads them from the database when asked, at most once in KEPT_SECONDS and never twice at a time, so that
+no number of requests is a load. Which worker answers makes no difference beyond those seconds.
 """
 
+import asyncio
 import hmac
-import ipaddress
 import logging
+import math
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Final
 
 import psycopg
 from prometheus_client import CollectorRegistry, generate_latest
@@ -20,11 +23,14 @@ from starlette.responses import Response
 
 from rebound_oro_pipeline.services.sync_health import DESCRIPTIONS, Figure, figures
 from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline.warehouse.errors import WarehouseError
 
 logger = logging.getLogger(__name__)
 PREFIX = "rebound_oro_"
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
-"""Headers by which proxies tell that they are there; nginx has to be told to."""
+KEPT_SECONDS: Final = 15
+"""How long figures that were read are shown, and how long the database is left alone after it did not answer."""
+READING_SECONDS: Final = 30
+"""A query for figures that takes longer is given up."""
 
 
 class _Figures(Collector):
@@ -51,36 +57,62 @@ def exposition(found: list[Figure]) -> bytes:
     return generate_latest(registry)
 
 
-def metrics_endpoint(database_url: str, token: bytes | None) -> Callable[[Request], Awaitable[Response]]:
-    """Return what answers `GET /metrics`: 200, 401 to strangers, 503 where the database does not answer."""
+def metrics_endpoint(
+    database_url: str, token: bytes | None, clock: Callable[[], float] = time.monotonic
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers `GET /metrics`: 200, 401 to who does not know the token, 503 without a database.
+
+    Without a token nobody is shown anything. `clock` gives seconds.
+    """
+    if token is None:
+        logger.warning("/metrics: no token is configured, so every request is refused")
+    latest = _Latest(database_url, clock)
 
     async def answer(request: Request) -> Response:
         if not _may_read(request, token):
-            return Response(status_code=401)
-        try:
-            found = await run_in_threadpool(_read, database_url)
-        except psycopg.Error as error:
-            logger.warning("metrics cannot be read: %s", type(error).__name__)
-            return Response(status_code=503)
-        return Response(exposition(found), media_type=CONTENT_TYPE_LATEST)
+            return Response(status_code=401, headers={"WWW-Authenticate": "Bearer"})
+        text = await latest.text()
+        return Response(status_code=503) if text is None else Response(text, media_type=CONTENT_TYPE_LATEST)
 
     return answer
 
 
-def _read(database_url: str) -> list[Figure]:
-    with connect(database_url, application_name="rebound-oro metrics") as conn:
-        conn.read_only = True
-        return figures(conn)
+class _Latest:
+    """The figures as they were read last: whoever asks within KEPT_SECONDS, or while they are read, gets the same.
+
+    That they could not be read is kept as well: figures of before would look as if all were well.
+    """
+
+    def __init__(self, database_url: str, clock: Callable[[], float]) -> None:
+        self._database_url = database_url
+        self._clock = clock
+        self._reading = asyncio.Lock()
+        self._text: bytes | None = None
+        self._good_until = -math.inf
+
+    async def text(self) -> bytes | None:
+        """Return the figures in Prometheus' format; None where the database does not answer."""
+        async with self._reading:
+            if self._clock() >= self._good_until:
+                self._text = await run_in_threadpool(_read, self._database_url)
+                self._good_until = self._clock() + KEPT_SECONDS
+            return self._text
+
+
+def _read(database_url: str) -> bytes | None:
+    try:
+        with connect(database_url, application_name="rebound-oro metrics") as conn:
+            conn.read_only = True
+            conn.execute("select set_config('statement_timeout', %s, true)", (f"{READING_SECONDS}s",))
+            return exposition(figures(conn))
+    except (psycopg.Error, WarehouseError) as error:
+        logger.warning("metrics cannot be read: %s", type(error).__name__)
+        return None
 
 
 def _may_read(request: Request, token: bytes | None) -> bool:
-    if token is not None:
-        given = request.headers.get("authorization", "").encode("latin-1", "replace")
-        return hmac.compare_digest(given, b"Bearer " + token)
-    # Through a proxy on this machine the whole world would be this machine.
-    if request.client is None or any(name in request.headers for name in _FORWARDED):
+    # An address tells nothing of who asks: behind a proxy on this machine everybody comes from this machine.
+    if token is None:
         return False
-    try:
-        return ipaddress.ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
+    given = request.headers.get("authorization", "").encode("latin-1", "replace")
+    return hmac.compare_digest(given, b"Bearer " + token)
