@@ -54,6 +54,27 @@ kept_lines as (
     group by items.order_id, items.order_line_id
 ),
 
+landed_kits as (
+    select
+        components.order_id,
+        components.order_line_id,
+        string_agg(
+            format(
+                '%%s (%%s %%s at %%s)',
+                components.sku_key,
+                trim_scale(components.quantity_per_kit),
+                components.unit_code,
+                trim_scale(components.unit_price)
+            ),
+            ', '
+            order by length(components.kit_item_line_id), components.kit_item_line_id
+        ) as components
+    from orders
+    inner join staging.stg_oro__order_kit_items as components on orders.order_id = components.order_id
+    where components.quantity_per_kit > 0
+    group by components.order_id, components.order_line_id
+),
+
 landed_lines as (
     select
         lines.order_id,
@@ -65,27 +86,10 @@ landed_lines as (
         lines.unit_price,
         lines.promotion_amount,
         lines.row_total_including_tax - lines.row_total_excluding_tax as row_tax,
-        (
-            select
-                string_agg(
-                    format(
-                        '%%s (%%s %%s at %%s)',
-                        components.sku_key,
-                        trim_scale(components.quantity_per_kit),
-                        components.unit_code,
-                        trim_scale(components.unit_price)
-                    ),
-                    ', '
-                    order by length(components.kit_item_line_id), components.kit_item_line_id
-                )
-            from staging.stg_oro__order_kit_items as components
-            where
-                components.order_id = lines.order_id
-                and components.order_line_id = lines.order_line_id
-                and components.quantity_per_kit > 0
-        ) as components
+        kits.components
     from orders
     inner join staging.stg_oro__order_lines as lines on orders.order_id = lines.order_id
+    left join landed_kits as kits on lines.order_id = kits.order_id and lines.order_line_id = kits.order_line_id
     where lines.quantity > 0
 ),
 
@@ -101,7 +105,8 @@ paired as (
         landed.order_line_id is not null as is_there,
         kept.sku as kept_sku,
         landed.sku as landed_sku,
-        (kept.sku_key is distinct from landed.sku_key) as is_another_sku,
+        kept.sku_key as kept_sku_key,
+        landed.sku_key as landed_sku_key,
         kept.unit_code as kept_unit_code,
         landed.unit_code as landed_unit_code,
         kept.quantity as kept_quantity,
@@ -143,7 +148,7 @@ told as (
             else concat_ws(
                 '; ',
                 case
-                    when paired.is_another_sku
+                    when paired.kept_sku_key is distinct from paired.landed_sku_key
                         then format(
                             'SKU %%s → %%s', coalesce(paired.kept_sku, 'none'), coalesce(paired.landed_sku, 'none')
                         )
@@ -191,6 +196,20 @@ told as (
             )
         end as changes
     from paired
+    where
+        row(paired.kept_sku_key, paired.kept_quantity, paired.kept_unit_code)
+        is distinct from row(paired.landed_sku_key, paired.landed_quantity, paired.landed_unit_code)
+        or (
+            paired.has_prices
+            and row(
+                paired.kept_unit_price, paired.kept_promotion_amount, paired.kept_row_tax, paired.kept_components
+            ) is distinct from row(
+                paired.landed_unit_price,
+                paired.landed_promotion_amount,
+                paired.landed_row_tax,
+                paired.landed_components
+            )
+        )
 )
 
 select
@@ -208,4 +227,3 @@ select
     told.changes,
     told.landed_at
 from told
-where told.changes <> ''

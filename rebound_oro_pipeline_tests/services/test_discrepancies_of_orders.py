@@ -176,6 +176,7 @@ def test_prices_that_were_not_kept_are_not_compared(books: Landed) -> None:
 def test_the_money_of_an_order_is_counted_once(books: Landed) -> None:
     with books.undone():
         land(books.conn, [order_document(replace(SALE, rows=(SHIRT, HAT)))], [])
+        record_sightings(books.conn)
         drift = {each.label: each.value for each in figures(books.conn) if each.figure == "drift_amount"}
         unsent = sum(
             each.difference for each in discrepancies(books.conn) if each.currency and "note" in each.kind

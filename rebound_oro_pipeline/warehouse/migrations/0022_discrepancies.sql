@@ -35,12 +35,14 @@ alter table ledger.order_items enable trigger order_items_are_append_only;
 create table reconciliation.sightings (
     kind text not null,
     subject text not null,
+    currency text,
+    difference numeric not null,
     first_seen_at timestamptz not null,
     resolved_at timestamptz check (resolved_at >= first_seen_at)
 );
 create unique index sightings_open on reconciliation.sightings (kind, subject) where resolved_at is null;
 comment on table reconciliation.sightings is
-'Since when each discrepancy was seen, reconciliation by reconciliation, and when it was gone (resolved_at). One that comes back is a new row.';
+'The discrepancies that the reconciliations found: since when each is there, by how much the sides differ (units where there is no currency), and when it was gone (resolved_at). One that comes back is a new row.';
 
 create or replace view reconciliation.credit_notes as
 with decided as (

@@ -26,11 +26,15 @@ where %(kind)s::text is null or kind = %(kind)s
 order by kind, abs(difference) desc, subject;
 
 -- name: record_sightings
+-- Two orders may bear one reference, and so two discrepancies one subject.
 with found as (
-    select distinct
+    select
         kind,
-        subject
+        subject,
+        min(currency) as currency,
+        sum(difference) as difference
     from reconciliation.discrepancies
+    group by kind, subject
 ),
 
 gone as (
@@ -40,10 +44,13 @@ gone as (
         and not exists (select from found where found.kind = known.kind and found.subject = known.subject)
 )
 
-insert into reconciliation.sightings (kind, subject, first_seen_at)
+insert into reconciliation.sightings (kind, subject, currency, difference, first_seen_at)
 select
     found.kind,
     found.subject,
+    found.currency,
+    found.difference,
     now() as first_seen_at
 from found
-on conflict (kind, subject) where resolved_at is null do nothing;
+on conflict (kind, subject) where resolved_at is null do update set
+currency = excluded.currency, difference = excluded.difference;
