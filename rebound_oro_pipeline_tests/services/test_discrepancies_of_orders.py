@@ -240,3 +240,27 @@ def test_a_discrepancy_is_as_old_as_it_has_been_seen_without_a_break(books: Land
             each.label: each.value for each in figures(conn) if each.figure == "oldest_discrepancy_seconds"
         }
         assert ages["order_changed_after_credit"] == 86400
+
+
+def test_what_is_not_answered_or_sent_within_the_agreed_time_is_listed(books: Landed) -> None:
+    conn = books.conn
+
+    def late(hours: int) -> list[tuple[str, str, str | None]]:
+        given = {"hours": hours}
+        conn.execute(
+            "update landing.rebound_returns set landed_at = now() - make_interval(hours => %(hours)s)", given
+        )
+        conn.execute(
+            "update ledger.credit_notes set decided_at = now() - make_interval(hours => %(hours)s)", given
+        )
+        return [(each.kind, each.subject, each.order_identifier) for each in discrepancies(conn)]
+
+    unsent = [("note_not_in_oro_in_time", f"R{number}-ORD-{number}", f"ORD-{number}") for number in (1, 2)]
+    with books.undone():
+        conn.execute("alter table ledger.credit_notes disable trigger user")
+        land(conn, [], [a_return("R8", current_tracking_status="created"), a_return("R9")])
+        assert late(71) == []
+        assert late(73) == [*unsent, ("return_without_an_answer", "R9 / R9:SHIRT:1", "ORD-1")]
+        books.decide()
+        assert late(71) == []
+        assert ("return_without_an_answer", "R9 / R9:SHIRT:1", "ORD-1") not in late(73)

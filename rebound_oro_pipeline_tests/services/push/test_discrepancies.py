@@ -93,3 +93,8 @@ def test_a_note_that_was_given_up_stays_named(written: Box, oro: OroClient, shop
     put_note(written, "CN-1", shop.order_id)
     written.execute("update outbox.messages set state = 'abandoned' where business_key = 'CN-1'")
     assert kinds(written, oro) == [("note_abandoned", "-16.85")]
+
+
+def test_a_level_whose_writes_are_not_what_was_confirmed_is_named(written: Box, oro: OroClient) -> None:
+    written.execute("update outbox.level_writes set quantity_before = quantity_before - 1")
+    assert kinds(written, oro) == [("level_books_differ", "1")]
