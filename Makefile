@@ -5,9 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 export REBOUND_ORO_HOME ?= $(CURDIR)/.rebound_oro
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
-# Bytecode, and what sqlglot reads of the models, are made once, also where Python is told to write none by itself.
+# Bytecode, and what sqlglot makes of the models, are made once, also where Python is told to write none by itself.
 WARM := $(BIN)/python -m compileall -q rebound_oro_pipeline && PYTHONDONTWRITEBYTECODE= $(BIN)/python -c \
-	"from rebound_oro_pipeline.sqlmodels.read import read_models; read_models()"
+	"import rebound_oro_pipeline.definitions"
 WORKERS ?= 3
 
 .PHONY: demo test dev storm bench lint format lock clean help

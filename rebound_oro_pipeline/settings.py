@@ -57,6 +57,13 @@ class Settings(BaseSettings):
         default=None, description="File that holds dagster_database_url."
     )
 
+    source_url: AnyHttpUrl | None = Field(
+        default=None,
+        description="Where the files of this repository are read in a browser, such as "
+        "https://git.example.com/returns/blob/main; assets link to the documentation and their SQL there, else they "
+        "name the files.",
+    )
+
     executor: Literal["in_process", "multiprocess", "celery"] = Field(
         default="in_process",
         description="Where the steps of a run execute: in the run's process, in a process each, or on Celery workers.",

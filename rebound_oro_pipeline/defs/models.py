@@ -23,7 +23,7 @@ from rebound_oro_pipeline.services.decide import Decision, DecisionRefused, chec
 from rebound_oro_pipeline.services.figures_by_day import credited_by_day, holds_by_day, rows_by_day
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult
-from rebound_oro_pipeline.sqlmodels.model import Model, Models
+from rebound_oro_pipeline.sqlmodels.model import Model, Models, Origins
 
 CREDIT_NOTES = "marts.credit_notes"
 HELD_RETURNS = "marts.held_returns"
@@ -38,8 +38,11 @@ STEP = "rebound_oro/step"
 """Tag that names what makes an asset: the decision of returns, or the offering of returnable items."""
 
 
-def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition | None) -> dg.AssetSpec:
-    """Return the asset of a model: its description, columns, dependencies and owner come from the SQL file."""
+def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition | None, origins: Origins) -> dg.AssetSpec:
+    """Return the asset of a model: its description, columns, dependencies and owner come from the SQL file.
+
+    `origins` are those of its columns.
+    """
     return dg.AssetSpec(
         key_of(model.relation),
         deps=[key_of(relation) for relation in model.depends_on],
@@ -51,7 +54,10 @@ def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition | None) -> dg
         tags={STEP: model.step},
         # Staging is a view of everything, and the working sets hold the last decision only.
         partitions_def=partitions if model.window or model.materialized == "append" else None,
-        metadata={**table_metadata(model.relation, model.columns), "materialized": model.materialized},
+        metadata={
+            **table_metadata(model.relation, model.columns, origins),
+            "materialized": model.materialized,
+        },
     )
 
 
@@ -92,13 +98,15 @@ def source_specs(models: Models, made: Collection[dg.AssetKey]) -> list[dg.Asset
     ]
 
 
-def build_decision(models: Models, partitions: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
-    """Return the step that decides a window and materialises every model."""
+def build_decision(
+    models: Models, partitions: dg.DailyPartitionsDefinition, origins: Mapping[str, Origins]
+) -> dg.AssetsDefinition:
+    """Return the step that decides a window and materialises every model; `origins` by relation."""
     checks = checks_of_decisions(models)
 
     @dg.multi_asset(
         name="returns_decided",
-        specs=[spec_of(model, partitions) for model in models.of_step("returns")],
+        specs=[spec_of(model, partitions, origins[model.relation]) for model in models.of_step("returns")],
         check_specs=[check_spec(check) for check in checks],
         backfill_policy=dg.BackfillPolicy.single_run(),
     )

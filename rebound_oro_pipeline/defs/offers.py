@@ -1,6 +1,6 @@
 """Offers: orders that changed are read, and what of them may come back is worked out; the push tells ReBound."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from rebound_oro_pipeline.services.offer_returnable_items import (
     offer_returnable_items,
 )
 from rebound_oro_pipeline.settings import Settings
-from rebound_oro_pipeline.sqlmodels.model import Models
+from rebound_oro_pipeline.sqlmodels.model import Models, Origins
 
 CHANGED_ORDERS = "landing.watermarks"
 UNOFFERED = "marts.unoffered_returns"
@@ -30,7 +30,7 @@ SHOWN = timedelta(days=30)
 """How far back the preview of unoffered returns goes."""
 
 
-def build_offers(models: Models) -> list[dg.AssetsDefinition]:
+def build_offers(models: Models, origins: Mapping[str, Origins]) -> list[dg.AssetsDefinition]:
     """Return the reading of changed orders and the step that makes offers. Neither has partitions."""
     checks = checks_of_offers(models)
 
@@ -70,7 +70,9 @@ def build_offers(models: Models) -> list[dg.AssetsDefinition]:
     @dg.multi_asset(
         name="returnable_items_offered",
         specs=[
-            spec_of(model, None).merge_attributes(deps=_after_reading(model.relation))
+            spec_of(model, None, origins[model.relation]).merge_attributes(
+                deps=_after_reading(model.relation)
+            )
             for model in models.of_step("offers")
         ],
         check_specs=[check_spec(check) for check in checks],

@@ -16,7 +16,7 @@ from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credi
 from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
 from rebound_oro_pipeline.services.sync_health import Figure, discrepancies, figures, record_sightings
 from rebound_oro_pipeline.settings import Settings
-from rebound_oro_pipeline.sqlmodels.model import Models
+from rebound_oro_pipeline.sqlmodels.model import Models, Origins
 
 NOTES = dg.AssetKey(["reconciliation", "credit_notes"])
 LEVELS = dg.AssetKey(["reconciliation", "inventory"])
@@ -42,7 +42,7 @@ SHOWN = 100
 """Discrepancies in the preview."""
 
 
-def build_reconciliation(models: Models) -> list[dg.AssetsDefinition]:
+def build_reconciliation(models: Models, origins: Mapping[str, Origins]) -> list[dg.AssetsDefinition]:
     """Return what is read back, credit notes and stock levels, and what is worked out of it, with their checks."""
 
     @dg.asset(
@@ -95,16 +95,16 @@ def build_reconciliation(models: Models) -> list[dg.AssetsDefinition]:
             reconciled = reconcile_inventory(client, conn)
         yield _result(reconciled.read, reconciled.findings, "levels_took_what_was_decided", LEVELS_AT_FAULT)
 
-    return [credit_notes, inventory, *_comparison(models)]
+    return [credit_notes, inventory, *_comparison(models, origins)]
 
 
-def _comparison(models: Models) -> list[dg.AssetsDefinition]:
+def _comparison(models: Models, origins: Mapping[str, Origins]) -> list[dg.AssetsDefinition]:
     """Return what is worked out of the readings: discrepancies, and the figures of sync health."""
-    specs = {model.name: spec_of(model, None) for model in models.of_step("reconciliation")}
+    specs = [spec_of(model, None, origins[model.relation]) for model in models.of_step("reconciliation")]
 
     @dg.multi_asset(
         name="compared",
-        specs=[spec.merge_attributes(deps=[NOTES, LEVELS]) for spec in specs.values()],
+        specs=[spec.merge_attributes(deps=[NOTES, LEVELS]) for spec in specs],
         check_specs=[
             dg.AssetCheckSpec(
                 "the_systems_agree",

@@ -2,14 +2,18 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import dagster as dg
 
+from rebound_oro_pipeline.defs.keys import key_of
+from rebound_oro_pipeline.sqlmodels.model import Origins
+
 _NO_DESCRIPTIONS: Mapping[str, str] = {}
+_NO_ORIGINS: Origins = {}
 _COMMENT = re.compile(r"comment on (?:table|view) (\w+\.\w+) is\s*'((?:[^']|'')*)'", re.IGNORECASE)
 
 
@@ -25,16 +29,40 @@ def column_types() -> Mapping[str, Mapping[str, str]]:
     return types
 
 
-def table_metadata(relation: str, descriptions: Mapping[str, str] = _NO_DESCRIPTIONS) -> dict[str, Any]:
-    """Return the metadata of the asset that is the relation `schema.name`; `descriptions` are those of its columns."""
+def table_metadata(
+    relation: str, descriptions: Mapping[str, str] = _NO_DESCRIPTIONS, origins: Origins = _NO_ORIGINS
+) -> dict[str, Any]:
+    """Return the metadata of the asset that is the relation `schema.name`; the other two are of its columns.
+
+    Dagster's own UI keeps `dagster/column_lineage` for those who ask its API (only Dagster+ draws it), so the
+    descriptions of the columns say it once more, in words and links.
+    """
+    types = column_types().get(relation, {})
     columns = [
-        dg.TableColumn(name, type=kind, description=descriptions.get(name))
-        for name, kind in column_types().get(relation, {}).items()
+        dg.TableColumn(name, type=kind, description=_described(descriptions.get(name), origins.get(name)))
+        for name, kind in types.items()
     ]
+    lineage = {
+        name: [dg.TableColumnDep(key_of(source), column) for source, column in pairs]
+        for name, pairs in origins.items()
+    }
     return {
         "dagster/table_name": relation,
         **({"dagster/column_schema": dg.TableSchema(columns=columns)} if columns else {}),
+        **({"dagster/column_lineage": dg.TableColumnLineage(lineage)} if lineage else {}),
     }
+
+
+def _described(description: str | None, pairs: Sequence[tuple[str, str]] | None) -> str | None:
+    """Return, as Markdown, what a column means and which columns it is made from."""
+    columns: dict[str, list[str]] = {}
+    for source, column in pairs or ():
+        columns.setdefault(source, []).append(column)
+    sources = ", ".join(
+        f"[{source}](/assets/{'/'.join(key_of(source).path)}) {', '.join(f'`{name}`' for name in names)}"
+        for source, names in columns.items()
+    )
+    return "\n\n".join(filter(None, [description, sources and f"← {sources}"])) or None
 
 
 @cache

@@ -1,20 +1,18 @@
-"""Column lineage: from which columns of the relations it reads each column of a model is made.
+"""Column lineage of a model, worked out by sqlglot.
 
-Takes tens of milliseconds per model, so it is worked out when someone asks, not when the models are read.
+Takes tens of milliseconds per model, so only what `origins` has not seen before comes here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from sqlglot import exp
 from sqlglot.lineage import Node, lineage
 
-from rebound_oro_pipeline.sqlmodels.model import Model
+from rebound_oro_pipeline.sqlmodels.model import Model, Origins
 from rebound_oro_pipeline.sqlmodels.parse import parse_tree
 
-Origins = tuple[tuple[str, str], ...]
 
-
-def column_lineage(model: Model, columns: Mapping[str, Sequence[str]]) -> Mapping[str, Origins]:
+def column_lineage(model: Model, columns: Mapping[str, Collection[str]]) -> Origins:
     """Return for each output column the (relation, column) pairs it is made from, sorted.
 
     `columns` are those of the relations that the model reads (`catalog.columns_of`); a relation that is
@@ -36,7 +34,7 @@ def column_lineage(model: Model, columns: Mapping[str, Sequence[str]]) -> Mappin
     return {column: _origins(node) for column, node in nodes.items()}
 
 
-def _origins(node: Node) -> Origins:
+def _origins(node: Node) -> tuple[tuple[str, str], ...]:
     """Collect the tables at the ends of a lineage; its nodes are shared, so each is visited once."""
     origins = set()
     seen = set()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from rebound_oro_pipeline.sqlmodels.errors import ModelError
 
@@ -12,6 +12,9 @@ Materialization = Literal["view", "table", "partition", "append", "state"]
 Severity = Literal["error", "warn"]
 Step = Literal["returns", "offers", "reconciliation"]
 """What builds a model: the decision of returns, the offering of returnable items, or the reconciliation."""
+
+Origins: TypeAlias = Mapping[str, tuple[tuple[str, str], ...]]
+"""Column of a model → the (relation, column) pairs that it is made from, sorted; () for what comes from none."""
 
 LAYERS = ("staging", "intermediate", "ledger", "marts", "reconciliation")
 WRITTEN_BY_MODELS = (*LAYERS, "outbox")

@@ -23,7 +23,7 @@ from rebound_oro_pipeline.sqlmodels.model import (
     Severity,
     Step,
 )
-from rebound_oro_pipeline.sqlmodels.query import Query, keep, read_query
+from rebound_oro_pipeline.sqlmodels.query import Query, keep_queries, read_query
 from rebound_oro_pipeline.sqlmodels.read_seeds import read_seeds
 
 _COMMON_KEYS = ("materialized", "grain", "owner", "not_null", "columns", "previous", "window", "step")
@@ -83,7 +83,7 @@ def read_models(directory: Path | None = None, *, external: Iterable[str] | None
     if directory is None:
         texts = [*(model.sql for model in found.values()), *(test.sql for test in tests)]
         rounds = (model.rounds for model in found.values() if model.rounds)
-        keep(read_query(text) for text in (*texts, *rounds))
+        keep_queries(read_query(text) for text in (*texts, *rounds))
     return Models(
         {relation: found[relation] for relation in topological_order(found)}, seeds=seeds, tests=tuple(tests)
     )

@@ -12,6 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from rebound_oro_pipeline.defs.all import build_definitions
 from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline_tests.docs.tables import ROOT
 
 GROUPS = {"landing", "staging", "intermediate", "ledger", "marts", "push", "reconciliation"}
 PRINCIPAL = {
@@ -111,6 +112,41 @@ def test_whatever_is_landed_has_a_freshness_that_dagster_watches(nodes: dict[str
     }
     assert {key for key, node in landed.items() if node.freshness_policy is None} == set()
     assert "landing/watermarks" in landed
+
+
+def test_columns_come_from_columns_of_the_assets_before(nodes: dict[str, Any]) -> None:
+    followed = 0
+    for key, node in nodes.items():
+        schema = {each.name: each for each in node.metadata["dagster/column_schema"].columns}
+        lineage = node.metadata.get("dagster/column_lineage")
+        assert (lineage is not None) == (node.metadata.get("sql") is not None), key
+        for column, sources in lineage.deps_by_column.items() if lineage else ():
+            assert column in schema, f"{key}.{column}"
+            for source in sources:
+                before = nodes[source.asset_key.to_user_string()].metadata["dagster/column_schema"]
+                assert source.asset_key in node.parent_keys, f"{key}.{column}"
+                assert source.column_name in {each.name for each in before.columns}, f"{key}.{column}"
+                link = f"[{'.'.join(source.asset_key.path)}](/assets/{'/'.join(source.asset_key.path)})"
+                assert link in (schema[column].description or ""), f"{key}.{column}"
+                followed += 1
+    assert followed > 1000
+
+
+def test_every_asset_names_its_part_of_the_documentation_and_its_sql(nodes: dict[str, Any]) -> None:
+    for key, node in nodes.items():
+        assert node.metadata["docs"].path.startswith("docs/"), key
+        sql = node.metadata.get("sql")
+        assert sql is None or (ROOT / sql.path).is_file(), key
+
+
+def test_names_of_files_are_links_where_the_settings_say_where_they_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("REBOUND_ORO_SOURCE_URL", "https://git.example.com/returns/blob/main/")
+    asset = build_definitions(Settings()).resolve_asset_graph().get(dg.AssetKey(["ledger", "claims"]))
+    base = "https://git.example.com/returns/blob/main"
+    assert asset.metadata["docs"].url == f"{base}/docs/rules.md#clip"
+    assert asset.metadata["sql"].url == f"{base}/dbt_like_sql/ledger/claims.sql"
 
 
 def test_dependencies_are_the_tables_that_the_sql_names(nodes: dict[str, Any]) -> None:

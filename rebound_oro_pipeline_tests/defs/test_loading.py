@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import rebound_oro_pipeline
-from rebound_oro_pipeline.sqlmodels import query
-from rebound_oro_pipeline.sqlmodels.read import read_models
+from rebound_oro_pipeline.defs.all import build_definitions
+from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.sqlmodels import kept as findings
 
 ROOT = Path(rebound_oro_pipeline.__file__).parents[1]
 
@@ -40,8 +41,8 @@ def watch(event, arguments):
             opened.append(Path(path).absolute())
 
 import dagster  # what it reads for itself is its own affair
-import rebound_oro_pipeline.sqlmodels.query as query
-query._place = lambda: kept  # what an earlier process read of the models
+import rebound_oro_pipeline.sqlmodels.kept as findings
+findings._place = lambda: kept  # what an earlier process made of the models
 sys.addaudithook(watch)
 from rebound_oro_pipeline.definitions import defs
 
@@ -69,13 +70,13 @@ def bare_environment() -> dict[str, str]:
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the file in which an earlier process kept what it read of the models."""
-    path = tmp_path / "queries.json"
-    monkeypatch.setattr(query, "_place", lambda: path)
+    """Return the file in which an earlier process kept what it made of the models."""
+    path = tmp_path / "sqlglot.json"
+    monkeypatch.setattr(findings, "_place", lambda: path)
     monkeypatch.setattr(sys, "dont_write_bytecode", False)
-    query._kept.cache_clear()
-    read_models()
-    query._kept.cache_clear()
+    findings._kept.cache_clear()
+    build_definitions(Settings())
+    findings._kept.cache_clear()
     return path
 
 

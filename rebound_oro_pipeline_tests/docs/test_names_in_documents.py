@@ -11,6 +11,7 @@ import pytest
 
 from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.defs.documents import SECTIONS
 from rebound_oro_pipeline.settings import PREFIX, Settings
 from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline_tests.docs.tables import DOCS, ROOT
@@ -141,6 +142,13 @@ def test_links_lead_somewhere(document: Path) -> None:
         assert target.exists(), link[0]
         if link["anchor"]:
             assert link["anchor"] in _anchors(target), link[0]
+
+
+def test_sections_that_assets_link_to_are_there() -> None:
+    for pattern, section in SECTIONS:
+        path, _, anchor = section.partition("#")
+        assert (DOCS / path) in DOCUMENTS, pattern
+        assert not anchor or anchor in _anchors(DOCS / path), pattern
 
 
 @cache

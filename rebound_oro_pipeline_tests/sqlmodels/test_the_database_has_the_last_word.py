@@ -2,10 +2,12 @@
 
 import pytest
 
+from rebound_oro_pipeline.defs.tables import column_types
 from rebound_oro_pipeline.sqlmodels.agreement import disagreements
 from rebound_oro_pipeline.sqlmodels.catalog import columns_of
 from rebound_oro_pipeline.sqlmodels.lineage import column_lineage
 from rebound_oro_pipeline.sqlmodels.model import Models
+from rebound_oro_pipeline.sqlmodels.origins import origins_of
 from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline.sqlmodels.relations import create_views
 from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
@@ -87,7 +89,15 @@ def test_the_database_agrees_about_the_project_s_own_models(conn):
     models = read_models()
     load_seeds(conn, models)
     create_views(conn, models)
-    assert disagreements(conn, models) == []
+    assert disagreements(conn, models, origins_of(models, column_types())) == []
+
+
+def test_a_column_that_is_not_read_is_told(conn, models):
+    origins = {"staging.items": {"id": (("landing.items", "id"), ("landing.items", "other"))}}
+    read = Models({"staging.items": models["staging.items"]})
+    assert disagreements(conn, read, origins) == [
+        "staging.items: sqlglot alone sees the columns [('landing.items', 'other')]"
+    ]
 
 
 def test_columns_are_followed_to_the_relations_that_are_read(conn, models):
