@@ -154,6 +154,11 @@ def test_dependencies_are_the_tables_that_the_sql_names(nodes: dict[str, Any]) -
         assert {parent.to_user_string() for parent in node.parent_keys} <= set(nodes), key
 
 
+def test_a_backfill_of_the_job_is_a_single_run(defs: dg.Definitions) -> None:
+    """What docs/operations.md tells; Dagster takes it from the policies of the job's assets."""
+    assert defs.resolve_job_def("returns").backfill_policy == dg.BackfillPolicy.single_run()
+
+
 def test_everything_that_a_person_chooses_is_off_until_it_is_switched_on(defs: dg.Definitions) -> None:
     """A fresh installation writes to no one's shop."""
     repository = defs.get_repository_def()
