@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from rebound_oro_pipeline.defs.models import check_result, check_spec
+from rebound_oro_pipeline.defs.keys import key_of
+from rebound_oro_pipeline.defs.models import check_results, check_spec
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.services.decide import checked_relations
 from rebound_oro_pipeline.sqlmodels.checks import checks_of, run_checks
@@ -18,12 +19,20 @@ def build_checks(models: Models, partitions: dg.DailyPartitionsDefinition) -> li
     relations = {model.relation for model in models.of_step("returns")} - checked_relations(models)
 
     @dg.multi_asset_check(
-        name="model_promises", specs=[check_spec(check) for check in checks_of(models, relations=relations)]
+        name="model_promises",
+        specs=[check_spec(check) for check in checks_of(models, relations=relations)],
+        can_subset=True,
     )
-    def model_promises(warehouse: dg.ResourceParam[Warehouse]) -> Iterator[dg.AssetCheckResult]:
+    def model_promises(
+        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> Iterator[dg.AssetCheckResult]:
         """Look at all rows of staging, intermediate and ledger."""
+        selected = context.selected_asset_check_keys
+        asked = {
+            relation for relation in relations if key_of(relation) in {key.asset_key for key in selected}
+        }
         with warehouse.connect("checks") as conn:
-            yield from map(check_result, run_checks(conn, models, relations=relations))
+            yield from check_results(run_checks(conn, models, relations=asked), selected)
 
     return [model_promises, _yesterday(partitions)]
 

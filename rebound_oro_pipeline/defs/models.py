@@ -4,7 +4,7 @@ The asset key is the relation, so the table names in the SQL are the lineage. On
 must not be half done: units, notes, quarantine and what has to be sent change together or not at all.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from rebound_oro_pipeline.services.figures_by_day import credited_by_day, holds_
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult
 from rebound_oro_pipeline.sqlmodels.model import Model, Models, Origins
+from rebound_oro_pipeline.sqlmodels.relations import create_views
 
 CREDIT_NOTES = "marts.credit_notes"
 HELD_RETURNS = "marts.held_returns"
@@ -106,9 +107,15 @@ def build_decision(
 
     @dg.multi_asset(
         name="returns_decided",
-        specs=[spec_of(model, partitions, origins[model.relation]) for model in models.of_step("returns")],
+        specs=[
+            spec_of(model, partitions, origins[model.relation]).replace_attributes(skippable=True)
+            for model in models.of_step("returns")
+        ],
         check_specs=[check_spec(check) for check in checks],
         backfill_policy=dg.BackfillPolicy.single_run(),
+        # A backfill from the asset graph asks for relations with days and for those without in runs of their own. All
+        # is decided whatever is asked for, and what was asked for is reported.
+        can_subset=True,
     )
     def decide_window(
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
@@ -116,6 +123,9 @@ def build_decision(
         """Match, gate, clip and price the returns of the window, and enqueue what has to be sent."""
         from rebound_oro_pipeline.warehouse.frames import as_markdown, rows_of  # noqa: PLC0415 - pandas is slow to load
 
+        if not (context.has_partition_key or context.has_partition_key_range):
+            yield from _views_only(context, warehouse, models)
+            return
         window = window_of(context)
         settings = Settings()
         with named_failure(context), warehouse.connect("decide") as conn:
@@ -132,20 +142,35 @@ def build_decision(
                     decide_only=context.run.tags.get(DECIDE_ONLY) == "true",
                 )
             except DecisionRefused as refused:
-                yield from map(check_result, refused.checks)
+                yield from check_results(refused.checks, context.selected_asset_check_keys)
                 raise dg.Failure(str(refused)) from refused
             for relation, days in _figures(conn, models, decision).items():
-                add_by_day(context, relation, days)
+                if key_of(relation) in context.selected_asset_keys:
+                    add_by_day(context, relation, days)
         for model in models.of_step("returns"):
             relation = model.relation
+            if key_of(relation) not in context.selected_asset_keys:
+                continue
             metadata = _of_run(context, models, decision, relation)
             if relation in PREVIEWED:
                 preview = as_markdown(rows_of(warehouse.url(), relation, window))
                 metadata["open now"] = dg.MetadataValue.md(preview)
             yield dg.MaterializeResult(asset_key=key_of(relation), metadata=metadata)
-        yield from map(check_result, decision.checks)
+        yield from check_results(decision.checks, context.selected_asset_check_keys)
 
     return decide_window
+
+
+def _views_only(
+    context: dg.AssetExecutionContext, warehouse: Warehouse, models: Models
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Without days nothing is decided: views are made anew, working sets stay as the last decision left them."""
+    with named_failure(context), warehouse.connect("decide") as conn:
+        create_views(conn, models)
+        conn.commit()
+    for model in models.of_step("returns"):
+        if key_of(model.relation) in context.selected_asset_keys:
+            yield dg.MaterializeResult(asset_key=key_of(model.relation))
 
 
 def _figures(
@@ -190,6 +215,15 @@ def check_spec(check: Check) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         check.name, asset=key_of(check.relation), description=check.description, blocking=check.blocking
     )
+
+
+def check_results(
+    results: Iterable[CheckResult], selected: Collection[dg.AssetCheckKey]
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield what Dagster shows of those checks that were selected for a run."""
+    for result in results:
+        if dg.AssetCheckKey(key_of(result.relation), result.name) in selected:
+            yield check_result(result)
 
 
 def check_result(result: CheckResult) -> dg.AssetCheckResult:

@@ -1,0 +1,37 @@
+"""The step that decides, asked for some of its relations, as a backfill from the asset graph asks."""
+
+import dagster as dg
+
+from rebound_oro_pipeline.defs.keys import key_of
+from rebound_oro_pipeline.sqlmodels.read import read_models
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, prepare
+
+DAY = "2026-03-04"
+DAYS = {"dagster/asset_partition_range_start": DAY, "dagster/asset_partition_range_end": "2026-03-06"}
+NOTES = dg.AssetKey(["marts", "credit_notes"])
+
+
+def test_days_are_decided_as_a_whole_and_what_was_asked_for_is_reported(loop: Loop) -> None:
+    prepare(loop.database_url)
+    graph = loop.defs.resolve_asset_graph()
+    job = loop.defs.resolve_implicit_global_asset_job_def()
+    asked = {
+        "one relation": ([NOTES], {"partition_key": DAY}),
+        "all with days": (
+            [
+                key
+                for model in read_models().of_step("returns")
+                if graph.get(key := key_of(model.relation)).is_partitioned
+            ],
+            {"tags": DAYS},
+        ),
+        "what has no days": ([dg.AssetKey(["staging", "stg_rebound__returns"])], {}),
+    }
+    for what, (keys, given) in asked.items():
+        result = job.execute_in_process(instance=loop.instance, asset_selection=keys, **given)
+        assert result.success, what
+        reported = {event.asset_key for event in result.get_asset_materialization_events()}
+        assert reported == set(keys), what
+        checked = {each.asset_key for each in result.get_asset_check_evaluations()}
+        assert checked, what
+        assert checked <= set(keys), what
