@@ -127,7 +127,9 @@ def _why(instance: dg.DagsterInstance, run: dg.DagsterRun, ended: dg.EventLogEnt
         said.append(described or (failed.error.message if failed.error else event.message) or "")
     days = run.tags.get("dagster/partition")
     place = f"run {run.run_id}" + (f", {days}" if days else "")
-    return "\n".join([*(said or [ended.get_dagster_event().message or "no reason was given"]), place])
+    return "\n".join(
+        [*(dict.fromkeys(said) or [ended.get_dagster_event().message or "no reason was given"]), place]
+    )
 
 
 def _failed_check(context: dg.SensorEvaluationContext, event: dg.EventLogEntry) -> Alert | None:

@@ -11,6 +11,7 @@ import dagster as dg
 from dagster._core.events import RunFailureReason
 
 from rebound_oro_pipeline import wiring
+from rebound_oro_pipeline.defs.executors import keep_connections
 from rebound_oro_pipeline.defs.failures import ATTENDED
 from rebound_oro_pipeline.settings import Settings
 
@@ -43,8 +44,7 @@ def local_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     # A run of this process does not outlive a crash of the server, so its events need not wait for the disk.
     prepare_home(settings, durable=False)
     with dg.DagsterInstance.get() as instance:
-        # Dagster connects anew for every event it stores; a process that runs jobs itself keeps its connections.
-        instance.optimize_for_webserver(statement_timeout=60_000, pool_recycle=3600, max_overflow=4)
+        keep_connections(instance)
         yield instance
 
 

@@ -14,6 +14,10 @@ from rebound_oro_pipeline.warehouse import statements
 _SQL = statements.load("alerts")
 _VARYING: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{16,}|\d+")
 """Ids, times and counts: two messages that differ in them only are about the same thing."""
+_OUTAGE: Final = re.compile(
+    r"\b(oro|rebound): [A-Z]+ /\S*?(?: was answered (?:429|5\d\d)\b| was not sent:|: the answer was lost:)"
+)
+"""How the clients name a system that does not serve, whatever was asked of it."""
 _LONGEST: Final = 1500
 
 
@@ -34,9 +38,14 @@ class Alert:
 
     @property
     def fingerprint(self) -> str:
-        """The same for alerts about the same thing, whatever ids, times and counts they name."""
+        """The same for alerts about the same thing, whatever ids, times and counts they name.
+
+        A system that does not serve is one thing, whichever jobs fail of it.
+        """
         first_line = self.detail.strip().partition("\n")[0]
-        return hashlib.sha256(f"{self.about}\n{_VARYING.sub('#', first_line)}".encode()).hexdigest()
+        outage = _OUTAGE.search(first_line)
+        same = f"{outage[1]} does not serve" if outage else f"{self.about}\n{_VARYING.sub('#', first_line)}"
+        return hashlib.sha256(same.encode()).hexdigest()
 
 
 class Outcome(Enum):

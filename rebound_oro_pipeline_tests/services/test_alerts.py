@@ -43,9 +43,34 @@ def test_ids_times_and_counts_make_no_other_outage(conn: psycopg.Connection[Any]
     assert len(heard.told) == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "oro: PATCH /admin/api/reboundcreditnotes was answered 502 Bad Gateway",
+        "oro: GET /admin/api/orders was not sent: All connection attempts failed",
+        "oro: POST /admin/api/reboundcreditnotes: the answer was lost: timed out",
+        "no access token: oro: POST /oauth2-token was answered 500; OroCommerce does so while it is down",
+        "oro: GET /admin/api/products was answered 429 Too Many Requests",
+    ],
+)
+def test_a_system_that_does_not_serve_is_one_outage_whichever_jobs_fail_of_it(
+    words: str, conn: psycopg.Connection[Any]
+) -> None:
+    heard = Heard()
+    raise_alert(conn, heard, failed(), now=NOW, quiet=HOUR)
+    assert raise_alert(conn, heard, failed("reconcile", words), now=NOW, quiet=HOUR) is Outcome.QUIET
+    elsewhere = failed(words="rebound: POST /api/returns/get/json was answered 503")
+    assert raise_alert(conn, heard, elsewhere, now=NOW, quiet=HOUR) is Outcome.SENT
+
+
 def test_other_trouble_is_told(conn: psycopg.Connection[Any]) -> None:
     heard = Heard()
-    for alert in (failed(), failed(job="reconcile"), failed(words="rebound: access_denied")):
+    refused = "oro: GET /admin/api/orders was answered 403 Forbidden"
+    for alert in (
+        failed(words=refused),
+        failed("reconcile", refused),
+        failed(words="rebound: access_denied"),
+    ):
         assert raise_alert(conn, heard, alert, now=NOW, quiet=HOUR) is Outcome.SENT
     assert [title for title, _ in heard.told] == [
         "Run of returns failed",
