@@ -5,13 +5,11 @@ from collections.abc import Iterator
 import dagster as dg
 
 from rebound_oro_pipeline.defs.keys import key_of
-from rebound_oro_pipeline.defs.models import check_results, check_spec
+from rebound_oro_pipeline.defs.models import RETURNS_LANDED, check_results, check_spec
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.services.decide import checked_relations
 from rebound_oro_pipeline.sqlmodels.checks import checks_of, run_checks
 from rebound_oro_pipeline.sqlmodels.model import Models
-
-RETURNS_LANDED = dg.AssetKey(["landing", "rebound_returns"])
 
 
 def build_checks(models: Models, partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetChecksDefinition]:

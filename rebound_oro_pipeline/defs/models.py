@@ -28,6 +28,7 @@ from rebound_oro_pipeline.sqlmodels.relations import create_views
 
 CREDIT_NOTES = "marts.credit_notes"
 HELD_RETURNS = "marts.held_returns"
+RETURNS_LANDED = dg.AssetKey(["landing", "rebound_returns"])
 PREVIEWED = ("marts.quarantined_exceptions", HELD_RETURNS)
 """What people work on: shown as a table beside the run."""
 OWNER = "team:data"
@@ -54,12 +55,26 @@ def spec_of(model: Model, partitions: dg.DailyPartitionsDefinition | None, origi
         code_version=model.code_version,
         tags={STEP: model.step},
         # Staging is a view of everything, and the working sets hold the last decision only.
-        partitions_def=partitions if model.window or model.materialized == "append" else None,
+        partitions_def=partitions if _has_days(model) else None,
         metadata={
             **table_metadata(model.relation, model.columns, origins),
             "materialized": model.materialized,
         },
     )
+
+
+def _has_days(model: Model) -> bool:
+    return model.window is not None or model.materialized == "append"
+
+
+def _days_from(model: Model, models: Models) -> list[dg.AssetKey]:
+    """Return what gives a relation its days where nothing that it reads has any.
+
+    A backfill from the asset graph follows days from asset to asset, and does not see through a working set.
+    """
+    if not _has_days(model) or any(_has_days(models[read]) for read in model.depends_on if read in models):
+        return []
+    return [RETURNS_LANDED]
 
 
 def source_specs(models: Models, made: Collection[dg.AssetKey]) -> list[dg.AssetSpec]:
@@ -108,7 +123,9 @@ def build_decision(
     @dg.multi_asset(
         name="returns_decided",
         specs=[
-            spec_of(model, partitions, origins[model.relation]).replace_attributes(skippable=True)
+            spec_of(model, partitions, origins[model.relation])
+            .replace_attributes(skippable=True)
+            .merge_attributes(deps=_days_from(model, models))
             for model in models.of_step("returns")
         ],
         check_specs=[check_spec(check) for check in checks],

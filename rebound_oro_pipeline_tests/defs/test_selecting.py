@@ -35,3 +35,19 @@ def test_days_are_decided_as_a_whole_and_what_was_asked_for_is_reported(loop: Lo
         checked = {each.asset_key for each in result.get_asset_check_evaluations()}
         assert checked, what
         assert checked <= set(keys), what
+
+
+def test_days_lead_from_what_landed_to_all_that_is_decided_and_sent(loop: Loop) -> None:
+    """A backfill asks for what it reaches from its first assets, by days; what it does not reach it leaves out."""
+    graph = loop.defs.resolve_asset_graph()
+    with_days = {key for key in graph.executable_asset_keys if graph.get(key).is_partitioned}
+    reached, edge = set[dg.AssetKey](), {dg.AssetKey(["landing", "rebound_returns"])}
+    while edge:
+        reached |= edge
+        edge = {child for key in edge for child in graph.get(key).child_keys if child in with_days} - reached
+    assert (
+        with_days
+        - reached
+        - set(graph.get(dg.AssetKey(["landing", "rebound_returns"])).execution_set_asset_keys)
+        == set()
+    )
