@@ -23,6 +23,8 @@ UNTIL = date(2026, 3, 16)
 """End of the scenario where a test does not say: any fixed Monday, so that a test's days do not depend on its own."""
 _SECONDS_TO_START = 300  # for the largest scenario of a storm, on a busy machine
 _SECONDS_TO_STOP = 15
+# Connections are not kept: sandboxes come and go. Without TLS no certificates of authorities are read.
+_HTTP = httpx.Client(verify=False, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 @dataclass(frozen=True)
@@ -42,23 +44,23 @@ class Box:
 
     def control(self, action: str, wanted: Mapping[str, Any] | None = None) -> Any:
         """Tell the sandbox to do something (see `sandbox.control`) and return what it says."""
-        answer = httpx.post(f"{self.control_url}/{action}", json=wanted or {}, timeout=60)
+        answer = _HTTP.post(f"{self.control_url}/{action}", json=wanted or {}, timeout=60)
         assert answer.is_success, answer.text
         return answer.json()
 
     def clear_faults(self) -> None:
         """Take all faults back."""
-        httpx.delete(f"{self.control_url}/faults").raise_for_status()
+        _HTTP.delete(f"{self.control_url}/faults").raise_for_status()
 
     def faults(self) -> list[dict[str, Any]]:
         """Return the ordered faults with how often each has fired."""
-        ordered: list[dict[str, Any]] = httpx.get(f"{self.control_url}/faults").raise_for_status().json()
+        ordered: list[dict[str, Any]] = _HTTP.get(f"{self.control_url}/faults").raise_for_status().json()
         return ordered
 
     def state(self, *parts: str) -> dict[str, Any]:
         """Return the sandbox's own truth (see `sandbox.truth`): all of it, or these parts and request counts."""
         asked = {"parts": ",".join(parts)} if parts else {}
-        answer = httpx.get(f"{self.control_url}/state", params=asked, timeout=60).raise_for_status()
+        answer = _HTTP.get(f"{self.control_url}/state", params=asked, timeout=60).raise_for_status()
         told: dict[str, Any] = answer.json()
         return told
 
@@ -69,7 +71,7 @@ class Box:
             "client_id": self.client_id,
             "client_secret": self.client_secret,
         }
-        answer = httpx.post(f"{self.oro_url}/oauth2-token", json=grant).raise_for_status()
+        answer = _HTTP.post(f"{self.oro_url}/oauth2-token", json=grant).raise_for_status()
         return str(answer.json()["access_token"])
 
     def subscribe(self, url: str, form: str, secret: str, topic: str = "order.updated") -> None:
@@ -86,14 +88,14 @@ class Box:
             "Authorization": f"Bearer {self.oro_token()}",
             **dict.fromkeys(("Accept", "Content-Type"), "application/vnd.api+json"),
         }
-        httpx.post(
+        _HTTP.post(
             f"{self.oro_url}/admin/api/webhooks", json={"data": subscription}, headers=headers
         ).raise_for_status()
 
     def rebound(self, call: str, request: Mapping[str, Any]) -> Any:
         """Make one call of ReBound's API (`returns/search`, …) and return its whole answer."""
         form = {"login": self.login, "api_key": self.api_key, "request": json.dumps(request)}
-        return httpx.post(f"{self.rebound_url}/api/{call}/json", data=form).raise_for_status().json()
+        return _HTTP.post(f"{self.rebound_url}/api/{call}/json", data=form).raise_for_status().json()
 
 
 @contextmanager

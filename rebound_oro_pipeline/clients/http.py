@@ -9,12 +9,13 @@ from __future__ import annotations
 import ipaddress
 import logging
 import random
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final, Self, TypedDict, TypeVar, Unpack
 
@@ -78,7 +79,7 @@ class Channel:
             log.warning("%s: TLS certificates are NOT verified, as the settings ask", system)
         one_connection = partial(
             httpx.Client,
-            verify=httpx.create_ssl_context(verify=verify_tls),
+            verify=_tls(verify=verify_tls),
             limits=httpx.Limits(
                 max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEPALIVE_SECONDS
             ),
@@ -168,6 +169,12 @@ class Channel:
             raise failure
         log.debug("%s -> %d in %d ms (request %s)", call, response.status_code, elapsed, call.request_id)
         return response
+
+
+@cache
+def _tls(*, verify: bool) -> ssl.SSLContext:
+    # Reading the certificates of all authorities takes some 40 ms; contexts may be shared.
+    return httpx.create_ssl_context(verify=verify)
 
 
 def _no_cookies() -> CookieJar:
