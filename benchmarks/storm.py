@@ -22,6 +22,7 @@ from uuid import uuid4
 import stamina
 from psycopg import sql
 
+from rebound_oro_pipeline.services.private_database import drop_database
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres
 from rebound_oro_pipeline.warehouse.migrate import migrate
@@ -66,7 +67,7 @@ class Server:
                     sql.SQL("create database {copy} template {name} strategy file_copy").format(**names)
                 )
                 yield self._server.url(copy)
-                admin.execute(sql.SQL("drop database {copy} with (force)").format(**names))
+                drop_database(admin, copy)
 
         return cloned()
 

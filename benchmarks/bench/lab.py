@@ -16,6 +16,7 @@ from psycopg import sql
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.decide import Decision, decide
+from rebound_oro_pipeline.services.private_database import drop_database
 from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline.sqlmodels.relations import create_views
@@ -95,7 +96,7 @@ class Lab:
                 yield name, conn
         finally:
             with connect(self.server.url("postgres"), autocommit=True) as admin:
-                admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+                drop_database(admin, name)
 
     def decide(self, conn: psycopg.Connection, window: Window) -> tuple[float, Decision]:
         """Decide a window; return the seconds until it is committed, and what was done."""

@@ -45,12 +45,22 @@ def private_database(server_url: str, models: Models, *, purpose: str) -> Iterat
                 conn.commit()
                 yield conn
         finally:
-            _drop(server, name)
+            drop_database(server, name)
 
 
 def analyse_landed(conn: psycopg.Connection) -> None:
     """Tell the planner how much was landed, before everything is decided at once."""
     conn.execute(_SQL["analyse"])
+
+
+def drop_database(server: psycopg.Connection, name: str) -> None:
+    """Drop a database, whoever is connected to it; `server` is a connection to another one, in autocommit mode."""
+    drop = sql.SQL("drop database {}").format(sql.Identifier(name))
+    try:
+        # Not by force at first: that refuses to end a vacuum of the server's own, which this stops by itself.
+        server.execute(drop)
+    except psycopg.errors.ObjectInUse:
+        server.execute(sql.SQL("{} with (force)").format(drop))
 
 
 def _create(server: psycopg.Connection, name: str, url: str) -> None:
@@ -67,15 +77,6 @@ def _create(server: psycopg.Connection, name: str, url: str) -> None:
                 sql.Identifier(name), sql.Identifier(setting), sql.Literal(value)
             )
         )
-
-
-def _drop(server: psycopg.Connection, name: str) -> None:
-    drop = sql.SQL("drop database {}").format(sql.Identifier(name))
-    try:
-        # Not by force at first: that refuses to end a vacuum of the server's own, which this stops by itself.
-        server.execute(drop)
-    except psycopg.errors.ObjectInUse:
-        server.execute(sql.SQL("{} with (force)").format(drop))
 
 
 def _with_database(url: str, name: str) -> str:
