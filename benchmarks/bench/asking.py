@@ -1,7 +1,8 @@
 """What landing the orders of a thousand returns asks of OroCommerce: bytes, against what is used, and time."""
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -36,20 +37,53 @@ USED: Final = {
 """The columns whose values a decision reads."""
 
 
-class Counting(httpx.HTTPTransport):
-    """Counts requests for orders, and the bytes of their answers before they are unpacked."""
+class Recording(httpx.HTTPTransport):
+    """Keeps the sandbox's answers by what was asked."""
 
-    requests = 0
-    answered = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: dict[str, httpx.Response] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send and count."""
+        """Send and keep the answer."""
         response = super().handle_request(request)
         response.read()
-        if request.url.path.endswith("/orders"):
-            self.requests += 1
-            self.answered += len(response.content)
+        self.answers[str(request.url)] = response
         return response
+
+    def of_orders(self) -> list[bytes]:
+        """Return the bodies of the lists of orders."""
+        return [answer.content for url, answer in self.answers.items() if "/orders?" in url]
+
+
+class Replaying(httpx.BaseTransport):
+    """Gives the same answers again in the time that a real shop takes; the sandbox itself would take longer."""
+
+    def __init__(self, answers: Mapping[str, httpx.Response]) -> None:
+        self._answers = answers
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Wait and answer."""
+        answer = self._answers[str(request.url)]
+        document = answer.json()
+        exchange = Exchange(
+            method=request.method,
+            path=request.url.path,
+            query=request.url.query.decode(),
+            sync=False,
+            sent=1,
+            answered=len(document.get("data", ())),
+        )
+        time.sleep(oro_seconds(exchange))
+        return httpx.Response(
+            answer.status_code, headers=_plain(answer.headers), content=answer.content, request=request
+        )
+
+
+def _plain(headers: httpx.Headers) -> dict[str, str]:
+    return {
+        name: value for name, value in headers.items() if name not in ("content-encoding", "content-length")
+    }
 
 
 def measure(lab: Lab, _: Path | None) -> None:
@@ -58,7 +92,7 @@ def measure(lab: Lab, _: Path | None) -> None:
     start = datetime.combine(UNTIL, datetime.min.time(), UTC) - timedelta(days=DAYS)
     window = Window(start, start + timedelta(days=DAYS))
     with (
-        sandbox(lab.folder, seed=7, orders=2 * returns, returns=returns, days=DAYS, latency_scale=1) as box,
+        sandbox(lab.folder, seed=7, orders=2 * returns, returns=returns, days=DAYS) as box,
         lab.database() as (template, conn),
     ):
         with ReboundClient(box.rebound_url, box.login, box.api_key) as rebound:
@@ -66,21 +100,22 @@ def measure(lab: Lab, _: Path | None) -> None:
                 rebound, conn, window, default_mapping(), now=datetime.now(UTC), run_id="b", workers=8
             )
         conn.close()
-        with Counting() as counting, lab.database(template) as (_, copy):
-            _land(box, copy, window, counting)
+        with Recording() as recorded, lab.database(template) as (_, copy):
+            _land(box, copy, window, recorded)
             orders, used = _used(copy)
+        lists = recorded.of_orders()
         lab.note(
             Figure(
                 f"bytes answered for {orders:,} returned orders ÷ bytes of the values used",
-                counting.answered / used,
-                note=f"{counting.requests} requests, {counting.answered / orders:,.0f} bytes an order",
+                sum(map(len, lists)) / used,
+                note=f"{len(lists)} requests, {sum(map(len, lists)) / orders:,.0f} bytes an order",
             )
         )
         floor = min(_time(orders, size) for size in PAGES)
         times = []
         for _ in range(lab.repeats):
             with lab.database(template) as (_, copy):
-                times.append(seconds(lambda copy=copy: _land(box, copy, window)))
+                times.append(seconds(lambda copy=copy: _land(box, copy, window, Replaying(recorded.answers))))
         lab.note(
             Figure(
                 f"{orders:,} returned orders asked for and landed, {WORKERS} at once ÷ one pass at the best page size",
@@ -91,9 +126,7 @@ def measure(lab: Lab, _: Path | None) -> None:
         )
 
 
-def _land(
-    box: Box, conn: psycopg.Connection, window: Window, transport: httpx.BaseTransport | None = None
-) -> None:
+def _land(box: Box, conn: psycopg.Connection, window: Window, transport: httpx.BaseTransport) -> None:
     with OroClient(box.oro_url, box.client_id, box.client_secret, transport=transport) as oro:
         land_oro_orders(oro, conn, window, Policy(), now=datetime.now(UTC), run_id="b", workers=WORKERS)
 
