@@ -106,7 +106,7 @@ select
     true,
     true,
     true,
-    false,
+    pg_temp.dice(%(seed)s, o, 13, 2) = 0,
     '2026-01-01',
     '2026-01-02',
     jsonb_build_object('data', jsonb_build_object('type', 'orders', 'id', o, 'attributes', jsonb_build_object(
@@ -140,6 +140,39 @@ select
 from pg_temp.new_lines
 cross join generate_series(1, 2) as c
 where is_kit;
+
+-- name: store_subtotals
+-- Half of the orders came with what OroCommerce says of their taxes.
+with
+
+orders as (
+    select
+        o,
+        sum(round((row_amount - promotion) * 0.08, 2)) as tax,
+        case when pg_temp.dice(%(seed)s, o, 9, 10) < 7 then 9.90 else 0 end as shipping,
+        jsonb_agg(
+            jsonb_build_object('taxes', jsonb_build_array(jsonb_build_object(
+                'tax', 'VAT', 'rate', '0.08', 'taxableAmount', (row_amount - promotion)::text,
+                'taxAmount', round((row_amount - promotion) * 0.08, 2)::text
+            )))
+            order by l
+        ) as items
+    from pg_temp.new_lines
+    where pg_temp.dice(%(seed)s, o, 13, 2) = 0
+    group by o
+)
+
+insert into landing.oro_order_subtotals (order_id, position, subtotal_type, label, amount, currency, data)
+select
+    o::text, 1, 'tax', 'Subtotal Tax', tax, 'USD', jsonb_build_object('items', items)
+from orders
+union all
+select
+    o::text, 2, 'tax', 'Shipping Tax', round(shipping * 0.08, 2), 'USD', jsonb_build_object(
+        'shipping', jsonb_build_object('excludingTax', shipping::text, 'taxAmount', round(shipping * 0.08, 2)::text),
+        'taxes', jsonb_build_array(jsonb_build_object('tax', 'VAT', 'rate', '0.08'))
+    )
+from orders;
 
 -- name: store_returns
 -- Return r is of order 2r; one in ten is of the order before it, so that this one is returned twice.

@@ -33,8 +33,7 @@ cut as (
         ledger.share(items.tax_amount, claims.units_to, items.quantity, orders.digits)
         - ledger.share(items.tax_amount, claims.units_from, items.quantity, orders.digits) as tax_amount
     from intermediate.int_claims as claims
-    inner join ledger.order_items as items
-        on claims.order_id = items.order_id and claims.order_item_id = items.order_item_id
+    inner join ledger.order_items as items on claims.item_number = items.item_number
     inner join ledger.orders as orders on claims.order_id = orders.order_id
 ),
 

@@ -1,27 +1,12 @@
 /*
 Whether each order is cancelled, confirmed and dispatched under the status lists of each policy (docs/rules.md, Gate).
-The document tells the version: one with a shippingStatus relation is 6.1 or later, one with internalStatus alone 6.0,
-one with neither 5.1. To be read for single orders and one policy.
+To be read for single orders and one policy: without a `with`, so that the planner can look for these orders alone.
 
 materialized: view
 owner: ops
 columns:
     is_partially_shipped: whether only a part of it has left the warehouse
 */
-with
-
-orders as (
-    select
-        orders.*,
-        case
-            when orders.has_shipping_status then '6.1'
-            when orders.has_internal_status then '6.0'
-            else '5.1'
-        end as oro_version,
-        case when orders.has_shipping_status then orders.shipping_status else orders.internal_status end as dispatch_status
-    from staging.stg_oro__orders as orders
-)
-
 select
     orders.order_id,
     policies.policy_version,
@@ -63,5 +48,5 @@ select
         false
     ) as is_dispatched,
     coalesce(orders.dispatch_status = 'partially_shipped', false) as is_partially_shipped
-from orders
+from staging.stg_oro__orders as orders
 cross join intermediate.int_policies as policies

@@ -59,8 +59,7 @@ claimed as (
         end as tax_after
     from intermediate.int_claims as claims
     inner join orders on claims.order_id = orders.order_id
-    inner join ledger.order_items as items
-        on claims.order_id = items.order_id and claims.order_item_id = items.order_item_id
+    inner join ledger.order_items as items on claims.item_number = items.item_number
     left join taxes
         on
             items.order_id = taxes.order_id

@@ -21,8 +21,7 @@ moved as (
         min(items.position) as item_position,
         sum(claims.units_to - claims.units_from) as quantity
     from intermediate.int_claims as claims
-    inner join ledger.order_items as items
-        on claims.order_id = items.order_id and claims.order_item_id = items.order_item_id
+    inner join ledger.order_items as items on claims.item_number = items.item_number
     group by
         claims.credit_note_number,
         claims.return_id,

@@ -7,9 +7,24 @@ owner: finance
 */
 with
 
-kept as (
-    select kept.order_id from ledger.orders as kept
-    where kept.decision_id = %(decision_id)s and kept.has_subtotals
+taxes as (
+    select
+        taxes.order_id,
+        taxes.order_line_id,
+        taxes.position,
+        taxes.tax_code,
+        taxes.rate,
+        taxes.tax_amount
+    from intermediate.int_order_line_taxes as taxes
+    union all
+    select
+        taxes.order_id,
+        '' as order_line_id,
+        taxes.position,
+        taxes.tax_code,
+        taxes.rate,
+        taxes.tax_amount
+    from intermediate.int_order_shipping_taxes as taxes
 )
 
 select
@@ -20,16 +35,6 @@ select
     taxes.rate,
     taxes.tax_amount as tax_weight,
     %(decision_id)s as decision_id
-from kept
-inner join staging.stg_oro__order_line_taxes as taxes on kept.order_id = taxes.order_id
-union all
-select
-    taxes.order_id,
-    '' as order_line_id,
-    taxes.position,
-    taxes.tax_code,
-    taxes.rate,
-    taxes.tax_amount as tax_weight,
-    %(decision_id)s as decision_id
-from kept
-inner join staging.stg_oro__order_shipping_taxes as taxes on kept.order_id = taxes.order_id
+from taxes
+inner join ledger.orders as kept on taxes.order_id = kept.order_id
+where kept.decision_id = %(decision_id)s and kept.has_subtotals

@@ -11,8 +11,9 @@ claimed as (
     select
         claims.credit_note_number,
         sum(upper(claims.units) - lower(claims.units)) as quantity
-    from ledger.claims as claims
-    inner join ledger.credit_notes as notes on claims.credit_note_number = notes.credit_note_number
+    from ledger.credit_notes as notes
+    inner join ledger.claims as claims
+        on notes.return_id = claims.return_id and notes.credit_note_number = claims.credit_note_number
     where notes.registered_at >= %(window_start)s and notes.registered_at < %(window_end)s
     group by claims.credit_note_number
 ),

@@ -12,8 +12,7 @@ select
     sum(upper(claims.units) - lower(claims.units)) as claimed_quantity,
     max(upper(claims.units)) as claimed_upto
 from ledger.claims as claims
-inner join ledger.order_items as items
-    on claims.order_id = items.order_id and claims.order_item_id = items.order_item_id
+inner join ledger.order_items as items on claims.item_number = items.item_number
 where
     claims.order_id in (
         select notes.order_id from ledger.credit_notes as notes

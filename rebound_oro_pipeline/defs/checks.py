@@ -4,21 +4,22 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.models import RETURNS_LANDED, check_results, check_spec
 from rebound_oro_pipeline.defs.resources import Warehouse
-from rebound_oro_pipeline.services.decide import checked_relations
+from rebound_oro_pipeline.services.decide import checks_of_decisions
+from rebound_oro_pipeline.services.offer_returnable_items import checks_of_offers
 from rebound_oro_pipeline.sqlmodels.checks import checks_of, run_checks
 from rebound_oro_pipeline.sqlmodels.model import Models
 
 
 def build_checks(models: Models, partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetChecksDefinition]:
     """Return the checks that decisions do not run: promises of the models, and whether yesterday is there."""
-    relations = {model.relation for model in models.of_step("returns")} - checked_relations(models)
+    with_steps = {*checks_of_decisions(models), *checks_of_offers(models)}
+    beside = [check for check in checks_of(models) if check not in with_steps]
 
     @dg.multi_asset_check(
         name="model_promises",
-        specs=[check_spec(check) for check in checks_of(models, relations=relations)],
+        specs=[check_spec(check) for check in beside],
         can_subset=True,
     )
     def model_promises(
@@ -26,11 +27,9 @@ def build_checks(models: Models, partitions: dg.DailyPartitionsDefinition) -> li
     ) -> Iterator[dg.AssetCheckResult]:
         """Look at all rows of staging, intermediate and ledger."""
         selected = context.selected_asset_check_keys
-        asked = {
-            relation for relation in relations if key_of(relation) in {key.asset_key for key in selected}
-        }
+        asked = [check for check in beside if check_spec(check).key in selected]
         with warehouse.connect("checks") as conn:
-            yield from check_results(run_checks(conn, models, relations=asked), selected)
+            yield from check_results(run_checks(conn, asked), selected)
 
     return [model_promises, _yesterday(partitions)]
 

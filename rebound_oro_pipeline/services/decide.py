@@ -91,7 +91,7 @@ def decide(
             for model in models.of_step("returns")
             if model.materialized != "view"
         }
-        checks = tuple(run_checks(conn, models, parameters, relations=checked_relations(models)))
+        checks = tuple(run_checks(conn, checks_of_decisions(models), parameters))
         if any(_refuses(check) for check in checks):
             raise DecisionRefused(window, checks)
         if decide_only:
@@ -118,20 +118,20 @@ def decide(
     return Decision(window, decision_id if added else None, built, rows, checks)
 
 
-def checked_relations(models: Models) -> frozenset[str]:
-    """Return what is checked within each decision: relations with a test of their own, and the state it writes.
+def checks_of_decisions(models: Models) -> tuple[Check, ...]:
+    """Return the checks that every decision must pass: the tests, and what headers promise of the window it writes.
 
-    What else the headers promise would be read in full each time; those checks run beside.
+    What else they promise would be read in full each time; those checks run beside.
     """
     offered = {model.relation for model in models.of_step("offers")}
-    return (frozenset(test.relation for test in models.tests) - offered) | {
+    written = {
         model.relation for model in models.of_step("returns") if model.materialized in ("partition", "state")
     }
-
-
-def checks_of_decisions(models: Models) -> tuple[Check, ...]:
-    """Return the checks that every decision must pass."""
-    return checks_of(models, relations=checked_relations(models))
+    return tuple(
+        check
+        for check in checks_of(models)
+        if (check.relation in written if check.is_promise else check.relation not in offered)
+    )
 
 
 def _refuses(check: CheckResult) -> bool:

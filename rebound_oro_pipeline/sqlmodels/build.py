@@ -21,7 +21,9 @@ from rebound_oro_pipeline.sqlmodels.relations import create_views
 
 _NEW = "pg_temp.rows_of_this_build"
 _ANALYSE_FROM = 1000
-"""Rows written to a durable table from which on the planner must hear of them before the next model reads it."""
+_ANALYSE_FROM_PART = 0.05
+"""Rows written to a durable table, and part of its rows, from which on the planner must hear of them before the next
+model reads it. What is less changes no plan, and a large table takes as long to sample as a small day to decide."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Builder:
                 case _:
                     assert_never(model.materialized)
             if model.materialized in ("append", "partition", "state") and written >= _ANALYSE_FROM:
-                statements.run(f"analyze {quoted(model.relation)}")
+                self._analyse_if_grown(statements, model, written)
         return BuildResult(model.relation, written, in_window, perf_counter() - started)
 
     def _build_table(self, statements: Statements, model: Model, parameters: Mapping[str, object]) -> int:
@@ -129,6 +131,12 @@ class Builder:
             on_change=changed,
         )
         return statements.run(closed, parameters) + statements.run(merged, parameters)
+
+    def _analyse_if_grown(self, statements: Statements, model: Model, written: int) -> None:
+        known = f"select reltuples from pg_class where oid = '{quoted(model.relation)}'::regclass"
+        ((rows,),) = statements.rows(known)
+        if written >= rows * _ANALYSE_FROM_PART:
+            statements.run(f"analyze {quoted(model.relation)}")
 
     def _columns_of(
         self, statements: Statements, model: Model, text: str, parameters: Mapping[str, object] | None = None

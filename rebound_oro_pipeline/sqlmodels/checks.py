@@ -1,6 +1,6 @@
 """Tests of the data: what headers promise (grain, not null), and the queries of dbt_like_sql/tests."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -23,7 +23,10 @@ ALWAYS: Mapping[str, object] = {
 
 @dataclass(frozen=True)
 class Check:
-    """A question to one relation: `sql` selects what is wrong. Names are unique within a relation."""
+    """A question to one relation: `sql` selects what is wrong. Names are unique within a relation.
+
+    `is_promise`: the header says it, no test of its own.
+    """
 
     name: str
     relation: str
@@ -33,6 +36,7 @@ class Check:
     severity: Severity
     blocking: bool
     parameters: frozenset[str]
+    is_promise: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,13 +73,9 @@ def checks_of(models: Models, *, relations: Collection[str] | None = None) -> tu
 
 
 def run_checks(
-    conn: psycopg.Connection[Any],
-    models: Models,
-    parameters: Mapping[str, object] | None = None,
-    *,
-    relations: Collection[str] | None = None,
+    conn: psycopg.Connection[Any], checks: Iterable[Check], parameters: Mapping[str, object] | None = None
 ) -> list[CheckResult]:
-    """Run all checks, or those on some relations, in the caller's transaction; nothing is written.
+    """Run checks in the caller's transaction; nothing is written.
 
     Relations whose header names a window, and tests that use one, are looked at in the window given, if any.
     Raises BuildError where a test needs another parameter.
@@ -83,7 +83,7 @@ def run_checks(
     given = {**ALWAYS, **(parameters or {})}
     statements = Statements(conn)
     results = []
-    for check in checks_of(models, relations=relations):
+    for check in checks:
         missing = sorted(check.parameters - given.keys())
         if missing:
             raise BuildError(f"check {check.name} on {check.relation} needs {', '.join(missing)}")
@@ -115,6 +115,7 @@ def _promises(model: Model) -> Iterator[Check]:
             severity="error",
             blocking=True,
             parameters=parameters,
+            is_promise=True,
         )
     if not_null:
         nulls = " or ".join(f"{quoted(column)} is null" for column in not_null)
@@ -127,6 +128,7 @@ def _promises(model: Model) -> Iterator[Check]:
             severity="error",
             blocking=True,
             parameters=parameters,
+            is_promise=True,
         )
 
 

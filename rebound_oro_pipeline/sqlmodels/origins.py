@@ -6,6 +6,7 @@ from typing import Any
 
 from rebound_oro_pipeline.sqlmodels.kept import digest, keep, kept
 from rebound_oro_pipeline.sqlmodels.model import Model, Models, Origins
+from rebound_oro_pipeline.sqlmodels.relations import OWNED
 
 
 def origins_of(models: Models, columns: Mapping[str, Collection[str]]) -> Mapping[str, Origins]:
@@ -14,7 +15,16 @@ def origins_of(models: Models, columns: Mapping[str, Collection[str]]) -> Mappin
     `columns` are those of every relation that is read and no seed. Columns of a relation that the model reads as it
     stood before (`previous`, and its own) are left out: lineage leads from left to right, as `depends_on` does.
     """
-    known = {**columns, **{relation: tuple(seed.columns) for relation, seed in models.seeds.items()}}
+    known = {
+        **columns,
+        **{relation: tuple(seed.columns) for relation, seed in models.seeds.items()},
+        # What a model of ours gives is told by itself, also while it is being changed.
+        **{
+            relation: model.output_columns
+            for relation, model in models.items()
+            if model.materialized in OWNED and model.output_columns
+        },
+    }
     before = kept("origins")
     found: dict[str, Mapping[str, Any]] = {}
     origins: dict[str, Origins] = {}

@@ -1,6 +1,8 @@
 /*
 OroCommerce orders as last read, one row per order, with the amounts under the names used from here on.
 Manual discounts are `totalDiscountsAmount`; shipping is the overridden cost, else the estimate, else none.
+The document tells the version: one with a shippingStatus relation is 6.1 or later, one with internalStatus alone 6.0,
+one with neither 5.1.
 
 materialized: view
 grain: order_id
@@ -23,6 +25,12 @@ select
     coalesce(shipping_discount, 0) as shipping_discount_amount,
     internal_status,
     shipping_status,
+    case
+        when has_shipping_status then '6.1'
+        when has_internal_status then '6.0'
+        else '5.1'
+    end as oro_version,
+    case when has_shipping_status then shipping_status else internal_status end as dispatch_status,
     has_internal_status,
     has_shipping_status,
     has_shipping_trackings,

@@ -1,15 +1,20 @@
 /*
-Taxes of order lines by code and rate, as the subtotal `Subtotal Tax` lists them: its items stand in the sequence of the
-lines. A list of another length than the order's lines says nothing of any of them.
+Taxes of the lines of the orders explained by this decision, by code and rate, as the subtotal `Subtotal Tax` lists them: its
+items stand in the sequence of the lines. A list of another length than the order's lines says nothing of any of them.
 
-materialized: view
+materialized: table
 grain: order_id, order_line_id, tax_code, rate
-owner: data
+owner: finance
 columns:
     rate: a fraction, 0.08 for eight per cent
     tax_amount: rounded for show, so a weight and not what was charged
 */
 with
+
+orders as (
+    select explained.order_id from intermediate.int_orders_explained as explained
+    where explained.verdict is null
+),
 
 items as (
     select
@@ -17,7 +22,8 @@ items as (
         items.position,
         items.item,
         count(*) over (partition by subtotals.order_id, subtotals.position) as item_count
-    from landing.oro_order_subtotals as subtotals
+    from orders
+    inner join landing.oro_order_subtotals as subtotals on orders.order_id = subtotals.order_id
     cross join
         lateral jsonb_array_elements(
             case when jsonb_typeof(subtotals.data -> 'items') = 'array' then subtotals.data -> 'items' else '[]' end
@@ -31,7 +37,8 @@ lines as (
         lines.order_line_id,
         lines.position,
         count(*) over (partition by lines.order_id) as line_count
-    from landing.oro_order_lines as lines
+    from orders
+    inner join landing.oro_order_lines as lines on orders.order_id = lines.order_id
 ),
 
 taxes as (

@@ -1,11 +1,11 @@
 /*
-Taxes of an order's shipping by code and rate. OroCommerce does not list them, but the subtotal `Shipping Tax` names the taxes
-of the order and says what shipping was taxed on: the one tax whose rate explains it, else all of them together if their
-rates do. Where neither is so the rate is not known.
+Taxes of the shipping of the orders explained by this decision, by code and rate. OroCommerce does not list them, but the
+subtotal `Shipping Tax` names the taxes of the order and says what shipping was taxed on: the one tax whose rate explains it,
+else all of them together if their rates do. Where neither is so the rate is not known.
 
-materialized: view
+materialized: table
 grain: order_id, tax_code, rate
-owner: data
+owner: finance
 */
 with
 
@@ -15,8 +15,9 @@ shipping as (
         subtotals.data,
         subtotals.data #>> '{shipping,excludingTax}' as taxable_amount,
         subtotals.data #>> '{shipping,taxAmount}' as tax_amount
-    from landing.oro_order_subtotals as subtotals
-    where subtotals.subtotal_type = 'tax' and subtotals.label = 'Shipping Tax'
+    from intermediate.int_orders_explained as explained
+    inner join landing.oro_order_subtotals as subtotals on explained.order_id = subtotals.order_id
+    where explained.verdict is null and subtotals.subtotal_type = 'tax' and subtotals.label = 'Shipping Tax'
 ),
 
 taxed as (
