@@ -47,7 +47,8 @@ def _one_size(lab: Lab, size: int, peer: Path | None, *, last: bool) -> float:
         rows = count_lines(made)
         made.close()
         written = 0
-        for _ in range(lab.repeats if size <= 300_000 else 1):
+        repeats = lab.repeats if size <= 300_000 else 1
+        for turn in range(repeats):
             with lab.database(template) as (_, conn):
                 floor = middle([seconds(lambda conn=conn: _floor(conn)) for _ in range(FLOORS)])
                 conn.rollback()
@@ -57,6 +58,8 @@ def _one_size(lab: Lab, size: int, peer: Path | None, *, last: bool) -> float:
                 agains.append(again)
                 ratios.append(first / floor)
                 written = max(written, rows_written(decision))
+                if last and turn == repeats - 1:
+                    _with_history(lab, conn, batch)
         lab.note(
             Figure(
                 f"decide ÷ its joins and one running window, {rows:,} lines",
@@ -75,8 +78,6 @@ def _one_size(lab: Lab, size: int, peer: Path | None, *, last: bool) -> float:
         )
         if peer is not None:
             _against_duckdb(lab, template, peer, middle(firsts))
-        if last:
-            _with_history(lab, template, batch)
     return middle(firsts) / rows
 
 
@@ -109,16 +110,11 @@ def _against_duckdb(lab: Lab, template: str, python: Path, ours: float) -> None:
     )
 
 
-def _with_history(lab: Lab, template: str, earlier: Batch) -> None:
-    """Measure a batch, and a day, after all of the earlier lines; and the same with little history or none."""
+def _with_history(lab: Lab, much: psycopg.Connection, earlier: Batch) -> None:
+    """Measure a batch, and a day, where all of the earlier lines are decided; and with little history or none."""
     batch_lines, day_lines = lab.lines(20_000), lab.lines(3_000)
     small = Batch(1, batch_lines, YEAR)
-    with (
-        lab.database(template) as (_, much),
-        lab.database() as (_, little),
-        lab.database() as (_, none),
-    ):
-        lab.decide(much, YEAR)
+    with lab.database() as (_, little), lab.database() as (_, none):
         for conn in (little, none):
             write_products(conn)
         write_batch(little, small)
