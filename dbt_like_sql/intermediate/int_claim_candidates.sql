@@ -75,10 +75,9 @@ found as (
     where items.kit_item_line_id is not null
 ),
 
-candidates as (
-    select distinct on (found.order_id, found.sku_key, found.order_line_id, coalesce(found.order_item_id, ''))
-        found.*,
-        round(found.net_amount * 1.000000000000000000000000000000 / found.quantity, 20) as net_unit_amount
+-- Materialized, because the planner takes them for a few and would look up each of their units.
+candidates as materialized (
+    select distinct on (found.order_id, found.sku_key, found.order_line_id, coalesce(found.order_item_id, '')) found.*
     from found
     order by found.order_id, found.sku_key, found.order_line_id, coalesce(found.order_item_id, ''), found.tier
 ),
@@ -118,7 +117,11 @@ select
         partition by converted.return_id, converted.return_line_key
         order by
             converted.tier,
-            case when policy.duplicate_sku = 'cheapest_first' then converted.net_unit_amount else 0 end,
+            case
+                when policy.duplicate_sku = 'cheapest_first'
+                    then round(converted.net_amount * 1.000000000000000000000000000000 / converted.quantity, 20)
+                else 0
+            end,
             length(converted.order_line_id),
             converted.order_line_id,
             converted.component_position

@@ -153,7 +153,8 @@ figured as (
         and scale(trim_scale(attempts.manual_discount_amount)) <= attempts.digits
 ),
 
-charged as (
+-- Materialized, as is `judged`: these figures are used a dozen times, and would be computed as often.
+charged as materialized (
     select
         figured.*,
         figured.total_amount - figured.goods_amount - figured.shipping + figured.shipping_discount as tax_charged,
@@ -172,7 +173,7 @@ rests as (
     cross join intermediate.int_policy as policy
 ),
 
-judged as (
+judged as materialized (
     select
         rests.*,
         rests.is_without_row_totals

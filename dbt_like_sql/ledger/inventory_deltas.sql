@@ -21,6 +21,7 @@ moved as (
         min(items.position) as item_position,
         sum(claims.units_to - claims.units_from) as quantity
     from intermediate.int_claims as claims
+    inner join ledger.credit_notes as notes on claims.credit_note_number = notes.credit_note_number
     inner join ledger.order_items as items on claims.item_number = items.item_number
     group by
         claims.credit_note_number,
@@ -48,7 +49,6 @@ select
     moved.registered_at,
     %(decided_at)s as decided_at
 from moved
-inner join ledger.credit_notes as notes on moved.credit_note_number = notes.credit_note_number
 inner join intermediate.int_claim_lines as lines
     on moved.return_id = lines.return_id and moved.return_line_key = lines.return_line_key
 cross join intermediate.int_policy as policy

@@ -221,7 +221,9 @@ class TestAppend:
             (3, 12),
         ]
 
-    @pytest.mark.parametrize(("held", "added", "known"), [(0, 1000, 1000), (0, 999, 0), (40_000, 1000, 40_000)])
+    @pytest.mark.parametrize(
+        ("held", "added", "known"), [(0, 1000, 1000), (0, 999, 0), (40_000, 1000, 40_000)]
+    )
     def test_the_planner_hears_of_many_new_rows(self, landed, project, held, added, known):
         """Unless they are few, or few beside those that are there: a sample costs as much as a small day."""
         landed.execute("create table ledger.notes (id integer)")
@@ -230,7 +232,9 @@ class TestAppend:
         text = header("materialized: append") + f"select i.id from generate_series(1, {added}) as i (id)"
         models = project({"ledger/notes.sql": text}, self.EXTERNAL)
         Builder(landed, models).build(models["ledger.notes"], {})
-        rows = landed.execute("select greatest(reltuples, 0) from pg_class where relname = 'notes'").fetchone()
+        rows = landed.execute(
+            "select greatest(reltuples, 0) from pg_class where relname = 'notes'"
+        ).fetchone()
         assert rows == (known,)
 
 
