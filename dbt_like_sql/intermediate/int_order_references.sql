@@ -1,5 +1,6 @@
 /*
-The references by which an order can be found, one row per order and kind. To be read for single orders or references.
+The references by which an order can be found, one row per order and kind; null where it has none of this kind. To be read for
+single orders or references: without conditions of its own, because what has some can only be read whole.
 
 materialized: view
 owner: ops
@@ -10,7 +11,6 @@ select
     orders.identifier as order_reference,
     orders.identifier_key as reference_key
 from landing.oro_orders as orders
-where orders.identifier_key is not null
 union all
 select
     orders.order_id,
@@ -18,7 +18,6 @@ select
     orders.po_number as order_reference,
     orders.po_number_key as reference_key
 from landing.oro_orders as orders
-where orders.po_number_key is not null
 union all
 select
     orders.order_id,
@@ -26,4 +25,3 @@ select
     orders.external_id as order_reference,
     orders.external_id_key as reference_key
 from landing.oro_orders as orders
-where orders.external_id_key is not null

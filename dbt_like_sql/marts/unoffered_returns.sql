@@ -25,7 +25,10 @@ lines as (
         returns.registered_at,
         lines.sku,
         lines.sku_key,
-        sum(lines.announced_quantity) over (partition by returns.return_id, lines.sku_key) as quantity
+        -- The moment is the return's own; that it is named here lets a window be looked at alone.
+        sum(lines.announced_quantity) over (
+            partition by returns.return_id, returns.registered_at, lines.sku_key
+        ) as quantity
     from staging.stg_rebound__returns as returns
     inner join staging.stg_rebound__return_lines as lines on returns.return_id = lines.return_id
     left join seeds.rebound_statuses as statuses on returns.status = statuses.status

@@ -1,0 +1,80 @@
+"""What decisions and offers look up among all that ever landed or was decided can be found without reading all of it.
+
+With other ways switched off the planner looks rows up by key wherever it can, however few there are.
+"""
+
+import psycopg
+import pytest
+
+from rebound_oro_pipeline.sqlmodels.read import read_models
+from rebound_oro_pipeline.sqlmodels.relations import create_views
+from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+
+LOOK_UPS = {
+    "orders of a decision and what the policy says of them": (
+        (
+            "select gated.is_dispatched from intermediate.int_order_matches as matches"
+            " join intermediate.int_orders_gated as gated on matches.order_id = gated.order_id"
+            " where gated.policy_version = 1"
+        ),
+        "Index Cond: (order_id = matches.order_id)",
+    ),
+    "references of touched orders": (
+        (
+            "select named.reference_key from intermediate.int_orders_touched as touched"
+            " join intermediate.int_order_references as named on touched.order_id = named.order_id"
+        ),
+        "Index Cond: (order_id = touched.order_id)",
+    ),
+    "orders that a reference means": (
+        (
+            "select named.order_id from landing.rebound_returns as returns"
+            " join intermediate.int_order_references as named on returns.order_reference_key = named.reference_key"
+            " where returns.return_id = '1'"
+        ),
+        "Index Cond: (identifier_key = returns.order_reference_key)",
+    ),
+    "offers of the order that a return names": (
+        (
+            "select offers.order_id from landing.rebound_returns as returns"
+            " join ledger.offers as offers"
+            " on landing.match_key(offers.order_reference) = returns.order_reference_key"
+            " where returns.return_id = '1'"
+        ),
+        "Index Scan using offers_reference on offers",
+    ),
+    "returns of a window that were not on offer": (
+        "select finding from marts.unoffered_returns where registered_at >= '2026-01-01'",
+        # In the scan of the table itself, whichever, and not above the window function.
+        "(registered_at >= '2026-01-01",
+    ),
+    "items of the claims of a decision": (
+        (
+            "select items.sku from intermediate.int_claims as claims"
+            " join ledger.order_items as items on claims.item_number = items.item_number"
+        ),
+        "Index Cond: (item_number = claims.item_number)",
+    ),
+    "claims of the notes of a window": (
+        (
+            "select claims.units from ledger.credit_notes as notes join ledger.claims as claims"
+            " on notes.return_id = claims.return_id and notes.credit_note_number = claims.credit_note_number"
+            " where notes.registered_at >= '2026-01-01'"
+        ),
+        "Index Cond: (return_id = notes.return_id)",
+    ),
+}
+
+
+@pytest.mark.parametrize("look_up", LOOK_UPS)
+def test_no_look_up_reads_a_whole_table(conn: psycopg.Connection, look_up: str) -> None:
+    models = read_models()
+    load_seeds(conn, models)
+    create_views(conn, models)
+    query, condition = LOOK_UPS[look_up]
+    conn.execute("set enable_seqscan = off")
+    conn.execute("set enable_bitmapscan = off")
+    conn.execute("set enable_hashjoin = off")
+    conn.execute("set enable_mergejoin = off")
+    plan = [line for (line,) in conn.execute(f"explain {query}")]
+    assert any(condition in line for line in plan), "\n".join(plan)
