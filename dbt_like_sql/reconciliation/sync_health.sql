@@ -39,32 +39,44 @@ lags as (
         'stage_lag_seconds' as figure,
         'landed to decided' as label,
         percentile_cont(0.5) within group (order by extract(epoch from notes.decided_at - returns.landed_at)) as value
-    from ledger.credit_notes as notes
+    from ledger.decisions as decisions
+    inner join ledger.credit_notes as notes on decisions.decision_id = notes.decision_id
     inner join landing.rebound_returns as returns on notes.return_id = returns.return_id
-    where notes.decided_at > now() - interval '1 day'
+    where decisions.decided_at > now() - interval '1 day'
     union all
     select
         'stage_lag_seconds' as figure,
         'decided to confirmed' as label,
         percentile_cont(0.5) within group (order by extract(epoch from messages.confirmed_at - messages.created_at)) as value
     from outbox.messages as messages
-    where messages.confirmed_at > now() - interval '1 day'
+    where messages.state = 'confirmed' and messages.changed_at > now() - interval '1 day'
 ),
 
 kinds (kind) as (
     values ('oro_credit_note'), ('oro_inventory_delta'), ('rebound_order')
 ),
 
+-- Each condition is that of an index, because what has ended is nearly all.
 backlog as (
     select
         kinds.kind,
-        count(messages.message_id) filter (where messages.state in ('pending', 'sending', 'unknown')) as open,
-        count(messages.message_id) filter (where messages.state = 'rejected') as rejected,
-        min(messages.created_at) filter (where messages.state in ('pending', 'sending', 'unknown')) as oldest
+        waiting.open,
+        waiting.oldest,
+        refused.rejected
     from kinds
-    left join outbox.messages as messages
-        on kinds.kind = messages.kind and messages.state in ('pending', 'sending', 'unknown', 'rejected')
-    group by kinds.kind
+    cross join
+        lateral (
+            select
+                count(*) as open,
+                min(messages.created_at) as oldest
+            from outbox.messages as messages
+            where messages.kind = kinds.kind and messages.state in ('pending', 'sending', 'unknown')
+        ) as waiting
+    cross join lateral (
+        select count(*) as rejected
+        from outbox.messages as messages
+        where messages.kind = kinds.kind and messages.state = 'rejected'
+    ) as refused
 ),
 
 pushed as (
