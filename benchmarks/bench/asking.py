@@ -38,41 +38,40 @@ USED: Final = {
 
 
 class Recording(httpx.HTTPTransport):
-    """Keeps the sandbox's answers by what was asked."""
+    """Keeps the sandbox's answers by what was asked, and how many records each holds."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.answers: dict[str, httpx.Response] = {}
+        self.answers: dict[str, tuple[httpx.Response, int]] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send and keep the answer."""
         response = super().handle_request(request)
         response.read()
-        self.answers[str(request.url)] = response
+        self.answers[str(request.url)] = response, len(response.json().get("data", ()))
         return response
 
     def of_orders(self) -> list[bytes]:
         """Return the bodies of the lists of orders."""
-        return [answer.content for url, answer in self.answers.items() if "/orders?" in url]
+        return [answer.content for url, (answer, _) in self.answers.items() if "/orders?" in url]
 
 
 class Replaying(httpx.BaseTransport):
     """Gives the same answers again in the time that a real shop takes; the sandbox itself would take longer."""
 
-    def __init__(self, answers: Mapping[str, httpx.Response]) -> None:
+    def __init__(self, answers: Mapping[str, tuple[httpx.Response, int]]) -> None:
         self._answers = answers
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Wait and answer."""
-        answer = self._answers[str(request.url)]
-        document = answer.json()
+        answer, records = self._answers[str(request.url)]
         exchange = Exchange(
             method=request.method,
             path=request.url.path,
             query=request.url.query.decode(),
             sync=False,
             sent=1,
-            answered=len(document.get("data", ())),
+            answered=records,
         )
         time.sleep(oro_seconds(exchange))
         return httpx.Response(
