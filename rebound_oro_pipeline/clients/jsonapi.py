@@ -139,6 +139,9 @@ def encode(document: Mapping[str, Any]) -> bytes:
 
 
 def _sendable(value: object) -> object:
+    # Nearly all that is sent; asking an abstract class of each text costs more than the request.
+    if value is None or type(value) is str:
+        return value
     if isinstance(value, Mapping):
         return {str(key): _sendable(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

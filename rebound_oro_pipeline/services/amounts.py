@@ -5,5 +5,6 @@ from decimal import Decimal
 
 def fraction_digits(number: Decimal) -> int:
     """Return how many digits after the point a finite number needs."""
-    exponent = number.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+    written = format(number, "f")
+    _, point, fraction = written.partition(".")
+    return len(fraction.rstrip("0")) if point else 0

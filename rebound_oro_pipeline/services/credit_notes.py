@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
@@ -18,11 +19,14 @@ _MONEY_DIGITS: Final = 4
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True)
 
+    @classmethod
+    @cache
+    def _amount_names(cls) -> tuple[str, ...]:
+        return tuple(name for name in cls.model_fields if name.endswith("_amount"))
+
     def amounts(self) -> Iterator[Decimal]:
         """Yield all amounts of money."""
-        for name in type(self).model_fields:
-            if name.endswith("_amount"):
-                yield getattr(self, name)
+        return (getattr(self, name) for name in self._amount_names())
 
 
 class NoteLine(_Part):
@@ -80,7 +84,8 @@ class Note(_Part):
                 faults.append(f"line {line.line_key}: net and tax do not sum to the total")
             if line.quantity <= 0:
                 faults.append(f"line {line.line_key}: the quantity {plain(line.quantity)} is not positive")
-        finest = max(fraction_digits(amount) for part in (self, *self.lines) for amount in part.amounts())
+        amounts = (amount for part in (self, *self.lines) for amount in part.amounts())
+        finest = max(map(fraction_digits, amounts))
         if finest > _MONEY_DIGITS:
             faults.append(f"an amount has {finest} digits after the point, OroCommerce keeps {_MONEY_DIGITS}")
         if len({line.line_key for line in self.lines}) != len(self.lines):

@@ -15,7 +15,7 @@ decide for themselves. All clocks are the database's, which the workers of sever
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, Self
@@ -148,6 +148,9 @@ class Outcome:
         )
 
 
+_OUTCOME: Final = tuple(field.name for field in fields(Outcome))
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How much of a kind is still open, and when the next of it falls due (None: nothing open)."""
@@ -203,7 +206,7 @@ class Claimant:
 
         A message whose claim was lost meanwhile is left to its new owner and not counted.
         """
-        rows = [asdict(outcome) for outcome in outcomes]
+        rows = [{name: getattr(outcome, name) for name in _OUTCOME} for outcome in outcomes]
         if not rows:
             return Counter()
         settled = conn.execute(_SQL["settle"], {"outcomes": json.dumps(rows), "worker": self.worker})
