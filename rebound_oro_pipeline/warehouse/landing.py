@@ -2,6 +2,7 @@
 
 Each batch is one transaction, committed at its end unless the caller has one open. Of several versions of a
 document in one batch the last one counts; one that is known to be older than the stored one is passed over.
+Documents that nothing is known of are copied where they stay; the others are copied aside and compared there.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -131,10 +132,10 @@ def _land_batch(
         else:
             documents[getattr(item, kind.key)] = item
             faults.pop(getattr(item, kind.key), None)
-    outcomes = _settle(cursor, documents.values(), kind, stamp) if documents else {}
+    outcomes = _settle(cursor, documents, kind, stamp) if documents else {}
     if faults:
         cursor.execute(_filled("prepare_rows", FAULTS.names))
-        FAULTS.fill(cursor, faults.values(), stamp)
+        FAULTS.fill(cursor, "incoming", faults.values(), stamp)
         cursor.execute(_filled("store_faults", {}))
     malformed = sum(isinstance(item, Fault) for item in batch)
     new, changed = outcomes.get("new", 0), outcomes.get("changed", 0)
@@ -142,7 +143,7 @@ def _land_batch(
 
 
 def _settle(
-    cursor: psycopg.Cursor[Any], documents: Collection[T], kind: Kind, stamp: dict[str, Any]
+    cursor: psycopg.Cursor[Any], documents: Mapping[str, T], kind: Kind, stamp: Mapping[str, Any]
 ) -> dict[str, int]:
     names = {
         **kind.documents.names,
@@ -150,13 +151,34 @@ def _settle(
         "source_system": sql.Literal(kind.source_system),
         "resource": sql.Literal(kind.resource),
     }
+    keys = {"keys": list(documents), "landed_at": stamp["landed_at"]}
+    cursor.execute(load("landing")["lock"], {"kind": kind.name})
+    known = {key for (key,) in cursor.execute(_filled("known", names), keys)}
+    new = [document for key, document in documents.items() if key not in known]
+    if new:
+        for table in (kind.documents, *kind.rows):
+            table.fill(cursor, "stored", new, stamp)
+    outcomes: dict[str, int] = {}
+    if known:
+        met = [document for key, document in documents.items() if key in known]
+        outcomes = _compare(cursor, met, kind, names, stamp)
+    cursor.execute(_filled("heal", names), keys)
+    return {**outcomes, "new": len(new)}
+
+
+def _compare(
+    cursor: psycopg.Cursor[Any],
+    documents: Collection[T],
+    kind: Kind,
+    names: Mapping[str, sql.Composable],
+    stamp: Mapping[str, Any],
+) -> dict[str, int]:
     below = {"documents": names["incoming"], "key": names["key"]}
     cursor.execute(_filled("prepare_documents", names))
-    kind.documents.fill(cursor, documents, stamp)
+    kind.documents.fill(cursor, "incoming", documents, stamp)
     for table in kind.rows:
         cursor.execute(_filled("prepare_rows", table.names))
-        table.fill(cursor, documents, stamp)
-    cursor.execute(load("landing")["lock"], {"kind": kind.name})
+        table.fill(cursor, "incoming", documents, stamp)
     cursor.execute(load("landing")[f"compare_{kind.name}"])
     if kind.keeps_replaced:
         cursor.execute(_filled("keep_replaced", names))
@@ -165,7 +187,6 @@ def _settle(
         cursor.execute(_filled("remove_rows", {**table.names, **below}))
     for table in kind.rows:
         cursor.execute(_filled("store_rows", {**table.names, **below}))
-    cursor.execute(_filled("heal", names))
     return dict(cursor.execute(_filled("outcomes", names)).fetchall())
 
 

@@ -1,9 +1,9 @@
 """Which values of a document go into which tables of the schema landing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import psycopg
 from psycopg import sql
@@ -39,17 +39,22 @@ class Table:
         columns = [sql.Identifier(column) for column in self.columns + self.stamp]
         return {
             "stored": sql.Identifier("landing", self.name),
-            "incoming": sql.Identifier(f"incoming_{self.name}"),
+            "incoming": sql.Identifier("pg_temp", f"incoming_{self.name}"),
             "columns": sql.SQL(", ").join(columns),
             "excluded": sql.SQL(", ").join(sql.SQL("excluded.{}").format(column) for column in columns),
         }
 
-    def fill(self, cursor: psycopg.Cursor[Any], documents: Iterable[Any], stamp: dict[str, Any]) -> None:
-        """Copy the documents' rows into the temporary table, each with its part of the stamp."""
-        tail = tuple(stamp[column] for column in self.stamp)
-        with cursor.copy(
-            sql.SQL("copy pg_temp.{incoming} ({columns}) from stdin").format(**self.names)
-        ) as copy:
+    def fill(
+        self,
+        cursor: psycopg.Cursor[Any],
+        place: Literal["stored", "incoming"],
+        documents: Iterable[Any],
+        stamp: Mapping[str, Any],
+    ) -> None:
+        """Copy the documents' rows into the table, or into its temporary twin, each with its part of the stamp."""
+        tail = tuple(str(stamp[column]) for column in self.stamp)
+        names = self.names
+        with cursor.copy(sql.SQL("copy {} ({}) from stdin").format(names[place], names["columns"])) as copy:
             for document in documents:
                 for row in self.rows(document):
                     copy.write_row(row + tail)

@@ -1,20 +1,24 @@
--- Statements of landing.py. A batch is copied into temporary tables (incoming_…), compared with what is stored, and only
--- documents that are new or changed are written, with all their rows. Names in braces are filled in from landing_tables.py.
-
--- name: prepare_documents
-create temporary table if not exists {incoming} on commit delete rows as
-select {columns}, 'new'::text as outcome from {stored} with no data;
-alter table pg_temp.{incoming} alter outcome set default 'new';
-delete from pg_temp.{incoming};
-
--- name: prepare_rows
-create temporary table if not exists {incoming} on commit delete rows as
-select {columns} from {stored} with no data;
-delete from pg_temp.{incoming};
+-- Statements of landing.py. Of the documents of a batch those that are not known are copied where they stay. The others are
+-- copied into temporary tables (incoming_…), compared with what is stored, and written, with all their rows, only where they
+-- are changed. Names in braces are filled in from landing_tables.py.
 
 -- name: lock
 -- One batch of a kind at a time settles, so that no two disagree about what is new. Until the transaction ends.
 select pg_advisory_xact_lock(hashtextextended('landing ' || %(kind)s, 0));
+
+-- name: known
+select {key} from {stored} where {key} = any(%(keys)s::text[]);
+
+-- name: prepare_documents
+create temporary table if not exists {incoming} on commit delete rows as
+select {columns}, 'new'::text as outcome from {stored} with no data;
+alter table {incoming} alter outcome set default 'new';
+delete from {incoming};
+
+-- name: prepare_rows
+create temporary table if not exists {incoming} on commit delete rows as
+select {columns} from {stored} with no data;
+delete from {incoming};
 
 -- Outcomes. What was read before the stored version is older, whichever arrives last. So is what has an earlier
 -- updatedAt, unless the stored version claims a moment after it was read: such rows exist in OroCommerce, and their next
@@ -76,35 +80,34 @@ where incoming.level_id = stored.level_id;
 insert into landing.replaced_documents (source_system, resource, document_id, landed_at, replaced_at, document)
 select {source_system}, {resource}, stored.{key}, stored.landed_at, incoming.landed_at, stored.document
 from {stored} as stored
-inner join pg_temp.{incoming} as incoming on stored.{key} = incoming.{key}
+inner join {incoming} as incoming on stored.{key} = incoming.{key}
 where incoming.outcome = 'changed';
 
 -- name: store_documents
 insert into {stored} ({columns})
-select {columns} from pg_temp.{incoming}
+select {columns} from {incoming}
 where outcome <> 'unchanged'
 on conflict ({key}) do update set ({columns}) = row({excluded});
 
 -- name: remove_rows
 delete from {stored}
-where {key} in (select {key} from pg_temp.{documents} where outcome = 'changed');
+where {key} in (select {key} from {documents} where outcome = 'changed');
 
 -- name: store_rows
 insert into {stored} ({columns})
-select {columns} from pg_temp.{incoming}
-where {key} in (select {key} from pg_temp.{documents} where outcome <> 'unchanged');
+select {columns} from {incoming}
+where {key} in (select {key} from {documents} where outcome <> 'unchanged');
 
 -- name: heal
-delete from landing.malformed_documents as healed
-using pg_temp.{incoming} as incoming
+delete from landing.malformed_documents
 where
-    healed.source_system = {source_system}
-    and healed.resource = {resource}
-    and healed.document_key = incoming.{key}
-    and healed.landed_at <= incoming.landed_at;
+    source_system = {source_system}
+    and resource = {resource}
+    and document_key = any(%(keys)s::text[])
+    and landed_at <= %(landed_at)s;
 
 -- name: outcomes
-select outcome, count(*) from pg_temp.{incoming} group by outcome;
+select outcome, count(*) from {incoming} group by outcome;
 
 -- name: store_faults
 insert into landing.malformed_documents as stored (
