@@ -9,9 +9,11 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from rebound_oro_pipeline.contracts.values import (
     read_code,
+    read_currency,
     read_decimal,
     read_key,
     read_moment,
+    read_quantity,
     read_text,
 )
 
@@ -28,28 +30,16 @@ def _required(read: Callable[[object], T | None]) -> Callable[[object], T]:
     return read_required
 
 
-def _read_quantity(value: object) -> Decimal | None:
-    quantity = read_decimal(value)
-    if quantity is not None and quantity < 0:
-        raise ValueError(f"is negative: {quantity}")
-    return quantity
-
-
-def _read_currency(value: object) -> str | None:
-    currency = read_text(value)
-    return currency.upper() if currency else None
-
-
 Text = Annotated[str | None, BeforeValidator(read_text)]
 Code = Annotated[str | None, BeforeValidator(read_code)]
 Key = Annotated[str | None, BeforeValidator(read_key)]
 RequiredKey = Annotated[str, BeforeValidator(_required(read_key))]
-Currency = Annotated[str | None, BeforeValidator(_read_currency)]
-RequiredCurrency = Annotated[str, BeforeValidator(_required(_read_currency))]
+Currency = Annotated[str | None, BeforeValidator(read_currency)]
+RequiredCurrency = Annotated[str, BeforeValidator(_required(read_currency))]
 Number = Annotated[Decimal | None, BeforeValidator(read_decimal)]
 RequiredNumber = Annotated[Decimal, BeforeValidator(_required(read_decimal))]
-Quantity = Annotated[Decimal | None, BeforeValidator(_read_quantity)]
-RequiredQuantity = Annotated[Decimal, BeforeValidator(_required(_read_quantity))]
+Quantity = Annotated[Decimal | None, BeforeValidator(read_quantity)]
+RequiredQuantity = Annotated[Decimal, BeforeValidator(_required(read_quantity))]
 SmallInt = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 Moment = Annotated[datetime | None, BeforeValidator(read_moment)]
 RequiredMoment = Annotated[datetime, BeforeValidator(_required(read_moment))]

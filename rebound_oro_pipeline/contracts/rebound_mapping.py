@@ -1,79 +1,45 @@
 """Which field of a ReBound document is which of ours: `rebound_mapping.yaml`, or a file over it."""
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from rebound_oro_pipeline.contracts.field_paths import Fields, Paths, Reader, as_it_is
 from rebound_oro_pipeline.contracts.model_faults import describe
+from rebound_oro_pipeline.contracts.values import (
+    read_code,
+    read_currency,
+    read_key,
+    read_moment,
+    read_quantity,
+    read_text,
+)
 from rebound_oro_pipeline.contracts.yaml_file import YamlFileError, load_yaml
 
 _DEFAULT = Path(__file__).with_name("rebound_mapping.yaml")
-_FROM_DOCUMENT = "$."
-_PATH = re.compile(r"(?:\$\.)?[^.\[\]\s]+(?:\.[^.\[\]\s]+)*")
 
 
 class MappingError(ValueError):
     """The mapping file cannot be used; the message names every faulty key."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldPath:
-    """A way into a document: `text` as people write it, `steps` from the item, or from the document."""
-
-    text: str
-    steps: tuple[str, ...]
-    from_document: bool
-
-    def find(self, item: Any, document: Any) -> Any:
-        """Give what stands at the path, None where nothing does."""
-        node = document if self.from_document else item
-        for step in self.steps:
-            # What JSON gave is a dict, and asking that first takes a tenth of the time: it is asked for every field.
-            if type(node) is dict or isinstance(node, Mapping):
-                node = node.get(step)
-            elif isinstance(node, Sequence) and not isinstance(node, str) and step.isdecimal():
-                node = node[int(step)] if int(step) < len(node) else None
-            else:
-                return None
-        return node
-
-
-def _paths(value: object) -> tuple[FieldPath, ...]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list):
-        raise ValueError(f"{value!r} is not a path or a list of paths")  # noqa: TRY004 - pydantic's way
-    paths = []
-    for text in texts:
-        if not isinstance(text, str) or not _PATH.fullmatch(text):
-            raise ValueError(f"{text!r} is not a path such as item.quantity")
-        steps = text.removeprefix(_FROM_DOCUMENT)
-        paths.append(FieldPath(steps, tuple(steps.split(".")), text.startswith(_FROM_DOCUMENT)))
-    return tuple(paths)
-
-
-Paths = Annotated[tuple[FieldPath, ...], BeforeValidator(_paths)]
-
-
-class Section(BaseModel):
-    """A group of fields with the paths that lead to each."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    @cached_property
-    def fields(self) -> tuple[tuple[str, tuple[FieldPath, ...]], ...]:
-        """Give each field with its paths."""
-        return tuple((name, getattr(self, name)) for name in type(self).model_fields)
-
-
-class DocumentPaths(Section):
+class DocumentPaths(Fields):
     """Fields of the return itself."""
 
+    readers: ClassVar[Mapping[str, Reader]] = {
+        "return_id": read_key,
+        "display_id": read_text,
+        "order_reference": read_key,
+        "registered_at": read_moment,
+        "status": read_code,
+        "carrier": read_text,
+        "tracking_number": read_text,
+        "items": as_it_is,
+    }
     return_id: Paths
     display_id: Paths
     order_reference: Paths
@@ -84,9 +50,21 @@ class DocumentPaths(Section):
     items: Paths
 
 
-class ItemPaths(Section):
+class ItemPaths(Fields):
     """Fields of an item, from the item or, after `$.`, from the document."""
 
+    readers: ClassVar[Mapping[str, Reader]] = {
+        "line_id": read_key,
+        "sku": read_key,
+        "quantity": read_quantity,
+        "quantity_received": read_quantity,
+        "unit_code": read_text,
+        "currency": read_currency,
+        "disposition": read_code,
+        "verification_entity": read_text,
+        "tracking_number": read_text,
+        "reasons": as_it_is,
+    }
     line_id: Paths
     sku: Paths
     quantity: Paths
@@ -99,9 +77,14 @@ class ItemPaths(Section):
     reasons: Paths
 
 
-class ReasonPaths(Section):
+class ReasonPaths(Fields):
     """Fields of a reason that is an object; one that is a text is the reason code."""
 
+    readers: ClassVar[Mapping[str, Reader]] = {
+        "reason_code": read_code,
+        "reason_action": read_text,
+        "reason_wish": read_text,
+    }
     reason_code: Paths
     reason_action: Paths
     reason_wish: Paths
@@ -110,8 +93,10 @@ class ReasonPaths(Section):
 FieldName = Annotated[str, Field(pattern=r"^\S+$")]
 
 
-class _Names(Section):
+class _Names(BaseModel):
     """Names of fields that we send; no two may be the same."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
@@ -144,8 +129,10 @@ class OrderItemNames(_Names):
     days_for_return: FieldName | None
 
 
-class ReboundMapping(Section):
+class ReboundMapping(BaseModel):
     """The whole mapping: how a return is read, and how an order is written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     document: DocumentPaths
     item: ItemPaths

@@ -4,14 +4,21 @@ Each reader takes what JSON or YAML gave and raises ValueError with a message th
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache, wraps
+from typing import TypeVar
+
+T = TypeVar("T")
 
 MAX_KEY_BYTES = 255
 """Longest identifier, reference or SKU: ReBound's own limit, and short enough for every index."""
 
+_SURELY_SHORT = MAX_KEY_BYTES // 4  # characters: UTF-8 takes at most four bytes for each
 _MAX_DIGITS = 30
+_REMEMBERED_TEXTS = 2000
+_REMEMBERED_LENGTH = 40
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}([-/])\d{2}\1\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?(?:Z|[+-]\d{2}:?\d{2}))?)?",
@@ -49,6 +56,17 @@ def storable(text: str) -> str:
     return text if text.isascii() and "\0" not in text else _UNSTORABLE.sub("\ufffd", text)
 
 
+def _remembered(read: Callable[[object], T]) -> Callable[[object], T]:
+    """Keep what short texts were read as: statuses, reasons, currencies, quantities are few, and come in millions."""
+    known = lru_cache(_REMEMBERED_TEXTS)(read)
+
+    @wraps(read)
+    def read_or_remember(value: object) -> T:
+        return known(value) if type(value) is str and len(value) <= _REMEMBERED_LENGTH else read(value)
+
+    return read_or_remember
+
+
 def read_text(value: object) -> str | None:
     """Read a text without the blanks around it, None for null and blank; numbers are taken as written."""
     if value is None:
@@ -60,16 +78,24 @@ def read_text(value: object) -> str | None:
     raise ValueError(f"is not a text but {kind(value)}")
 
 
+@_remembered
 def read_code(value: object) -> str | None:
     """Read a status, disposition or reason: these are compared trimmed and without regard to case."""
     text = read_text(value)
     return text.lower() if text else None
 
 
+@_remembered
+def read_currency(value: object) -> str | None:
+    """Read the code of a currency, in capitals."""
+    text = read_text(value)
+    return text.upper() if text else None
+
+
 def read_key(value: object) -> str | None:
     """Read a text that things are found by: at most 255 bytes."""
     text = read_text(value)
-    if text and len(text.encode()) > MAX_KEY_BYTES:
+    if text and len(text) > _SURELY_SHORT and len(text.encode()) > MAX_KEY_BYTES:
         raise ValueError(f"is longer than {MAX_KEY_BYTES} bytes: {_shown(text)}")
     return text
 
@@ -94,6 +120,15 @@ def read_decimal(value: object) -> Decimal | None:
     if len(number.as_tuple().digits) > _MAX_DIGITS or (number and abs(number.adjusted()) >= _MAX_DIGITS):
         raise ValueError(f"has more digits than any amount or quantity: {_shown(value)}")
     return Decimal(format(number, "f"))
+
+
+@_remembered
+def read_quantity(value: object) -> Decimal | None:
+    """Read an exact number that is not negative."""
+    quantity = read_decimal(value)
+    if quantity is not None and quantity < 0:
+        raise ValueError(f"is negative: {quantity}")
+    return quantity
 
 
 def read_moment(value: object) -> datetime | None:

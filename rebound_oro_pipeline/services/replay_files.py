@@ -203,4 +203,6 @@ def _at(file: str, text: _Text, found: _Document | Fault) -> _Document | Fault:
     if isinstance(found, Fault):
         path = _INDEX.sub(lambda index: f"data[{int(index[1]) + text.first}]", found.path)
         return replace(found, path=f"{file}:{text.line}: {path}")
+    if isinstance(found, ReturnDocument):
+        return found._replace(document="{}")
     return found.model_copy(update={"document": "{}"})

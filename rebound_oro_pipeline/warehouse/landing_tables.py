@@ -7,7 +7,6 @@ from typing import Any, Final, Literal
 
 import psycopg
 from psycopg import sql
-from pydantic import BaseModel
 
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import (
@@ -74,27 +73,26 @@ class Kind:
 
 
 class _Fields:
-    """The fields of a model, which are named like the columns, and a row of their values."""
+    """Fields of a document, which are named like the columns, and a row of their values."""
 
-    def __init__(self, model: type[BaseModel], *without: str) -> None:
-        self.names = tuple(name for name in model.model_fields if name not in without)
+    def __init__(self, names: Iterable[str], *without: str) -> None:
+        self.names = tuple(name for name in names if name not in without)
         self.row: Callable[[Any], Row] = attrgetter(*self.names)
 
 
 _STAMP = ("source", "landed_at", "landed_by")
-_RETURN = _Fields(ReturnDocument, "lines")
-_RETURN_LINE = _Fields(ReturnLine)
-_ORDER = _Fields(OrderDocument, "lines", "subtotals")
-_ORDER_LINE = _Fields(OrderLine, "kit_items")
-_KIT_ITEM = _Fields(KitItem)
-_SUBTOTAL = _Fields(Subtotal)
-_PRODUCT = _Fields(ProductDocument, "units")
-_PRODUCT_UNIT = _Fields(ProductUnit)
-_LEVEL = _Fields(LevelDocument)
+_RETURN = _Fields(ReturnDocument._fields, "lines")
+_ORDER = _Fields(OrderDocument.model_fields, "lines", "subtotals")
+_ORDER_LINE = _Fields(OrderLine.model_fields, "kit_items")
+_KIT_ITEM = _Fields(KitItem.model_fields)
+_SUBTOTAL = _Fields(Subtotal.model_fields)
+_PRODUCT = _Fields(ProductDocument.model_fields, "units")
+_PRODUCT_UNIT = _Fields(ProductUnit.model_fields)
+_LEVEL = _Fields(LevelDocument.model_fields)
 
 
 def _return_lines(document: ReturnDocument) -> Iterable[Row]:
-    return ((document.return_id, *_RETURN_LINE.row(line)) for line in document.lines)
+    return [(document.return_id, *line) for line in document.lines]
 
 
 def _order_lines(order: OrderDocument) -> Iterable[Row]:
@@ -136,7 +134,7 @@ RETURNS: Final = Kind(
     "returns",
     "return_id",
     Table("rebound_returns", _RETURN.names, lambda document: [_RETURN.row(document)], _STAMP),
-    (Table("rebound_return_lines", ("return_id", *_RETURN_LINE.names), _return_lines),),
+    (Table("rebound_return_lines", ("return_id", *ReturnLine._fields), _return_lines),),
 )
 ORDERS: Final = Kind(
     "orders",

@@ -60,7 +60,8 @@ def line(**values: Any) -> ReturnLine:
 
 def test_a_return_is_read_with_its_lines() -> None:
     found = good(json.dumps(document(item(tracking="T2", verification_entity="hub-3"))))
-    assert found.model_dump(exclude={"document", "document_hash", "lines"}) == {
+    values = found._asdict()
+    assert {name: values[name] for name in values if name not in ("document", "document_hash", "lines")} == {
         "return_id": "R1",
         "display_id": "RMA-1",
         "order_reference": "SO-1",
