@@ -1,6 +1,7 @@
 """Writes what the two systems said into landing.*: streamed in batches, and only what is new or changed.
 
-Each batch is one transaction, committed at its end unless the caller has one open. Of several versions of a
+Each batch is one transaction, committed at its end unless the caller has one open. While the database stores one, a
+thread reads the next: what makes the documents must not use the same connection. Of several versions of a
 document in one batch the last one counts; one that is known to be older than the stored one is passed over.
 Documents that nothing is known of are copied where they stay; the others are copied aside and compared there.
 """
@@ -16,6 +17,7 @@ from psycopg import sql
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import LevelDocument, OrderDocument, ProductDocument
 from rebound_oro_pipeline.contracts.rebound import ReturnDocument
+from rebound_oro_pipeline.warehouse.ahead import ahead
 from rebound_oro_pipeline.warehouse.landing_tables import FAULTS, LEVELS, ORDERS, PRODUCTS, RETURNS, Kind
 from rebound_oro_pipeline.warehouse.statements import load
 
@@ -102,9 +104,10 @@ def _land(
     conn: psycopg.Connection[Any], items: Iterable[T | Fault], kind: Kind, stamp: dict[str, Any]
 ) -> Landed:
     landed = Landed()
-    for batch in _batches(items):
-        with conn.transaction(), conn.cursor() as cursor:
-            landed += _land_batch(cursor, batch, kind, stamp)
+    with ahead(items, _batches) as batches:
+        for batch in batches:
+            with conn.transaction(), conn.cursor() as cursor:
+                landed += _land_batch(cursor, batch, kind, stamp)
     return landed
 
 

@@ -1,0 +1,33 @@
+"""One step ahead: a thread makes the next batch while the caller works on the last one."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import takewhile
+from threading import Event
+from typing import TypeVar
+
+T = TypeVar("T")
+Batch = TypeVar("Batch")
+
+
+@contextmanager
+def ahead(items: Iterable[T], batches: Callable[[Iterable[T]], Iterator[Batch]]) -> Iterator[Iterator[Batch]]:
+    """Give the batches that are made of the items; one is being made while the last one is in use.
+
+    What goes wrong in making a batch is raised when its turn comes. Who leaves early waits for no more than the item
+    that is on its way.
+    """
+    left = Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+        try:
+            yield _in_turn(batches(takewhile(lambda _: not left.is_set(), items)), pool)
+        finally:
+            left.set()
+
+
+def _in_turn(batches: Iterator[Batch], pool: Executor) -> Iterator[Batch]:
+    coming = pool.submit(next, batches, None)
+    while (batch := coming.result()) is not None:
+        coming = pool.submit(next, batches, None)
+        yield batch
