@@ -52,8 +52,7 @@ def kind(value: object) -> str:
 
 def storable(text: str) -> str:
     """Replace NUL and lone surrogates, which PostgreSQL cannot store, by U+FFFD."""
-    # Nearly every text is plain ASCII, and there are dozens in each document.
-    return text if text.isascii() and "\0" not in text else _UNSTORABLE.sub("\ufffd", text)
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
 def _remembered(read: Callable[[object], T]) -> Callable[[object], T]:
@@ -72,7 +71,8 @@ def read_text(value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return storable(value).strip() or None
+        # Nearly every text is plain ASCII, and there are dozens in each document.
+        return (value if value.isascii() and "\0" not in value else storable(value)).strip() or None
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value)
     raise ValueError(f"is not a text but {kind(value)}")
@@ -149,7 +149,7 @@ def read_moment(value: object) -> datetime | None:
             moment = datetime.fromisoformat(
                 text.replace("/", "-").replace(",", ".").replace(" ", "T", 1).replace(" ", "")
             )
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         pass
     raise ValueError(f"is not a date and time: {_shown(text)}")
