@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -56,8 +57,17 @@ def main(url: str, database_url: str) -> None:
             conn, documents(url), source="api", landed_by="bench", landed_at=datetime.now(UTC)
         )
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "documents": landed.received, "peak_mib": peak}))
+    print(json.dumps({"seconds": seconds, "documents": landed.received, "peak_mib": peak_mib()}))
+
+
+def peak_mib() -> float:
+    """Return the most memory that this process ever had."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # What getrusage says begins with what the process had that started this one, all pages of the benchmark.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":
