@@ -24,10 +24,10 @@ from rebound_oro_pipeline.warehouse.statements import load
 Source = Literal["api", "webhook", "file"]
 T = TypeVar("T")
 
-BATCH_DOCUMENTS: Final = 2000
+BATCH_DOCUMENTS: Final = 1000
 """Documents of a batch: enough to make its fixed cost small, few enough to bound memory and locks."""
-BATCH_CHARACTERS: Final = 32_000_000
-"""Text of a batch: where documents are large, fewer make one."""
+BATCH_CHARACTERS: Final = 16_000_000
+"""Text of a batch: where documents are large, fewer make one. Two batches are in memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,6 +196,30 @@ def test_a_level_changes_its_quantity_and_keeps_what_an_answer_leaves_out(conn: 
     assert (level["sku"], level["landed_at"]) == ("SKU-009", LATER)
 
 
+def test_new_changed_and_unchanged_documents_of_one_batch_each_go_their_way(
+    conn: psycopg.Connection,
+) -> None:
+    """What is new is copied where it stays, what is known is compared first."""
+    land_returns(conn, read(a_return("R1"), a_return("R2")), **stamp(NOON))
+    documents = (a_return("R3"), a_return("R2", quantities=("9",)), a_return("R1"), a_return("R0"))
+    assert land_returns(conn, read(*documents), **stamp(LATER)) == Landed(4, new=2, changed=1, unchanged=1)
+    assert [(each["return_id"], each["landed_at"]) for each in rows(conn, "rebound_returns")] == [
+        ("R0", LATER),
+        ("R1", NOON),
+        ("R2", LATER),
+        ("R3", LATER),
+    ]
+    assert [(line["return_id"], line["quantity"]) for line in rows(conn, "rebound_return_lines")] == [
+        ("R0", 1),
+        ("R0", 2),
+        ("R1", 1),
+        ("R1", 2),
+        ("R2", 9),
+        ("R3", 1),
+        ("R3", 2),
+    ]
+
+
 def test_the_last_of_several_versions_in_one_batch_counts(conn: psycopg.Connection) -> None:
     landed = land_returns(
         conn, read(a_return(quantities=("1",)), a_return("R2"), a_return(quantities=("7",))), **stamp()
