@@ -24,7 +24,9 @@ def measure(lab: Lab, python: Path | None) -> None:
     sizes = [lab.lines(30_000), lab.lines(300_000)] + ([lab.lines(3_000_000)] if lab.large else [])
     per_line: dict[int, float] = {}
     for size in sizes:
-        per_line[size] = _one_size(lab, size, python if size == sizes[1] else None, last=size == sizes[-1])
+        per_line[size] = _one_size(
+            lab, size, python if size == sizes[1] else None, with_history=size >= sizes[1]
+        )
     for smaller, larger in pairwise(sizes):
         lab.note(
             Figure(
@@ -36,7 +38,7 @@ def measure(lab: Lab, python: Path | None) -> None:
         )
 
 
-def _one_size(lab: Lab, size: int, peer: Path | None, *, last: bool) -> float:
+def _one_size(lab: Lab, size: int, peer: Path | None, *, with_history: bool) -> float:
     batch = Batch(1, size, YEAR)
     firsts: list[float] = []
     agains: list[float] = []
@@ -58,7 +60,7 @@ def _one_size(lab: Lab, size: int, peer: Path | None, *, last: bool) -> float:
                 agains.append(again)
                 ratios.append(first / floor)
                 written = max(written, rows_written(decision))
-                if last and turn == repeats - 1:
+                if with_history and turn == repeats - 1:
                     _with_history(lab, conn, batch)
         lab.note(
             Figure(
