@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        # What psycopg logs is what it ignores while an error, or an interrupt, is on its way to us already.
+        logging.getLogger("psycopg").addHandler(logging.NullHandler())
         try:
             with orderly_end():
                 return super().invoke(ctx)

@@ -1,8 +1,9 @@
 """Several requests under way at once, their answers one after another: bounded threads, bounded memory."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
 from itertools import islice
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ R = TypeVar("R")
 
 def in_order(
     call: Callable[[T], R], inputs: Iterable[T], *, workers: int, pool: Executor | None = None
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Yield `call(each)` in the order of the inputs; at most twice as many answers wait as there are workers.
 
     The first error is raised in its place; calls that have not begun by then are not made. Threads make the calls,
@@ -32,3 +33,10 @@ def in_order(
             call_to_come.cancel()
         if pool is None:
             used.shutdown(wait=True, cancel_futures=True)
+
+
+def one_by_one(answers: Generator[Iterable[R], None, None]) -> Iterator[R]:
+    """Yield what the answers hold; whoever stops early leaves no call under way."""
+    with closing(answers):
+        for answer in answers:
+            yield from answer

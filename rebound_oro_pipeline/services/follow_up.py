@@ -22,7 +22,7 @@ from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
 from rebound_oro_pipeline.contracts.window import Window
-from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
 from rebound_oro_pipeline.services.decide import Decision, decide
 from rebound_oro_pipeline.services.land_changed_oro_orders import land_changed_oro_orders, orders_by_id
 from rebound_oro_pipeline.services.land_oro_inventory_levels import land_levels_of, land_oro_inventory_levels
@@ -229,7 +229,7 @@ def _land_orders_by_id(look: Follower, order_ids: Iterable[str]) -> Landed:
     answers = in_order(read, in_lists(order_ids), workers=look.workers)
     return land_orders(
         look.conn,
-        (order for answer in answers for order in answer),
+        one_by_one(answers),
         source="api",
         landed_by=look.run_id,
         landed_at=look.now,

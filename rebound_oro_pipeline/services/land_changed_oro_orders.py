@@ -20,7 +20,7 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import OrderDocument
 from rebound_oro_pipeline.contracts.policy import Policy
-from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
 from rebound_oro_pipeline.services.land_oro_orders import orders_where, refuses
 from rebound_oro_pipeline.warehouse import watermarks
 from rebound_oro_pipeline.warehouse.landing import Landed, land_orders
@@ -86,7 +86,7 @@ def land_changed_oro_orders(
         conn.commit()
         read = partial(orders_by_id, oro, with_subtotals=with_subtotals)
         answers = in_order(read, in_lists(waiting), workers=workers)
-        landed += land(order for answer in answers for order in answer)
+        landed += land(one_by_one(answers))
     watermarks.advance(conn, stream, now)
     conn.commit()
     return ChangedOrders(landed, field, since, now)

@@ -12,7 +12,7 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import LevelDocument, read_levels
 from rebound_oro_pipeline.contracts.window import Window
-from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
 from rebound_oro_pipeline.warehouse.landed import goods_at_hand
 from rebound_oro_pipeline.warehouse.landing import Landed, land_levels
 
@@ -57,7 +57,7 @@ def land_levels_of(
 ) -> Landed:
     """Land the levels of these products. Commits after every batch; raises the errors of the client."""
     answers = in_order(partial(_read, oro), in_lists(product_ids), workers=workers)
-    levels = (level for answer in answers for level in answer)
+    levels = one_by_one(answers)
     return land_levels(conn, levels, source="api", landed_by=run_id, landed_at=now)
 
 

@@ -15,7 +15,7 @@ from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import OrderDocument, read_orders
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.window import Window
-from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
 from rebound_oro_pipeline.warehouse.landed import references_to_ask
 from rebound_oro_pipeline.warehouse.landing import Landed, land_orders
 
@@ -112,7 +112,7 @@ def land_oro_orders(
         try:
             landed += land_orders(
                 conn,
-                (order for answer in orders for order in answer),
+                one_by_one(orders),
                 source="api",
                 landed_by=run_id,
                 landed_at=now,

@@ -12,7 +12,7 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import ProductDocument, read_products
 from rebound_oro_pipeline.contracts.window import Window
-from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
 from rebound_oro_pipeline.warehouse.landed import Goods, goods_at_hand
 from rebound_oro_pipeline.warehouse.landing import Landed, land_products
 
@@ -72,7 +72,7 @@ def land_products_by(
 ) -> Landed:
     """Land the products whose `field` (id, sku) has one of the values; commits after every batch."""
     answers = in_order(partial(_read, oro, field), in_lists(values), workers=workers)
-    products = (product for answer in answers for product in answer)
+    products = one_by_one(answers)
     return land_products(conn, products, source="api", landed_by=run_id, landed_at=now)
 
 

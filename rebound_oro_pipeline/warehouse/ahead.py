@@ -1,6 +1,6 @@
 """One step ahead: a thread makes the next batch while the caller works on the last one."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import takewhile
@@ -19,11 +19,16 @@ def ahead(items: Iterable[T], batches: Callable[[Iterable[T]], Iterator[Batch]])
     that is on its way.
     """
     left = Event()
-    with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
-        try:
-            yield _in_turn(batches(takewhile(lambda _: not left.is_set(), items)), pool)
-        finally:
-            left.set()
+    try:
+        with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
+            try:
+                yield _in_turn(batches(takewhile(lambda _: not left.is_set(), items)), pool)
+            finally:
+                left.set()
+    finally:
+        # Now, and not when somebody collects it: what makes the items may have calls under way.
+        if isinstance(items, Generator):
+            items.close()
 
 
 def _in_turn(batches: Iterator[Batch], pool: Executor) -> Iterator[Batch]:

@@ -87,3 +87,18 @@ def test_who_leaves_early_does_not_wait_for_the_rest_of_a_batch() -> None:
 
     with pytest.raises(KeyError):
         leave_early()
+
+
+def test_who_leaves_early_leaves_nothing_open() -> None:
+    closed = []
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(10)
+        finally:
+            closed.append(True)
+
+    with pytest.raises(KeyboardInterrupt), ahead(items(), pairs) as batches:
+        next(batches)
+        raise KeyboardInterrupt
+    assert closed == [True]
