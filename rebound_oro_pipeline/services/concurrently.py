@@ -1,7 +1,7 @@
 """Several requests under way at once, their answers one after another: bounded threads, bounded memory."""
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -35,7 +35,7 @@ def in_order(
             used.shutdown(wait=True, cancel_futures=True)
 
 
-def one_by_one(answers: Generator[Iterable[R], None, None]) -> Iterator[R]:
+def one_by_one(answers: Generator[Iterable[R], None, None]) -> Generator[R, None, None]:
     """Yield what the answers hold; whoever stops early leaves no call under way."""
     with closing(answers):
         for answer in answers:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
 
 
 def test_answers_come_in_the_order_of_the_inputs() -> None:
@@ -64,3 +64,21 @@ def test_the_first_error_is_raised_in_its_place_and_ends_it() -> None:
 
 def test_no_inputs_are_no_answers() -> None:
     assert list(in_order(abs, [], workers=2)) == []
+
+
+def test_whoever_stops_early_leaves_no_call_under_way() -> None:
+    under_way, guard = 0, threading.Lock()
+
+    def call(number: int) -> list[int]:
+        nonlocal under_way
+        with guard:
+            under_way += 1
+        time.sleep(0.02)
+        with guard:
+            under_way -= 1
+        return [number, number]
+
+    items = one_by_one(in_order(call, range(100), workers=4))
+    assert [next(items), next(items), next(items)] == [0, 0, 1]
+    items.close()
+    assert under_way == 0
