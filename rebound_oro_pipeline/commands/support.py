@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """Exit status after Ctrl+C or SIGTERM, as shells have it."""
+_SILENCE = logging.NullHandler()
 
 
 class Commands(click.Group):
@@ -22,7 +23,7 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
         # What psycopg logs is what it ignores while an error, or an interrupt, is on its way to us already.
-        logging.getLogger("psycopg").addHandler(logging.NullHandler())
+        logging.getLogger("psycopg").addHandler(_SILENCE)
         try:
             with orderly_end():
                 return super().invoke(ctx)
