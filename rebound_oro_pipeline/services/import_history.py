@@ -6,6 +6,7 @@ be read is reported with file, line, field and remedy, and left out; the rest la
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,6 +22,7 @@ from rebound_oro_pipeline.contracts.model_faults import describe
 from rebound_oro_pipeline.contracts.rebound import ReturnDocument, read_return
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping, default_mapping
 from rebound_oro_pipeline.contracts.yaml_file import YamlFileError, load_yaml
+from rebound_oro_pipeline.services.reading import CHUNK_BYTES, read_chunks, readers
 from rebound_oro_pipeline.warehouse.landing import Landed, land_returns
 
 LANDED_BY: Final = "import-history"
@@ -153,16 +155,30 @@ def import_history(
                 moments.add(each.document.registered_at)
                 yield each.document
 
-    found = _rows(path, columns, status) if columns else _documents(path, mapping)
-    landed = land_returns(conn, good(found), source="file", landed_by=LANDED_BY, landed_at=now)
+    with readers(path.stat().st_size if columns is None else 0) as pool:
+        found = _rows(path, columns, status) if columns else _documents(path, mapping, pool)
+        landed = land_returns(conn, good(found), source="file", landed_by=LANDED_BY, landed_at=now)
     return ImportedHistory(landed, tuple(sorted(faults, key=lambda fault: fault.line)), frozenset(moments))
 
 
-def _documents(path: Path, mapping: ReboundMapping) -> Iterator[_Read]:
+def _documents(path: Path, mapping: ReboundMapping, pool: Executor | None) -> Iterator[_Read]:
+    for number, document in read_chunks(partial(_documents_of, mapping), _chunks(path), pool):
+        yield _Read(document, partial(_on_line, number))
+
+
+def _documents_of(
+    mapping: ReboundMapping, lines: list[tuple[int, bytes]]
+) -> list[tuple[int, ReturnDocument | Fault]]:
+    return [(number, read_return(line, mapping)) for number, line in lines]
+
+
+def _chunks(path: Path) -> Iterator[list[tuple[int, bytes]]]:
+    """Yield the lines that hold something, each with its number, about a million bytes at a time."""
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield _Read(read_return(line, mapping), partial(_on_line, number))
+        first = 1
+        while lines := file.readlines(CHUNK_BYTES):
+            yield [(number, line) for number, line in enumerate(lines, start=first) if line.strip()]
+            first += len(lines)
 
 
 def _on_line(number: int, path: str) -> tuple[int, str]:

@@ -21,12 +21,12 @@ from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.decide import DecisionRefused, decide
 from rebound_oro_pipeline.services.private_database import analyse_landed, private_database
+from rebound_oro_pipeline.services.reading import readers
 from rebound_oro_pipeline.services.replay_files import (
     Placed,
     ReplayFiles,
     orders_of,
     products_of,
-    readers,
     returns_of,
 )
 from rebound_oro_pipeline.services.summarise import lines_without_a_place

@@ -4,16 +4,11 @@ Reading takes longer than anything the database does with it, so large files are
 this one lands what they have read.
 """
 
-import gc
-import os
 import re
-import signal
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,15 +18,10 @@ from rebound_oro_pipeline.contracts.jsonapi_resources import ResourceError, Reso
 from rebound_oro_pipeline.contracts.oro import OrderDocument, ProductDocument, read_orders, read_products
 from rebound_oro_pipeline.contracts.rebound import ReturnDocument, read_return
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
-from rebound_oro_pipeline.services.concurrently import in_order
+from rebound_oro_pipeline.services.reading import CHUNK_BYTES, read_chunks
 from rebound_oro_pipeline.services.replay_texts import documents_of, lines_of
 
-LARGE_FILES = 8_000_000
-"""Bytes of all files from which on other processes help: they take most of a second to start."""
-
-_CHUNK_BYTES = 1_000_000
 _CHUNK_DOCUMENTS = 500
-_MOST_READERS = 4
 
 _Document = TypeVar("_Document", OrderDocument, ProductDocument, ReturnDocument)
 _Read = Callable[[Mapping[str, Any]], Iterator[_Document | Fault]]
@@ -67,45 +57,16 @@ class ReplayFiles:
         return sum(path.stat().st_size for path in (self.orders, self.returns, self.products) if path)
 
 
-@contextmanager
-def readers(size: int) -> Iterator[Executor | None]:
-    """Give processes that read files of so many bytes together; None where it is done sooner without."""
-    processes = min(os.cpu_count() or 1, _MOST_READERS)
-    if size < LARGE_FILES or processes == 1:
-        yield None
-        return
-    with (
-        _without_collector(),
-        ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_begin) as pool,
-    ):
-        try:
-            yield pool
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Let nobody look for garbage among millions of values that are all in use."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 def orders_of(path: Path, pool: Executor | None) -> Iterator[Placed[OrderDocument]]:
     """Yield the orders of a file."""
     read = partial(_api_documents, path.name, "orders", read_orders)
-    return _read_chunks(read, _in_chunks(_api_texts(path, "orders")), pool)
+    return read_chunks(read, _in_chunks(_api_texts(path, "orders")), pool)
 
 
 def products_of(path: Path, pool: Executor | None) -> Iterator[Placed[ProductDocument]]:
     """Yield the products of a file."""
     read = partial(_api_documents, path.name, "products", read_products)
-    return _read_chunks(read, _in_chunks(_api_texts(path, "products")), pool)
+    return read_chunks(read, _in_chunks(_api_texts(path, "products")), pool)
 
 
 def returns_of(
@@ -113,21 +74,7 @@ def returns_of(
 ) -> Iterator[Placed[ReturnDocument]]:
     """Yield the returns of a file."""
     read = partial(_return_documents, path.name, mapping)
-    return _read_chunks(read, _in_chunks(_Text(*text) for text in lines_of(path)), pool)
-
-
-def _begin() -> None:
-    """Begin a reading process: it lives for data alone, and ends when the one that started it does."""
-    gc.disable()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _read_chunks(
-    read: Callable[[_Chunk], list[Placed[_Document]]], chunks: Iterator[_Chunk], pool: Executor | None
-) -> Iterator[Placed[_Document]]:
-    answers = map(read, chunks) if pool is None else in_order(read, chunks, workers=_MOST_READERS, pool=pool)
-    for answer in answers:
-        yield from answer
+    return read_chunks(read, _in_chunks(_Text(*text) for text in lines_of(path)), pool)
 
 
 def _in_chunks(texts: Iterator[_Text]) -> Iterator[_Chunk]:
@@ -135,8 +82,8 @@ def _in_chunks(texts: Iterator[_Text]) -> Iterator[_Chunk]:
     size = 0
     for text in texts:
         chunk.append(text)
-        size += len(text.content) if isinstance(text.content, bytes) else _CHUNK_BYTES
-        if size >= _CHUNK_BYTES:
+        size += len(text.content) if isinstance(text.content, bytes) else CHUNK_BYTES
+        if size >= CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
     if chunk:
@@ -146,7 +93,7 @@ def _in_chunks(texts: Iterator[_Text]) -> Iterator[_Chunk]:
 def _api_texts(path: Path, resource_type: str) -> Iterator[_Text]:
     """Yield the documents of a file; one with very many resources is cut into several with some of them each."""
     for line, text in documents_of(path):
-        if len(text) > _CHUNK_BYTES:
+        if len(text) > CHUNK_BYTES:
             yield from _parts(line, text, resource_type)
         else:
             yield _Text(line, text)

@@ -1,6 +1,7 @@
 """History from files: what lands, what is reported, and that a file may be imported again."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import psycopg
 import pytest
 
 from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
+from rebound_oro_pipeline.services import import_history as import_history_module
+from rebound_oro_pipeline.services import reading
 from rebound_oro_pipeline.services.import_history import (
     Columns,
     HistoryError,
@@ -138,6 +141,22 @@ def test_json_lines_are_rebounds_documents(conn: psycopg.Connection[Any], tmp_pa
     done = run(conn, file, None)
     assert done.landed.new == 2
     assert [fault.line for fault in done.faults] == [3]
+
+
+def test_other_processes_read_large_files_as_this_one_reads_small_ones(
+    conn: psycopg.Connection[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "history.jsonl"
+    lines = [json.dumps(a_return(f"R-{number}")) if number % 7 else "{" for number in range(1, 60)]
+    file.write_text("\n\n".join(lines), encoding="utf-8")
+    here = run(conn, file, None)
+    monkeypatch.setattr(reading, "LARGE", 0)
+    monkeypatch.setattr(import_history_module, "CHUNK_BYTES", 2_000)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    there = run(conn, file, None)
+    assert (here.landed.new, there.landed.unchanged) == (51, 51)
+    assert (there.faults, there.registered_at) == (here.faults, here.registered_at)
+    assert [fault.line for fault in here.faults] == [13, 27, 41, 55, 69, 83, 97, 111]
 
 
 def test_a_missing_column_is_named_with_those_that_are_there(
