@@ -153,6 +153,17 @@ priced_lines as (
     from spread
 ),
 
+-- Their products are looked up before they are joined by two columns: after that the planner takes them for a single row,
+-- and would go through all products for each of them.
+components as materialized (
+    select
+        components.*,
+        coalesce(components.product_id, products.product_id) as own_product_id
+    from explained
+    inner join staging.stg_oro__order_kit_items as components on explained.order_id = components.order_id
+    left join products on components.sku_key = products.sku_key
+),
+
 kit_items as (
     select
         priced_lines.order_id,
@@ -174,7 +185,7 @@ kit_items as (
         components.kit_item_line_id,
         components.sku,
         components.sku_key,
-        coalesce(components.product_id, products.product_id) as product_id,
+        components.own_product_id as product_id,
         components.unit_code,
         components.unit_precision,
         components.quantity_per_kit,
@@ -185,9 +196,8 @@ kit_items as (
             else components.unit_price * components.quantity_per_kit
         end as weight
     from priced_lines
-    inner join staging.stg_oro__order_kit_items as components
+    inner join components
         on priced_lines.order_id = components.order_id and priced_lines.order_line_id = components.order_line_id
-    left join products on components.sku_key = products.sku_key
     window
         whole_kit as (partition by components.order_id, components.order_line_id),
         by_component as (

@@ -9,6 +9,21 @@ owner: finance
 */
 with
 
+at_hand as (
+    select orders.order_id
+    from intermediate.int_orders as orders
+    where
+        not orders.is_kept
+        and (orders.is_released or (orders.is_confirmed and orders.is_dispatched and not orders.is_cancelled))
+),
+
+-- Narrowed by themselves: a left join would have them summed for all orders that ever landed.
+taxes as (
+    select taxes.*
+    from staging.stg_oro__order_taxes as taxes
+    where taxes.order_id in (select at_hand.order_id from at_hand)
+),
+
 orders as (
     select
         orders.*,
@@ -30,17 +45,8 @@ orders as (
         and scale(trim_scale(orders.shipping_amount)) <= currencies.digits as is_in_currency_digits
     from staging.stg_oro__orders as orders
     left join seeds.currencies as currencies on orders.currency = currencies.currency
-    left join staging.stg_oro__order_taxes as taxes on orders.order_id = taxes.order_id
-    where
-        orders.order_id in (
-            select at_hand.order_id from intermediate.int_orders as at_hand
-            where
-                not at_hand.is_kept
-                and (
-                    at_hand.is_released
-                    or (at_hand.is_confirmed and at_hand.is_dispatched and not at_hand.is_cancelled)
-                )
-        )
+    left join taxes on orders.order_id = taxes.order_id
+    where orders.order_id in (select at_hand.order_id from at_hand)
 ),
 
 -- Sums over the lines at every number of digits that may be tried: 0, 2, 3, 4, in this place of the arrays.
@@ -80,30 +86,41 @@ line_sums as (
     group by lines.order_id
 ),
 
-attempts as (
+-- Materialized, so that each order meets its sums once and not once an attempt.
+summed as materialized (
     select
         orders.*,
         line_sums.line_count,
-        line_sums.rows_amounts[tries.place] as rows_amount,
-        line_sums.line_promotion_amounts[tries.place] as line_promotion_amount,
+        line_sums.rows_amounts,
+        line_sums.line_promotion_amounts,
         line_sums.including_tax,
         line_sums.excluding_tax,
         line_sums.is_without_row_totals,
         line_sums.has_other_currency,
+        line_sums.row_digits,
+        line_sums.value_digits
+    from orders
+    inner join line_sums on orders.order_id = line_sums.order_id
+),
+
+attempts as (
+    select
+        summed.*,
+        summed.rows_amounts[tries.place] as rows_amount,
+        summed.line_promotion_amounts[tries.place] as line_promotion_amount,
         tries.digits,
         tries.attempt,
         readings.reading,
-        0.5 * ('1e-' || tries.digits)::numeric * (line_sums.line_count + 2) as tolerance,
+        0.5 * ('1e-' || tries.digits)::numeric * (summed.line_count + 2) as tolerance,
         round(
-            case readings.reading when 1 then orders.promotion_amount else orders.promotion_amount_by_subtotals end,
+            case readings.reading when 1 then summed.promotion_amount else summed.promotion_amount_by_subtotals end,
             tries.digits
         ) as promotions
-    from orders
-    inner join line_sums on orders.order_id = line_sums.order_id
+    from summed
     cross join
         lateral (
             values
-            (1, orders.currency_digits, case orders.currency_digits when 0 then 1 else orders.currency_digits end),
+            (1, summed.currency_digits, case summed.currency_digits when 0 then 1 else summed.currency_digits end),
             (2, 2, 2),
             (3, 3, 3),
             (4, 4, 4)
@@ -114,19 +131,19 @@ attempts as (
     -- row totals are missing, the narrower tolerance decides which verdict the order is given.)
     where
         case tries.attempt
-            when 1 then orders.is_in_currency_digits and line_sums.row_digits <= orders.currency_digits
+            when 1 then summed.is_in_currency_digits and summed.row_digits <= summed.currency_digits
             else
-                tries.digits <> orders.currency_digits
-                or not coalesce(orders.is_in_currency_digits and line_sums.row_digits <= orders.currency_digits, false)
+                tries.digits <> summed.currency_digits
+                or not coalesce(summed.is_in_currency_digits and summed.row_digits <= summed.currency_digits, false)
         end
         and (
             tries.attempt <= 2
-            or line_sums.is_without_row_totals
-            or greatest(orders.order_digits, line_sums.row_digits, line_sums.value_digits) > 2
+            or summed.is_without_row_totals
+            or greatest(summed.order_digits, summed.row_digits, summed.value_digits) > 2
         )
         and (
             readings.reading = 1
-            or round(orders.promotion_amount_by_subtotals, tries.digits) <> round(orders.promotion_amount, tries.digits)
+            or round(summed.promotion_amount_by_subtotals, tries.digits) <> round(summed.promotion_amount, tries.digits)
         )
 ),
 
