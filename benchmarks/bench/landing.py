@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from concurrent.futures import Executor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,11 +13,9 @@ import psycopg
 
 from benchmarks.bench.lab import Figure, Lab, middle, seconds
 from benchmarks.bench.pages import PER_PAGE, page, serving
-from rebound_oro_pipeline.contracts.documents import parse
-from rebound_oro_pipeline.contracts.faults import Fault
-from rebound_oro_pipeline.contracts.rebound import ReturnDocument, read_return
-from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
+from benchmarks.bench.read_pages import read_page
 from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.reading import read_chunks, reading_processes
 from rebound_oro_pipeline.warehouse.landing import land_returns
 
 PEER: Final = Path(__file__).parents[1] / "peers" / "dlt_pages.py"
@@ -35,20 +33,22 @@ def measure(lab: Lab, python: Path | None) -> None:
 def _against_copy(lab: Lab, count: int) -> None:
     pages = [page(number, count, PER_PAGE, count) for number in range(1, count + 1)]
     ratios = []
-    ours = 0.0
-    for _ in range(lab.repeats):
-        with lab.database() as (_, conn):
-            conn.execute("create table public.pages (document jsonb)")
-            conn.commit()
-            copied = seconds(lambda conn=conn: _copy(conn, pages))
-            ours = seconds(lambda conn=conn: _land(conn, pages))
-            ratios.append(ours / copied)
+    ours = []
+    with reading_processes(1) as pool:
+        pool.submit(read_page, pages[0]).result()
+        for _ in range(lab.repeats):
+            with lab.database() as (_, conn):
+                conn.execute("create table public.pages (document jsonb)")
+                conn.commit()
+                copied = seconds(lambda conn=conn: _copy(conn, pages))
+                ours.append(seconds(lambda conn=conn: _land(conn, pages, pool)))
+                ratios.append(ours[-1] / copied)
     lab.note(
         Figure(
             "landing, bytes in hand → raw and typed, validated ÷ COPY of the bytes to one jsonb column",
             middle(ratios),
             2,
-            note=f"{ours / (count * PER_PAGE) * 1e6:.0f} µs a return of three lines",
+            note=f"{middle(ours) / (count * PER_PAGE) * 1e6:.0f} µs a return of three lines",
         )
     )
 
@@ -60,13 +60,9 @@ def _copy(conn: psycopg.Connection, pages: list[bytes]) -> None:
     conn.commit()
 
 
-def _land(conn: psycopg.Connection, pages: list[bytes]) -> None:
-    def documents() -> Iterator[ReturnDocument | Fault]:
-        for each in pages:
-            for document in parse(each)["data"]:
-                yield read_return(document, default_mapping())
-
-    land_returns(conn, documents(), source="api", landed_by="bench", landed_at=datetime.now(UTC))
+def _land(conn: psycopg.Connection, pages: list[bytes], pool: Executor) -> None:
+    documents = read_chunks(read_page, pages, pool)
+    land_returns(conn, documents, source="api", landed_by="bench", landed_at=datetime.now(UTC))
     conn.commit()
 
 
@@ -105,7 +101,7 @@ def _over_http(lab: Lab, python: Path | None, pages: int) -> None:
 
 def _run_ours(lab: Lab, url: str, database: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.bench.land_pages", url, lab.server.url(database)],
+        [sys.executable, "-m", "benchmarks.bench.read_pages", url, lab.server.url(database)],
         check=True, capture_output=True, text=True, timeout=600,
     )  # fmt: skip
     figures: dict[str, Any] = json.loads(done.stdout)
