@@ -15,6 +15,8 @@ columns:
     detail: what else there is to say of it
     seen_at: when the other side was last read
     first_seen_at: when a reconciliation first found it, and found it ever since; this moment where none has yet
+    acknowledged_at: when a person took note of it as it is (`rebound-oro discrepancy acknowledge`); null where nobody has
+    acknowledged_why: what they said of it
 */
 with
 
@@ -330,7 +332,10 @@ select
     found.detail,
     next_steps.next_step,
     found.seen_at,
-    coalesce(sightings.first_seen_at, now()) as first_seen_at
+    coalesce(sightings.first_seen_at, now()) as first_seen_at,
+    noted.acknowledged_at,
+    noted.acknowledged_by,
+    noted.acknowledged_why
 from found
 inner join next_steps on found.kind = next_steps.kind
 left join reconciliation.sightings as sightings
@@ -338,3 +343,19 @@ left join reconciliation.sightings as sightings
         found.kind = sightings.kind
         and found.subject = sightings.subject
         and sightings.resolved_at is null
+left join lateral (
+    select
+        acknowledgements.acknowledged_at,
+        acknowledgements.acknowledged_by,
+        acknowledgements.acknowledged_why
+    from reconciliation.acknowledgements as acknowledgements
+    where
+        acknowledgements.kind = found.kind
+        and acknowledgements.subject = found.subject
+        and acknowledgements.ours is not distinct from found.ours
+        and acknowledgements.theirs is not distinct from found.theirs
+        and acknowledgements.detail is not distinct from found.detail
+        and acknowledgements.revoked_at is null
+    order by acknowledgements.acknowledgement_id desc
+    limit 1
+) as noted on true

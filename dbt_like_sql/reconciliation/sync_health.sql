@@ -194,17 +194,28 @@ disagreements as (
         found.kind,
         found.currency,
         found.difference,
-        found.first_seen_at
+        found.first_seen_at,
+        found.acknowledged_at
     from reconciliation.sightings as found
     where found.resolved_at is null
 ),
 
+-- What a person took note of calls nobody any more; the money by which the systems differ is the same.
 drift as (
     select
         'discrepancies' as figure,
         disagreements.kind as label,
         count(*) as value
     from disagreements
+    where disagreements.acknowledged_at is null
+    group by disagreements.kind
+    union all
+    select
+        'discrepancies_acknowledged' as figure,
+        disagreements.kind as label,
+        count(*) as value
+    from disagreements
+    where disagreements.acknowledged_at is not null
     group by disagreements.kind
     union all
     select
@@ -212,6 +223,7 @@ drift as (
         disagreements.kind as label,
         max(extract(epoch from now() - disagreements.first_seen_at)) as value
     from disagreements
+    where disagreements.acknowledged_at is null
     group by disagreements.kind
     union all
     select

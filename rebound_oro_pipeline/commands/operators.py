@@ -4,6 +4,7 @@ import click
 
 from rebound_oro_pipeline.commands.alias import alias
 from rebound_oro_pipeline.commands.audit import audit
+from rebound_oro_pipeline.commands.discrepancy import discrepancy
 from rebound_oro_pipeline.commands.history import import_history
 from rebound_oro_pipeline.commands.hold import hold
 from rebound_oro_pipeline.commands.ledger import ledger, retention
@@ -26,6 +27,7 @@ COMMANDS: tuple[click.Command, ...] = (
     audit,
     policy,
     reconcile,
+    discrepancy,
     import_history,
 )
 

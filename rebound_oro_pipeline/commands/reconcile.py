@@ -19,12 +19,21 @@ from rebound_oro_pipeline.commands.output import (
 @click.command()
 @click.option("--no-read", is_flag=True, help="Compare what was read last; ask OroCommerce nothing.")
 @click.option("--kind", help="Discrepancies of this kind only.")
+@click.option("--all", "with_acknowledged", is_flag=True, help="List those that a person took note of, too.")
 @json_option
 @click.pass_obj
-def reconcile(read_settings: SettingsReader, /, *, no_read: bool, kind: str | None, as_json: bool) -> None:
+def reconcile(
+    read_settings: SettingsReader,
+    /,
+    *,
+    no_read: bool,
+    kind: str | None,
+    with_acknowledged: bool,
+    as_json: bool,
+) -> None:
     """Read all credit notes and stock levels back from OroCommerce, and list what does not agree, with the next step.
 
-    Exit status 1 if anything does not agree.
+    Exit status 1 if anything does not agree that nobody took note of.
 
     Example: rebound-oro reconcile --json
     """
@@ -40,7 +49,9 @@ def reconcile(read_settings: SettingsReader, /, *, no_read: bool, kind: str | No
                 reconcile_inventory(oro, conn)
             conn.commit()
         record_sightings(conn)
-        found = discrepancies(conn, kind=kind)
+        everything = discrepancies(conn, kind=kind)
+    is_open = [each for each in everything if not each.is_acknowledged]
+    found = everything if with_acknowledged else is_open
     if as_json:
         print_json([asdict(each) for each in found])
     else:
@@ -55,10 +66,13 @@ def reconcile(read_settings: SettingsReader, /, *, no_read: bool, kind: str | No
                 "theirs",
                 "difference",
                 "first_seen_at",
+                *(["acknowledged_by"] if with_acknowledged else []),
                 "detail",
                 "next_step",
             ),
             as_json=False,
             of="discrepancies",
         )
-    sys.exit(1 if found else 0)
+        if noted := len(everything) - len(found):
+            click.echo(f"{noted} more are acknowledged; --all lists them")
+    sys.exit(1 if is_open else 0)

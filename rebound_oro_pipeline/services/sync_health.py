@@ -35,7 +35,11 @@ DESCRIPTIONS: Mapping[str, tuple[str, str]] = {
         "place",
         "Money that waits in holds and in the quarantine, by currency; an estimate.",
     ),
-    "discrepancies": ("kind", "Where the systems, or our own books, do not agree."),
+    "discrepancies": (
+        "kind",
+        "Where the systems, or our own books, do not agree, and nobody took note of it.",
+    ),
+    "discrepancies_acknowledged": ("kind", "Where they do not agree, and a person took note of it as it is."),
     "oldest_discrepancy_seconds": ("kind", "Since the oldest of them was first found."),
     "drift_amount": ("currency", "Money by which they differ, in absolute amounts."),
     "drift_units": ("", "Units by which they differ, in absolute amounts."),
@@ -56,7 +60,8 @@ class Figure:
 class Discrepancy:
     """What does not agree: both sides, by how much, and what to do. Units where there is no currency.
 
-    `seen_at`: when the other side was last read; `first_seen_at`: since when every reconciliation has found it.
+    `seen_at`: when the other side was last read; `first_seen_at`: since when every reconciliation has found it;
+    `acknowledged_at`: since when a person has taken note of it as it is.
     """
 
     kind: str
@@ -70,6 +75,14 @@ class Discrepancy:
     next_step: str
     seen_at: datetime | None
     first_seen_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    acknowledged_why: str | None
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether a person took note of it."""
+        return self.acknowledged_at is not None
 
 
 def figures(conn: psycopg.Connection[Any]) -> list[Figure]:
@@ -85,6 +98,6 @@ def record_sightings(conn: psycopg.Connection[Any]) -> None:
 
 
 def discrepancies(conn: psycopg.Connection[Any], *, kind: str | None = None) -> list[Discrepancy]:
-    """Return what does not agree, of one kind or all, the largest first."""
+    """Return what does not agree, acknowledged or not, of one kind or all, the largest first."""
     with conn.cursor(row_factory=class_row(Discrepancy)) as cursor:
         return cursor.execute(_SQL["discrepancies"], {"kind": kind}).fetchall()

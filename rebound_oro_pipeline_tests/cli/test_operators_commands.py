@@ -44,6 +44,25 @@ def shop(conn: psycopg.Connection) -> psycopg.Connection:
     return conn
 
 
+def test_a_discrepancy_that_stays_is_acknowledged(shop: psycopg.Connection, run: Run) -> None:
+    listing = ("reconcile", "--no-read", "--json")
+    [found] = printed(run(*listing, expected=1))
+    assert (found["kind"], found["subject"]) == ("note_not_in_oro_in_time", "R1-ORD-1")
+    before = counts(shop)
+    run("discrepancy", "acknowledge", "R1-ORD-1", *WHY, "--dry-run")
+    assert counts(shop) == before
+    run(*listing, expected=1)
+    assert "1 discrepancies acknowledged" in run("discrepancy", "acknowledge", "R1-ORD-1", *WHY).stdout
+    assert printed(run(*listing)) == []
+    assert "1 more are acknowledged" in run("reconcile", "--no-read").stdout
+    [noted] = printed(run(*listing, "--all"))
+    assert (noted["acknowledged_by"], noted["acknowledged_why"]) == ("maria", "counted again")
+    assert "no open discrepancy" in run("discrepancy", "acknowledge", "R1-ORD-1", *WHY, expected=1).output
+    assert "narrow the discrepancies" in run("discrepancy", "acknowledge", *WHY, expected=2).output
+    run("discrepancy", "reopen", "--order", "ORD-1", *WHY)
+    run(*listing, expected=1)
+
+
 def test_another_policy_is_shown_before_it_is_in_force(
     shop: psycopg.Connection, run: Run, tmp_path: Path
 ) -> None:

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.services.operate_deed import Deed, OperatorError
+from rebound_oro_pipeline.services.operate_discrepancies import DiscrepancyFilter, acknowledge, pick, reopen
 from rebound_oro_pipeline.services.sync_health import Discrepancy, discrepancies, figures, record_sightings
 from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline.warehouse.connection import connect
@@ -240,6 +242,41 @@ def test_a_discrepancy_is_as_old_as_it_has_been_seen_without_a_break(books: Land
             each.label: each.value for each in figures(conn) if each.figure == "oldest_discrepancy_seconds"
         }
         assert ages["order_changed_after_credit"] == 86400
+
+
+def test_what_a_person_took_note_of_is_told_no_more_until_a_side_changes(books: Landed) -> None:
+    conn, deed = books.conn, Deed("maria", "the customer agreed")
+    changed, other = replace(SALE, shipping=Decimal("4.00")), replace(SALE, shipping=Decimal("3.00"))
+
+    def after(sale: Sale) -> tuple[bool, dict[str, int]]:
+        land(conn, [order_document(sale)], [])
+        record_sightings(conn)
+        [found] = of_orders(conn)
+        told = {each.figure: int(each.value) for each in figures(conn) if each.label == found.kind}
+        return found.is_acknowledged, told
+
+    with books.undone():
+        assert after(changed)[0] is False
+        wanted = DiscrepancyFilter(order_identifier="ORD-1", kind="order_changed_after_credit")
+        acknowledge(conn, pick(conn, wanted, acknowledged=False), deed)
+        assert after(changed) == (True, {"discrepancies_acknowledged": 1})
+        [found] = of_orders(conn)
+        assert (found.acknowledged_by, found.acknowledged_why) == ("maria", "the customer agreed")
+        assert after(other) == (False, {"discrepancies": 1, "oldest_discrepancy_seconds": 0})
+        assert after(changed)[0] is True
+        reopen(conn, pick(conn, wanted, acknowledged=True), deed)
+        assert after(changed)[0] is False
+        [logged] = conn.execute(
+            "select array_agg(action || ' by ' || actor order by action) from outbox.audit_log where subject = 'ORD-1'"
+        ).fetchall()
+        assert logged[0] == ["discrepancy acknowledged by maria", "discrepancy reopened by maria"]
+
+
+def test_an_acknowledgement_names_what_is_there(books: Landed) -> None:
+    wanted = DiscrepancyFilter(subjects=("ORD-77",))
+    for acknowledged, state in ((False, "open"), (True, "acknowledged")):
+        with pytest.raises(OperatorError, match=f"no {state} discrepancy is found under ORD-77"):
+            pick(books.conn, wanted, acknowledged=acknowledged)
 
 
 def test_what_is_not_answered_or_sent_within_the_agreed_time_is_listed(books: Landed) -> None:

@@ -180,6 +180,21 @@ update ledger.holds
 set next_check_at = least(next_check_at, statement_timestamp())
 where subject = any(%(subjects)s::text[]) and resolved_at is null;
 
+-- name: acknowledge
+insert into reconciliation.acknowledgements (kind, subject, ours, theirs, detail, acknowledged_by, acknowledged_why)
+values (%(kind)s, %(subject)s, %(ours)s, %(theirs)s, %(detail)s, %(who)s, %(why)s);
+
+-- name: revoke_acknowledgement
+update reconciliation.acknowledgements
+set revoked_at = statement_timestamp()
+where
+    kind = %(kind)s
+    and subject = %(subject)s
+    and ours is not distinct from %(ours)s::numeric
+    and theirs is not distinct from %(theirs)s::numeric
+    and detail is not distinct from %(detail)s::text
+    and revoked_at is null;
+
 -- name: messages
 select
     messages.kind,

@@ -20,7 +20,10 @@ select
     detail,
     next_step,
     seen_at,
-    first_seen_at
+    first_seen_at,
+    acknowledged_at,
+    acknowledged_by,
+    acknowledged_why
 from reconciliation.discrepancies
 where %(kind)s::text is null or kind = %(kind)s
 order by kind, abs(difference) desc, subject;
@@ -32,7 +35,8 @@ with found as (
         kind,
         subject,
         min(currency) as currency,
-        sum(difference) as difference
+        sum(difference) as difference,
+        case when bool_and(acknowledged_at is not null) then max(acknowledged_at) end as acknowledged_at
     from reconciliation.discrepancies
     group by kind, subject
 ),
@@ -44,13 +48,14 @@ gone as (
         and not exists (select from found where found.kind = known.kind and found.subject = known.subject)
 )
 
-insert into reconciliation.sightings (kind, subject, currency, difference, first_seen_at)
+insert into reconciliation.sightings (kind, subject, currency, difference, first_seen_at, acknowledged_at)
 select
     found.kind,
     found.subject,
     found.currency,
     found.difference,
-    now() as first_seen_at
+    now() as first_seen_at,
+    found.acknowledged_at
 from found
 on conflict (kind, subject) where resolved_at is null do update set
-currency = excluded.currency, difference = excluded.difference;
+currency = excluded.currency, difference = excluded.difference, acknowledged_at = excluded.acknowledged_at;

@@ -1,0 +1,91 @@
+"""`rebound-oro discrepancy`: what does not agree and will stay so, noted by a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rebound_oro_pipeline.commands.output import (
+    Command,
+    SettingsReader,
+    operators_database,
+    print_dry_run,
+    print_rows,
+    writing_options,
+)
+
+if TYPE_CHECKING:
+    from rebound_oro_pipeline.services.operate_discrepancies import DiscrepancyFilter
+
+_COLUMNS = ("kind", "subject", "order_identifier", "currency", "ours", "theirs", "difference", "detail")
+
+
+def _filters(command: Command) -> Command:
+    for option in (
+        click.option("--order", "order_identifier", metavar="NUMBER", help="Only those of this order."),
+        click.option("--kind", help="Only those of this kind."),
+        click.argument("subjects", nargs=-1),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def discrepancy() -> None:
+    """Where the systems do not agree, and a person knows why."""
+
+
+@discrepancy.command("acknowledge")
+@_filters
+@writing_options
+@click.pass_obj
+def acknowledge(
+    read_settings: SettingsReader, /, *, who: str, why: str, dry_run: bool, as_json: bool, **filters: Any
+) -> None:
+    """Take note of discrepancies as they are: they fail no check any more, until either side changes.
+
+    Example: rebound-oro discrepancy acknowledge --order ORD-100 --why "price corrected, customer agreed"
+    """
+    from rebound_oro_pipeline.services import operate_discrepancies as service
+    from rebound_oro_pipeline.services.operate_deed import Deed
+
+    wanted = _wanted(filters)
+    with operators_database(read_settings, dry_run=dry_run) as (_, conn):
+        found = service.pick(conn, wanted, acknowledged=False)
+        service.acknowledge(conn, found, Deed(who, why))
+    print_rows(found, _COLUMNS, as_json=as_json, of="discrepancies acknowledged")
+    if not as_json:
+        print_dry_run(dry_run)
+
+
+@discrepancy.command("reopen")
+@_filters
+@writing_options
+@click.pass_obj
+def reopen(
+    read_settings: SettingsReader, /, *, who: str, why: str, dry_run: bool, as_json: bool, **filters: Any
+) -> None:
+    """Take a note back: the discrepancies are told again.
+
+    Example: rebound-oro discrepancy reopen --order ORD-100 --why "the customer did not agree"
+    """
+    from rebound_oro_pipeline.services import operate_discrepancies as service
+    from rebound_oro_pipeline.services.operate_deed import Deed
+
+    wanted = _wanted(filters)
+    with operators_database(read_settings, dry_run=dry_run) as (_, conn):
+        found = service.pick(conn, wanted, acknowledged=True)
+        service.reopen(conn, found, Deed(who, why))
+    print_rows(found, _COLUMNS, as_json=as_json, of="discrepancies open again")
+    if not as_json:
+        print_dry_run(dry_run)
+
+
+def _wanted(filters: dict[str, Any]) -> DiscrepancyFilter:
+    from rebound_oro_pipeline.services.operate_discrepancies import DiscrepancyFilter
+
+    wanted = DiscrepancyFilter(subjects=filters.pop("subjects") or None, **filters)
+    if wanted.is_empty:
+        raise click.UsageError("name the subjects, or narrow the discrepancies by a filter")
+    return wanted

@@ -1,0 +1,74 @@
+"""Discrepancies by hand: a person takes note of those that will stay, and they are told no more until they change."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psycopg
+
+from rebound_oro_pipeline.services.operate_deed import Deed, OperatorError
+from rebound_oro_pipeline.services.sync_health import Discrepancy, discrepancies, record_sightings
+from rebound_oro_pipeline.warehouse import statements
+
+_SQL = statements.load("operators")
+
+
+@dataclass(frozen=True)
+class DiscrepancyFilter:
+    """Which discrepancies; what is None does not narrow."""
+
+    subjects: tuple[str, ...] | None = None
+    kind: str | None = None
+    order_identifier: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it would pick every discrepancy."""
+        return all(value is None for value in asdict(self).values())
+
+
+def pick(
+    conn: psycopg.Connection[Any], wanted: DiscrepancyFilter, *, acknowledged: bool
+) -> list[Discrepancy]:
+    """Return the discrepancies that are meant. Raises OperatorError for a subject, or a filter, that finds none."""
+    found = [
+        each
+        for each in discrepancies(conn, kind=wanted.kind)
+        if each.is_acknowledged is acknowledged
+        and (wanted.subjects is None or each.subject in wanted.subjects)
+        and (wanted.order_identifier is None or each.order_identifier == wanted.order_identifier)
+    ]
+    missing = sorted(set(wanted.subjects or ()) - {each.subject for each in found})
+    if missing or not found:
+        state = "acknowledged" if acknowledged else "open"
+        raise OperatorError(
+            f"no {state} discrepancy is found under {', '.join(missing) or 'these filters'}; "
+            "`rebound-oro reconcile --no-read --all` lists them"
+        )
+    return found
+
+
+def acknowledge(conn: psycopg.Connection[Any], found: Sequence[Discrepancy], deed: Deed) -> None:
+    """Take note of discrepancies as they are now; the caller commits."""
+    for each in found:
+        conn.execute(_SQL["acknowledge"], {**_sides(each), "who": deed.who.strip(), "why": deed.why.strip()})
+        deed.log(conn, "discrepancy acknowledged", [each.subject], **_sides(each))
+    record_sightings(conn)
+
+
+def reopen(conn: psycopg.Connection[Any], found: Sequence[Discrepancy], deed: Deed) -> None:
+    """Take the notes back; the caller commits."""
+    for each in found:
+        conn.execute(_SQL["revoke_acknowledgement"], _sides(each))
+        deed.log(conn, "discrepancy reopened", [each.subject], **_sides(each))
+    record_sightings(conn)
+
+
+def _sides(each: Discrepancy) -> dict[str, Any]:
+    return {
+        "kind": each.kind,
+        "subject": each.subject,
+        "ours": each.ours,
+        "theirs": each.theirs,
+        "detail": each.detail,
+    }
