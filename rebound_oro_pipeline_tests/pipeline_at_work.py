@@ -6,7 +6,7 @@ with environment(variables(home, url, box, "2026-03-04")), Loop.on(url) as loop:
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -136,13 +136,14 @@ class Tick:
 
 def tick(loop: Loop, sensor: str, cursor: str | None = None) -> Tick:
     """Evaluate a sensor as the daemon does."""
-    context = dg.build_sensor_context(
-        instance=loop.instance,
-        repository_def=loop.defs.get_repository_def(),
-        resources={"warehouse": Warehouse()},
-        cursor=cursor,
-    )
-    told = loop.defs.resolve_sensor_def(sensor).evaluate_tick(context)
+    with closing(Warehouse(Settings())) as warehouse:
+        context = dg.build_sensor_context(
+            instance=loop.instance,
+            repository_def=loop.defs.get_repository_def(),
+            resources={"warehouse": warehouse},
+            cursor=cursor,
+        )
+        told = loop.defs.resolve_sensor_def(sensor).evaluate_tick(context)
     assert len(told.run_requests or ()) <= 1
     return Tick(told.run_requests[0] if told.run_requests else None, told.skip_message, told.cursor or cursor)
 

@@ -17,7 +17,7 @@ from rebound_oro_pipeline.defs.offers import build_offers
 from rebound_oro_pipeline.defs.partitions import daily_returns
 from rebound_oro_pipeline.defs.pushes import build_pushes
 from rebound_oro_pipeline.defs.reconciliation import build_reconciliation
-from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
+from rebound_oro_pipeline.defs.resources import build_resources
 from rebound_oro_pipeline.defs.schedules import build_schedules
 from rebound_oro_pipeline.defs.sensors import build_sensors
 from rebound_oro_pipeline.defs.tables import column_types
@@ -50,6 +50,6 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         jobs=jobs,
         schedules=build_schedules(settings, by_name[RETURNS]),
         sensors=[*build_sensors(settings), *build_alerts(settings)],
-        resources={"warehouse": Warehouse(), "oro": OroCommerce(), "rebound": ReBound()},
+        resources=build_resources(),
         executor=build_executor(settings),
     )

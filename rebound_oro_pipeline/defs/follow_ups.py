@@ -72,10 +72,11 @@ def _job(
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
         rebound: dg.ResourceParam[ReBound],
+        settings: dg.ResourceParam[Settings],
     ) -> None:
         with (
             named_failure(context, tries=TRIES),
-            _follower(context, models, warehouse, oro, rebound) as follower,
+            _follower(context, models, warehouse, oro, rebound, settings=settings) as follower,
         ):
             found = look(follower)
             _report(context, follower, found, partitions)
@@ -92,10 +93,11 @@ def _catalogue(models: Models) -> dg.JobDefinition:
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
         rebound: dg.ResourceParam[ReBound],
+        settings: dg.ResourceParam[Settings],
     ) -> None:
         with (
             named_failure(context, tries=TRIES),
-            _follower(context, models, warehouse, oro, rebound) as follower,
+            _follower(context, models, warehouse, oro, rebound, settings=settings) as follower,
         ):
             landed = service.refresh_catalogue(follower)
         for relation, name in (
@@ -128,9 +130,14 @@ def _single_step_job(name: str, step: dg.OpDefinition, description: str) -> dg.J
 
 @contextmanager
 def _follower(
-    context: dg.OpExecutionContext, models: Models, warehouse: Warehouse, oro: OroCommerce, rebound: ReBound
+    context: dg.OpExecutionContext,
+    models: Models,
+    warehouse: Warehouse,
+    oro: OroCommerce,
+    rebound: ReBound,
+    *,
+    settings: Settings,
 ) -> Iterator[Follower]:
-    settings = Settings()
     with oro.client() as shop, rebound.client() as returns, warehouse.connect("follow up") as conn:
         version = wiring.save_policy(settings, conn)
         conn.commit()

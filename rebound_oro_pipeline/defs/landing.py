@@ -50,9 +50,9 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         rebound: dg.ResourceParam[ReBound],
+        settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Ask ReBound which returns were registered in the window, and read each document."""
-        settings = Settings()
         with (
             named_failure(context, tries=TRIES),
             rebound.client() as client,
@@ -92,9 +92,9 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
+        settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Fetch the orders by the references of the returns, many in one request."""
-        settings = Settings()
         with (
             named_failure(context, tries=TRIES),
             oro.client() as client,

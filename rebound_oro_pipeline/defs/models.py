@@ -135,7 +135,9 @@ def build_decision(
         can_subset=True,
     )
     def decide_window(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         """Match, gate, clip and price the returns of the window, and enqueue what has to be sent."""
         from rebound_oro_pipeline.warehouse.frames import as_markdown, rows_of  # noqa: PLC0415 - pandas is slow to load
@@ -144,7 +146,6 @@ def build_decision(
             yield from _views_only(context, warehouse, models)
             return
         window = window_of(context)
-        settings = Settings()
         with named_failure(context), warehouse.connect("decide") as conn:
             policy_version = wiring.save_policy(settings, conn)
             conn.commit()
@@ -164,14 +165,19 @@ def build_decision(
             for relation, days in _figures(conn, models, decision).items():
                 if key_of(relation) in context.selected_asset_keys:
                     add_by_day(context, relation, days)
+        with warehouse.connect("preview") as conn:
+            previews = {
+                relation: as_markdown(rows_of(conn, relation, window))
+                for relation in PREVIEWED
+                if key_of(relation) in context.selected_asset_keys
+            }
         for model in models.of_step("returns"):
             relation = model.relation
             if key_of(relation) not in context.selected_asset_keys:
                 continue
             metadata = _of_run(context, models, decision, relation)
-            if relation in PREVIEWED:
-                preview = as_markdown(rows_of(warehouse.url(), relation, window))
-                metadata["open now"] = dg.MetadataValue.md(preview)
+            if relation in previews:
+                metadata["open now"] = dg.MetadataValue.md(previews[relation])
             yield dg.MaterializeResult(asset_key=key_of(relation), metadata=metadata)
         yield from check_results(decision.checks, context.selected_asset_check_keys)
 

@@ -48,8 +48,8 @@ def build_offers(models: Models, origins: Mapping[str, Origins]) -> list[dg.Asse
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
+        settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult[None]:
-        settings = Settings()
         with (
             named_failure(context, tries=TRIES),
             oro.client() as client,
@@ -78,12 +78,14 @@ def build_offers(models: Models, origins: Mapping[str, Origins]) -> list[dg.Asse
         check_specs=[check_spec(check) for check in checks],
     )
     def offer(
-        context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+        context: dg.AssetExecutionContext,
+        warehouse: dg.ResourceParam[Warehouse],
+        settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         """Work out what may come back of the orders that changed, and enqueue what ReBound has to be told."""
         from rebound_oro_pipeline.warehouse.frames import as_markdown, rows_of  # noqa: PLC0415 - pandas is slow to load
 
-        settings, now = Settings(), datetime.now(UTC)
+        now = datetime.now(UTC)
         if not wiring.policy(settings).offer.enabled:
             raise dg.Failure(
                 "The policy says offer.enabled: false, so nothing is offered. Set it to true, or switch the schedule "
@@ -110,6 +112,8 @@ def build_offers(models: Models, origins: Mapping[str, Origins]) -> list[dg.Asse
                 "from other orders",
                 offering.counts.without_reference,
             )
+        with warehouse.connect("preview") as conn:
+            preview = as_markdown(rows_of(conn, UNOFFERED, Window(now - SHOWN, now)))
         for model in models.of_step("offers"):
             built = offering.built.get(model.relation)
             metadata: dict[str, Any] = {}
@@ -118,7 +122,6 @@ def build_offers(models: Models, origins: Mapping[str, Origins]) -> list[dg.Asse
             if model.relation == "ledger.offers":
                 metadata |= asdict(offering.counts)
             if model.relation == UNOFFERED:
-                preview = as_markdown(rows_of(warehouse.url(), UNOFFERED, Window(now - SHOWN, now)))
                 metadata["last 30 days"] = dg.MetadataValue.md(preview)
             yield dg.MaterializeResult(asset_key=key_of(model.relation), metadata=metadata)
         yield from map(check_result, offering.checks)

@@ -42,10 +42,11 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
+        settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult[None]:
         with named_failure(context), oro.client() as client:
             counts = push_credit_notes(
-                client, warehouse.url(), run_id=context.run.run_id, names=wiring.credit_note_names(Settings())
+                client, warehouse.url(), run_id=context.run.run_id, names=wiring.credit_note_names(settings)
             )
         return _result(context, counts)
 
@@ -63,9 +64,10 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
+        settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult[None]:
         with named_failure(context), oro.client() as client:
-            policy = wiring.policy(Settings())
+            policy = wiring.policy(settings)
             counts = push_inventory_levels(client, warehouse.url(), run_id=context.run.run_id)
             restored = restore_by_policy(client, warehouse.url(), policy.stock, run_id=context.run.run_id)
         products = {"products in stock again": restored.restored} if restored else {}
@@ -87,8 +89,8 @@ def build_pushes() -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         rebound: dg.ResourceParam[ReBound],
+        settings: dg.ResourceParam[Settings],
     ) -> dg.MaterializeResult[None]:
-        settings = Settings()
         with named_failure(context), rebound.client() as client:
             counts = push_rebound_orders(
                 client,

@@ -65,9 +65,10 @@ def build_reconciliation(models: Models, origins: Mapping[str, Origins]) -> list
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
+        settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None]]:
         with named_failure(context), oro.client() as client, warehouse.connect("reconcile") as conn:
-            reconciled = reconcile_credit_notes(client, conn, names=wiring.credit_note_names(Settings()))
+            reconciled = reconcile_credit_notes(client, conn, names=wiring.credit_note_names(settings))
         yield _result(reconciled.read, reconciled.findings, "oro_holds_what_was_decided", NOTES_AT_FAULT)
 
     @dg.asset(

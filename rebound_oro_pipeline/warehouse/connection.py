@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Final
@@ -33,11 +34,6 @@ def normalise_url(url: str) -> str:
     Raises DatabaseUrlError.
     """
     return _with_scheme(url, "postgresql")
-
-
-def sqlalchemy_url(url: str) -> str:
-    """Return the URL for SQLAlchemy over psycopg 3; without a driver, its meaning varies with the version."""
-    return _with_scheme(url, "postgresql+psycopg")
 
 
 def dagster_url(url: str) -> str:
@@ -74,16 +70,36 @@ def connect(
     )
     try:
         _require_supported(connection.info)
-        connection.execute(
-            "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as given(name, value)",
-            (list(SESSION_SETTINGS), list(SESSION_SETTINGS.values())),
-        )
+        _set(connection, SESSION_SETTINGS)
         set_json_loads(_loads, connection)
         connection.autocommit = autocommit
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def renew(connection: psycopg.Connection, *, application_name: str) -> None:
+    """Make a session outside of a transaction what `connect` made of it, whatever it was used for since.
+
+    Raises psycopg.Error where that cannot be done, as when the server has hung up.
+    """
+    # psycopg keeps the names of prepared statements, and sees that all are discarded the first time only; a rollback
+    # makes it forget them.
+    connection.autocommit = False
+    connection.execute("select 1")
+    connection.rollback()
+    connection.autocommit = True
+    connection.execute("discard all")
+    _set(connection, {**SESSION_SETTINGS, "application_name": application_name})
+    connection.autocommit = False
+
+
+def _set(connection: psycopg.Connection, values: Mapping[str, str]) -> None:
+    connection.execute(
+        "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as given(name, value)",
+        (list(values), list(values.values())),
+    )
 
 
 def _with_scheme(url: str, scheme: str) -> str:

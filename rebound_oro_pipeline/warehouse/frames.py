@@ -4,26 +4,24 @@ from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 
 import pandas as pd
-import sqlalchemy
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
 
 from rebound_oro_pipeline.contracts.window import Window
-from rebound_oro_pipeline.warehouse.connection import sqlalchemy_url
 
 
-def rows_of(url: str, relation: str, window: Window, *, column: str = "registered_at") -> pd.DataFrame:
+def rows_of(
+    conn: psycopg.Connection, relation: str, window: Window, *, column: str = "registered_at"
+) -> pd.DataFrame:
     """Return the rows of `schema.name` whose `column` lies in the window. Decimals stay exact, as objects."""
-    schema, _, name = relation.partition(".")
-    table = sqlalchemy.table(name, sqlalchemy.column(column), schema=schema)
-    within = sqlalchemy.and_(table.c[column] >= window.start, table.c[column] < window.end)
-    statement = (
-        sqlalchemy.select(sqlalchemy.text("*")).select_from(table).where(within).order_by(table.c[column])
+    query = sql.SQL("select * from {} where {column} >= %s and {column} < %s order by {column}").format(
+        sql.Identifier(*relation.split(".")), column=sql.Identifier(column)
     )
-    engine = sqlalchemy.create_engine(sqlalchemy_url(url), poolclass=sqlalchemy.NullPool)
-    try:
-        with engine.connect() as connection:
-            return pd.read_sql_query(statement, connection, coerce_float=False)
-    finally:
-        engine.dispose()
+    with conn.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(query, (window.start, window.end)).fetchall()
+        names = [column.name for column in cursor.description or ()]
+    return pd.DataFrame.from_records(rows, columns=names, coerce_float=False)
 
 
 def frame_of(rows: Sequence[object]) -> pd.DataFrame:

@@ -12,7 +12,6 @@ from rebound_oro_pipeline.warehouse.connection import (
     dagster_url,
     describe_url,
     normalise_url,
-    sqlalchemy_url,
 )
 from rebound_oro_pipeline.warehouse.errors import DatabaseUrlError, UnsupportedServerError
 
@@ -26,7 +25,6 @@ def test_every_usual_form_of_url_names_the_driver_that_its_reader_needs(scheme: 
     """A bare postgresql:// means another driver to SQLAlchemy 2.0 than to 2.1."""
     url = f" {scheme}://{REST}\n"
     assert normalise_url(url) == f"postgresql://{REST}"
-    assert sqlalchemy_url(url) == f"postgresql+psycopg://{REST}"
     assert dagster_url(url) == f"postgresql+psycopg2://{REST}"
     assert describe_url(url) == "db.example.com:6432/returns"
 

@@ -19,24 +19,24 @@ def _hold(conn: psycopg.Connection, subject: str, day: int) -> None:
     )
 
 
-def test_rows_of_the_window_come_with_exact_decimals(conn: psycopg.Connection, database_url: str) -> None:
+def test_rows_of_the_window_come_with_exact_decimals(conn: psycopg.Connection) -> None:
     for number in range(3):
         _hold(conn, f"in-{number}", 1)
     _hold(conn, "out", 2)
     conn.commit()
-    frame = rows_of(database_url, "ledger.holds", DAY)
+    frame = rows_of(conn, "ledger.holds", DAY)
     assert sorted(frame["subject"]) == ["in-0", "in-1", "in-2"]
     assert list(frame["quantity"]) == [Decimal("1.50")] * 3
 
 
-def test_a_preview_is_short_and_says_what_it_leaves_out(conn: psycopg.Connection, database_url: str) -> None:
+def test_a_preview_is_short_and_says_what_it_leaves_out(conn: psycopg.Connection) -> None:
     for number in range(3):
         _hold(conn, f"in-{number}", 1)
     conn.commit()
-    text = as_markdown(rows_of(database_url, "ledger.holds", DAY), rows=2)
+    text = as_markdown(rows_of(conn, "ledger.holds", DAY), rows=2)
     assert "1.50" in text
     assert text.endswith("… and 1 more")
 
 
-def test_an_empty_table_is_said_to_be_empty(database_url: str) -> None:
-    assert as_markdown(rows_of(database_url, "ledger.holds", DAY)) == "nothing"
+def test_an_empty_table_is_said_to_be_empty(conn: psycopg.Connection) -> None:
+    assert as_markdown(rows_of(conn, "ledger.holds", DAY)) == "nothing"
