@@ -281,7 +281,10 @@ unsent as (
     cross join ledger.credit_notes as notes
     inner join outbox.messages as messages
         on messages.kind = 'oro_credit_note' and notes.credit_note_number = messages.business_key
-    where messages.state in ('pending', 'sending', 'unknown') and notes.decided_at < now() - policy.patience
+    where
+        messages.state in ('pending', 'sending', 'unknown')
+        and messages.next_attempt_at < outbox.held_back_until()
+        and notes.decided_at < now() - policy.patience
 ),
 
 found as (

@@ -62,13 +62,15 @@ backlog as (
         kinds.kind,
         waiting.open,
         waiting.oldest,
+        waiting.held_back,
         refused.rejected
     from kinds
     cross join
         lateral (
             select
-                count(*) as open,
-                min(messages.created_at) as oldest
+                count(*) filter (where messages.next_attempt_at < outbox.held_back_until()) as open,
+                min(messages.created_at) filter (where messages.next_attempt_at < outbox.held_back_until()) as oldest,
+                count(*) filter (where messages.next_attempt_at = outbox.held_back_until()) as held_back
             from outbox.messages as messages
             where messages.kind = kinds.kind and messages.state in ('pending', 'sending', 'unknown')
         ) as waiting
@@ -98,6 +100,12 @@ outbox_figures as (
         'outbox_open_messages' as figure,
         backlog.kind as label,
         backlog.open as value
+    from backlog
+    union all
+    select
+        'outbox_held_back_messages' as figure,
+        backlog.kind as label,
+        backlog.held_back as value
     from backlog
     union all
     select

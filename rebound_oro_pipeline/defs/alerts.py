@@ -1,13 +1,15 @@
 """Alerts: a run that failed, a check that failed beside it. Nothing here ever fails a tick because of an alert.
 
 Both are read from the event log, the oldest first, and the cursor stays before what could not be told: Dagster's own
-sensor of failed runs moves on whatever becomes of its message. A failing blocking check fails its run and is told with
-it; so only the others are told here.
+sensor of failed runs moves on whatever becomes of its message. A message that no target takes while others are taken
+waits beside, and holds up nothing. A failing blocking check fails its run and is told with it; so only the others are
+told here.
 """
 
 import json
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -23,6 +25,49 @@ from rebound_oro_pipeline.settings import MissingSetting, Settings
 RETRY_NUMBER = "dagster/retry_number"
 _EVENTS_AT_ONCE = 200
 _SHOWN = 5
+_TRIES = 2
+"""Messages that no target takes, while none is taken, after which the targets are left in peace for a tick."""
+_GIVEN_UP_AFTER = timedelta(days=1)
+"""Age of what a message that only itself is refused is about."""
+
+
+@dataclass(frozen=True)
+class _Cursor:
+    """The event up to which all were told, but for those that are tried again by themselves."""
+
+    after: int
+    untold: tuple[int, ...] = ()
+
+    @classmethod
+    def read(cls, text: str | None) -> "_Cursor | None":
+        numbers = (text or "").split()
+        return cls(int(numbers[0]), tuple(map(int, numbers[1:]))) if numbers else None
+
+    def __str__(self) -> str:
+        return " ".join(map(str, (self.after, *self.untold)))
+
+
+@dataclass(frozen=True)
+class _Due:
+    """An alert, and the event that it is about."""
+
+    storage_id: int
+    happened_at: datetime
+    alert: Alert
+
+
+@dataclass
+class _Told:
+    """What became of alerts: events whose message no target took, those that were not tried, and why."""
+
+    refused: list[int] = field(default_factory=list)
+    untried: list[int] = field(default_factory=list)
+    why: str = ""
+
+    @property
+    def left(self) -> list[int]:
+        """Events that are still to be told, those that were tried last."""
+        return [*self.untried, *self.refused]
 
 
 def build_alerts(settings: Settings) -> Sequence[dg.SensorDefinition]:
@@ -65,29 +110,39 @@ def _sensor(
     def sensor(
         context: dg.SensorEvaluationContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.SkipReason | dg.SensorResult:
-        if not (context.cursor or "").isdecimal():
-            latest = _events(context.instance, kind, after=None, limit=1, ascending=False)
+        cursor = _Cursor.read(context.cursor)
+        if cursor is None:
+            latest = _events(context.instance, kind, limit=1, ascending=False)
             return dg.SensorResult(
-                cursor=str(latest[0].storage_id if latest else 0),
+                cursor=str(_Cursor(latest[0].storage_id if latest else 0)),
                 skip_reason="begins with what fails from now on",
             )
-        records = _events(context.instance, kind, after=int(context.cursor or 0))
-        if not records:
+        records = _events(context.instance, kind, after_cursor=cursor.after)
+        again = _events(context.instance, kind, storage_ids=cursor.untold) if cursor.untold else ()
+        if not records and not again:
             return dg.SkipReason("nothing happened since")
-        alerts = [
-            (record.storage_id, alert)
-            for record in records
+        due = [
+            _Due(record.storage_id, datetime.fromtimestamp(record.event_log_entry.timestamp, UTC), alert)
+            for record in (
+                *records,
+                *sorted(again, key=lambda record: cursor.untold.index(record.storage_id)),
+            )
             if (alert := alert_of(context, record.event_log_entry)) is not None
         ]
-        settled, kept_from = _tell(context.log, warehouse, [alert for _, alert in alerts])
-        if settled < len(alerts):
-            return dg.SensorResult(
-                cursor=str(alerts[settled][0] - 1),
-                skip_reason=f"{len(alerts) - settled} alerts are still to be told, and tried again: {kept_from}",
-            )
-        return dg.SensorResult(
-            cursor=str(records[-1].storage_id), skip_reason=f"{len(records)} looked at, {len(alerts)} to tell"
-        )
+        told = _tell(context.log, warehouse, due)
+        # What was not even tried is read again, with all that follows; what was refused alone is kept by itself.
+        new = {record.storage_id for record in records}
+        waiting = [storage_id for storage_id in told.left if storage_id in new]
+        if new.isdisjoint(told.untried):
+            after = records[-1].storage_id if records else cursor.after
+            untold = told.left
+        else:
+            after = min(waiting) - 1
+            untold = [storage_id for storage_id in told.left if storage_id not in new]
+        reason = f"{len(records)} looked at, {len(due)} to tell"
+        if told.left:
+            reason = f"{len(told.left)} alerts are still to be told, and tried again: {told.why}"
+        return dg.SensorResult(cursor=str(_Cursor(after, tuple(untold))), skip_reason=reason)
 
     return sensor
 
@@ -96,11 +151,12 @@ def _events(
     instance: dg.DagsterInstance,
     kind: dg.DagsterEventType,
     *,
-    after: int | None,
+    after_cursor: int | None = None,
+    storage_ids: Sequence[int] | None = None,
     limit: int = _EVENTS_AT_ONCE,
     ascending: bool = True,
 ) -> Sequence[dg.EventLogRecord]:
-    wanted = dg.EventRecordsFilter(event_type=kind, after_cursor=after)
+    wanted = dg.EventRecordsFilter(event_type=kind, after_cursor=after_cursor, storage_ids=storage_ids)
     return instance.event_log_storage.get_event_records(wanted, limit=limit, ascending=ascending)
 
 
@@ -149,26 +205,37 @@ def _failed_check(context: dg.SensorEvaluationContext, event: dg.EventLogEntry) 
     )
 
 
-def _tell(log: logging.Logger, warehouse: Warehouse, alerts: Sequence[Alert]) -> tuple[int, str]:
-    """Send alerts in turn; how many are settled, sent or grouped with one that was, and what kept the next."""
-    settled = 0
-    if not alerts:
-        return settled, ""
+def _tell(log: logging.Logger, warehouse: Warehouse, due: Sequence[_Due]) -> _Told:
+    """Send alerts in turn until the targets seem to take nothing; what is grouped with a sent one is settled."""
+    told = _Told()
+    taken = 0
+    if not due:
+        return told
     settings = Settings()
     quiet = timedelta(minutes=settings.alert_quiet_minutes)
     try:
         channel = wiring.alert_channel(settings)
         if channel is None:
             log.warning("alerts have no target; set REBOUND_ORO_ALERT_URLS")
-            return len(alerts), ""
+            return told
+        told.untried = [each.storage_id for each in due]
         with warehouse.connect("alerts") as conn:
-            for alert in alerts:
-                outcome = raise_alert(conn, channel, alert, now=datetime.now(UTC), quiet=quiet)
-                log.info("%s: %s", alert.title, outcome.value)
+            for each in due:
+                now = datetime.now(UTC)
+                if not taken and len(told.refused) >= _TRIES:
+                    break
+                outcome = raise_alert(conn, channel, each.alert, now=now, quiet=quiet)
+                log.info("%s: %s", each.alert.title, outcome.value)
+                told.untried.remove(each.storage_id)
+                taken += outcome is Outcome.SENT
                 if outcome is Outcome.NOT_TAKEN:
-                    return settled, outcome.value
-                settled += 1
+                    told.why = outcome.value
+                    if taken and now - each.happened_at > _GIVEN_UP_AFTER:
+                        log.error("given up after a day: %s\n%s", each.alert.title, each.alert.detail)
+                    else:
+                        told.refused.append(each.storage_id)
     except (AlertUrlError, MissingSetting, OSError, psycopg.Error) as error:
         log.error("alerts could not be sent: %s", error)  # noqa: TRY400 - its words are enough
-        return settled, " ".join(str(error).split())
-    return settled, ""
+        told.untried = told.untried or [each.storage_id for each in due]
+        told.why = " ".join(str(error).split())
+    return told

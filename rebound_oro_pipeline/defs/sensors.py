@@ -97,8 +97,9 @@ def _people(conn: psycopg.Connection[Any]) -> Waiting:
 
 
 def _occasions(conn: psycopg.Connection[Any]) -> follow_up.Occasions:
-    since = watermarks.read_until(conn, INTERVENTIONS) or _EARLIEST
-    return follow_up.occasions(conn, now=datetime.now(UTC), since=since)
+    now = datetime.now(UTC)
+    since = watermarks.read_until(conn, INTERVENTIONS, now=now) or _EARLIEST
+    return follow_up.occasions(conn, now=now, since=since)
 
 
 def _sensor(

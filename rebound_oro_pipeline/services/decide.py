@@ -17,7 +17,6 @@ from rebound_oro_pipeline.sqlmodels.build import Builder, BuildResult
 from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult, checks_of, run_checks
 from rebound_oro_pipeline.sqlmodels.model import Model, Models
 from rebound_oro_pipeline.warehouse import statements
-from rebound_oro_pipeline.warehouse.outbox import HELD_BACK_UNTIL
 
 _SQL = statements.load("decisions")
 
@@ -95,9 +94,7 @@ def decide(
         if any(_refuses(check) for check in checks):
             raise DecisionRefused(window, checks)
         if decide_only:
-            conn.execute(
-                _SQL["hold_back"], {"held_back_until": HELD_BACK_UNTIL, "newest_message": newest_message}
-            )
+            conn.execute(_SQL["hold_back"], {"newest_message": newest_message})
         added = any(
             built[model.relation].rows_written
             for model in models.of_step("returns")

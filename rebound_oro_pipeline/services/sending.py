@@ -79,7 +79,8 @@ class SendingRules:
 class PushCounts:
     """What a push did. The first five count messages as this run settled them, one perhaps several times.
 
-    remaining: messages still open in the window; next_attempt_at: when the first of them falls due.
+    remaining: messages still open in the window, without those that a decision held back.
+    next_attempt_at: when the first of them falls due.
     stopped_by: why the circuit is open, if it is. write_requests: requests that may have written something.
     """
 

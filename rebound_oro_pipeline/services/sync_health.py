@@ -18,6 +18,7 @@ DESCRIPTIONS: Mapping[str, tuple[str, str]] = {
     "decision_age_seconds": ("", "Since a decision added something."),
     "stage_lag_seconds": ("stage", "Median time between two stages, of what ended within a day."),
     "outbox_open_messages": ("kind", "Messages that wait, are under way, or whose fate is unknown."),
+    "outbox_held_back_messages": ("kind", "Messages that a decision held back until somebody releases them."),
     "outbox_rejected_messages": ("kind", "Messages that were refused and wait for a person."),
     "outbox_oldest_seconds": ("kind", "Age of the oldest message that is still open."),
     "push_error_ratio": ("kind", "Refused messages among those that ended within a day, 0 to 1."),

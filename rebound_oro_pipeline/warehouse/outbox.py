@@ -16,7 +16,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal, Self
 
@@ -34,9 +34,6 @@ RefusalReason = Literal["push_rejected", "stock_write_ambiguous"]
 
 LEASE_SECONDS: Final = 300.0
 """How long a claim is good for while its worker's session lives: above any request (a batch: 25 s)."""
-
-HELD_BACK_UNTIL: Final = datetime(9999, 12, 31, tzinfo=UTC)
-"""When a message falls due that waits for an operator to release it."""
 
 _SQL = statements.load("outbox")
 
@@ -293,7 +290,7 @@ def release(
 ) -> list[str]:
     """By an operator: let messages go that a decision held back; return the business keys of those."""
     given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
-    changed = conn.execute(_SQL["release"], {**given, "held_back_until": HELD_BACK_UNTIL})
+    changed = conn.execute(_SQL["release"], given)
     return sorted(key for (key,) in changed)
 
 

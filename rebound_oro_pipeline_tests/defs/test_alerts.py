@@ -1,11 +1,13 @@
 """The sensors that alert: nothing that failed is forgotten, nothing is told twice, the oldest is told first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 
 import dagster as dg
 import pytest
 
 from rebound_oro_pipeline import wiring
+from rebound_oro_pipeline.defs import alerts
 from rebound_oro_pipeline.defs.alerts import RETRY_NUMBER
 from rebound_oro_pipeline.defs.failures import ATTENDED
 from rebound_oro_pipeline.defs.jobs import CATCH_UP, PUSH
@@ -141,7 +143,7 @@ def test_what_no_target_took_is_tried_at_the_next_tick_and_each_outage_told_once
         cursor = missed[-1].cursor or cursor
     expected = "3 alerts are still to be told, and tried again: not taken by any target"
     assert [each.reason for each in missed] == [expected] * 2
-    assert heard.tried == 2
+    assert heard.tried == 4, "two each tick, and then the targets are left in peace"
     heard.takes = True
     cursor = tick(loop, sensor, cursor).cursor or cursor
     assert titles(heard) == list(due)
@@ -164,6 +166,49 @@ def test_a_channel_that_fails_half_way_gets_the_rest_later_and_nothing_twice(
     heard.takes = True
     tick(loop, CHECKS, cursor)
     assert titles(heard) == [f"Check marts/credit_notes: {name} failed" for name in ("a", "b")]
+
+
+def refusing(heard: Heard, *names: str) -> Callable[[str, str], bool]:
+    """Return a way of sending that takes all messages but those about these checks."""
+
+    def take(title: str, body: str) -> bool:
+        heard.takes = not any(f"credit_notes: {name} " in title for name in names)
+        return Heard.send(heard, title, body)
+
+    return take
+
+
+def test_a_message_that_only_itself_is_refused_holds_up_no_other(
+    loop: Loop, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cursor = begin(loop, CHECKS)
+    check(loop, "odd", "queer", "b", "strange", "c")
+    with monkeypatch.context() as patch:
+        patch.setattr(heard, "send", refusing(heard, "queer", "strange"))
+        for _ in range(3):
+            told = tick(loop, CHECKS, cursor)
+            cursor = told.cursor or cursor
+            assert str(told.reason).startswith("2 alerts are still to be told")
+        check(loop, "d")
+        cursor = tick(loop, CHECKS, cursor).cursor or cursor
+    assert [title.split()[2] for title in titles(heard)] == ["odd", "b", "c", "d"]
+    heard.takes = True
+    cursor = tick(loop, CHECKS, cursor).cursor or cursor
+    assert sorted(title.split()[2] for title in titles(heard)[4:]) == ["queer", "strange"]
+    assert tick(loop, CHECKS, cursor).reason == "nothing happened since"
+
+
+@pytest.mark.parametrize(("others_are_taken", "kept"), [(True, 0), (False, 1)])
+def test_a_message_that_is_refused_for_a_day_is_given_up_unless_all_are(
+    loop: Loop, heard: Heard, monkeypatch: pytest.MonkeyPatch, *, others_are_taken: bool, kept: int
+) -> None:
+    cursor = begin(loop, CHECKS)
+    check(loop, "a", "odd")
+    monkeypatch.setattr(alerts, "_GIVEN_UP_AFTER", timedelta(0))
+    monkeypatch.setattr(heard, "send", refusing(heard, "odd", *([] if others_are_taken else ["a"])))
+    told = tick(loop, CHECKS, cursor)
+    assert ("still to be told" in str(told.reason)) is bool(kept)
+    assert tick(loop, CHECKS, told.cursor).reason == ("nothing happened since" if not kept else told.reason)
 
 
 @pytest.mark.parametrize("sensor", [RUNS, CHECKS])

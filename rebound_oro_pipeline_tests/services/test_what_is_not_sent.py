@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.services.decide import decide
+from rebound_oro_pipeline.services.sync_health import discrepancies, figures
 from rebound_oro_pipeline.warehouse import outbox, reference
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.sql_runner import ALWAYS, land, models, prepare
@@ -66,7 +67,11 @@ def test_what_was_decided_only_waits_until_it_is_released(
     assert set(states(conn).values()) == {"pending"}
     assert outbox.due(conn, "oro_credit_note") == outbox.due(conn, "oro_inventory_delta") == 0
     progress = outbox.Claimant("oro_credit_note", "test").progress(conn)
-    assert (progress.open, progress.next_attempt_at) == (2, outbox.HELD_BACK_UNTIL)
+    assert (progress.open, progress.next_attempt_at) == (0, None)
+    told_of = {each.figure: int(each.value) for each in figures(conn) if each.label == "oro_credit_note"}
+    assert (told_of["outbox_open_messages"], told_of["outbox_held_back_messages"]) == (0, 2)
+    assert told_of["outbox_oldest_seconds"] == 0
+    assert discrepancies(conn, kind="note_not_in_oro_in_time") == []
     conn.commit()
     monkeypatch.setenv("REBOUND_ORO_DATABASE_URL", database_url)
     told = CliRunner().invoke(
@@ -76,6 +81,7 @@ def test_what_was_decided_only_waits_until_it_is_released(
     assert told.exit_code == 0, told.output
     assert outbox.due(conn, "oro_credit_note") == 2
     assert outbox.due(conn, "oro_inventory_delta") == 0
+    assert len(discrepancies(conn, kind="note_not_in_oro_in_time")) == 2
     logged = conn.execute(
         "select actor, reason from outbox.audit_log where action = 'oro_credit_note released'"
     )

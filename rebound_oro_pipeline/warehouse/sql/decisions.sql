@@ -24,5 +24,5 @@ values (%(decision_id)s, %(window_start)s, %(window_end)s, %(policy_version)s, %
 -- What this transaction has put into the outbox waits until somebody releases it. Only what came after the newest message
 -- is looked at, because a history of many windows would else read all that it held back before, in each of them.
 update outbox.messages
-set next_attempt_at = %(held_back_until)s
+set next_attempt_at = outbox.held_back_until()
 where message_id > %(newest_message)s and created_at = transaction_timestamp() and state = 'pending'

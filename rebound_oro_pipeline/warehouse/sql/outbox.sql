@@ -65,7 +65,7 @@ where
     kind = %(kind)s
     and state = 'unknown'
     and next_attempt_at <= greatest(statement_timestamp(), %(now)s::timestamptz)
-    and (claimed_by is null or claimed_until < statement_timestamp() or not outbox.is_alive(claimed_by))
+    and outbox.is_unclaimed(claimed_by, claimed_until)
     and registered_at >= %(window_start)s::timestamptz
     and registered_at < %(window_end)s::timestamptz
 order by operation_id, remote_id, message_id
@@ -100,11 +100,7 @@ from outbox.messages
 inner join concerned on messages.message_id = concerned.message_id
 where
     messages.state = 'unknown'
-    and (
-        messages.claimed_by is null
-        or messages.claimed_until < statement_timestamp()
-        or not outbox.is_alive(messages.claimed_by)
-    )
+    and outbox.is_unclaimed(messages.claimed_by, messages.claimed_until)
 order by messages.message_id
 limit %(at_most)s
 for update of messages skip locked;
@@ -274,7 +270,7 @@ with changed as (
         kind = %(kind)s
         and business_key = any(%(business_keys)s)
         and state::text = any(%(from_states)s)
-        and (claimed_by is null or claimed_until < statement_timestamp() or not outbox.is_alive(claimed_by))
+        and outbox.is_unclaimed(claimed_by, claimed_until)
     returning kind, business_key
 ),
 
@@ -298,7 +294,7 @@ with changed as (
         kind = %(kind)s
         and business_key = any(%(business_keys)s)
         and state = 'pending'
-        and next_attempt_at = %(held_back_until)s
+        and next_attempt_at = outbox.held_back_until()
     returning kind, business_key
 ),
 
@@ -339,7 +335,8 @@ from outbox.messages
 where kind = %(kind)s and state in ('pending', 'sending', 'unknown') and next_attempt_at <= statement_timestamp();
 
 -- name: progress
--- Held is what a living worker has claimed; what a dead one has left in sending is due.
+-- Held is what a living worker has claimed; what a dead one has left in sending is due. What a decision held back is
+-- nobody's business until it is released.
 with messages as (
     select
         state,
@@ -352,6 +349,7 @@ with messages as (
         and state in ('pending', 'sending', 'unknown')
         and registered_at >= %(window_start)s::timestamptz
         and registered_at < %(window_end)s::timestamptz
+        and next_attempt_at < outbox.held_back_until()
 ),
 
 workers as (
