@@ -40,8 +40,10 @@ class _Cursor:
 
     @classmethod
     def read(cls, text: str | None) -> "_Cursor | None":
-        numbers = (text or "").split()
-        return cls(int(numbers[0]), tuple(map(int, numbers[1:]))) if numbers else None
+        words = (text or "").split()
+        if not words or not all(word.isdecimal() for word in words):
+            return None
+        return cls(int(words[0]), tuple(map(int, words[1:])))
 
     def __str__(self) -> str:
         return " ".join(map(str, (self.after, *self.untold)))
