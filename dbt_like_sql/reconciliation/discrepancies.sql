@@ -4,7 +4,6 @@ are as they were last read back from OroCommerce (`rebound-oro reconcile`); orde
 
 materialized: view
 step: reconciliation
-grain: kind, subject
 owner: finance
 columns:
     subject: the credit note, stock level, order, order line, or return line
@@ -16,6 +15,7 @@ columns:
     seen_at: when the other side was last read
     first_seen_at: when a reconciliation first found it, and found it ever since; this moment where none has yet
     acknowledged_at: when a person took note of it as it is (`rebound-oro discrepancy acknowledge`); null where nobody has
+    acknowledged_by: who that was
     acknowledged_why: what they said of it
 */
 with
@@ -355,9 +355,12 @@ left join lateral (
     where
         acknowledgements.kind = found.kind
         and acknowledgements.subject = found.subject
-        and acknowledgements.ours is not distinct from found.ours
-        and acknowledgements.theirs is not distinct from found.theirs
-        and acknowledgements.detail is not distinct from found.detail
+        and acknowledgements.difference = coalesce(found.theirs, 0) - coalesce(found.ours, 0)
+        -- What the last attempt to send a note said changes with every attempt.
+        and (
+            found.kind = 'note_not_in_oro_in_time'
+            or acknowledgements.detail is not distinct from found.detail
+        )
         and acknowledgements.revoked_at is null
     order by acknowledgements.acknowledgement_id desc
     limit 1

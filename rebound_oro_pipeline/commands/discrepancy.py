@@ -43,7 +43,7 @@ def discrepancy() -> None:
 def acknowledge(
     read_settings: SettingsReader, /, *, who: str, why: str, dry_run: bool, as_json: bool, **filters: Any
 ) -> None:
-    """Take note of discrepancies as they are: they fail no check any more, until either side changes.
+    """Take note of discrepancies as they are: they fail no check any more, until they change or come back.
 
     Example: rebound-oro discrepancy acknowledge --order ORD-100 --why "price corrected, customer agreed"
     """

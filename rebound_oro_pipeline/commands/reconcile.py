@@ -49,7 +49,7 @@ def reconcile(
                 reconcile_inventory(oro, conn)
             conn.commit()
         record_sightings(conn)
-        everything = discrepancies(conn, kind=kind)
+        everything = discrepancies(conn, kinds=None if kind is None else [kind])
     is_open = [each for each in everything if not each.is_acknowledged]
     found = everything if with_acknowledged else is_open
     if as_json:

@@ -19,21 +19,21 @@ from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.clients.alerts import AlertUrlError
 from rebound_oro_pipeline.defs.failures import ATTENDED
 from rebound_oro_pipeline.defs.resources import Warehouse
-from rebound_oro_pipeline.services.alerts import Alert, Outcome, raise_alert
+from rebound_oro_pipeline.services.alerts import Alert, Outcome, raise_alert, took_any_since
 from rebound_oro_pipeline.settings import MissingSetting, Settings
 
 RETRY_NUMBER = "dagster/retry_number"
 _EVENTS_AT_ONCE = 200
 _SHOWN = 5
 _TRIES = 2
-"""Messages that no target takes, while none is taken, after which the targets are left in peace for a tick."""
+"""Messages in a row that no target takes, after which the targets are left in peace for a tick."""
 _GIVEN_UP_AFTER = timedelta(days=1)
-"""Age of what a message that only itself is refused is about."""
+"""Age of what a message is about that is refused, while others were taken since."""
 
 
 @dataclass(frozen=True)
 class _Cursor:
-    """The event up to which all were told, but for those that are tried again by themselves."""
+    """The event up to which all were looked at, and those up to it that are still to be told."""
 
     after: int
     untold: tuple[int, ...] = ()
@@ -120,7 +120,11 @@ def _sensor(
                 skip_reason="begins with what fails from now on",
             )
         records = _events(context.instance, kind, after_cursor=cursor.after)
-        again = _events(context.instance, kind, storage_ids=cursor.untold) if cursor.untold else ()
+        again = (
+            _events(context.instance, kind, storage_ids=cursor.untold, limit=len(cursor.untold))
+            if cursor.untold
+            else ()
+        )
         if not records and not again:
             return dg.SkipReason("nothing happened since")
         due = [
@@ -132,15 +136,10 @@ def _sensor(
             if (alert := alert_of(context, record.event_log_entry)) is not None
         ]
         told = _tell(context.log, warehouse, due)
-        # What was not even tried is read again, with all that follows; what was refused alone is kept by itself.
-        new = {record.storage_id for record in records}
-        waiting = [storage_id for storage_id in told.left if storage_id in new]
-        if new.isdisjoint(told.untried):
-            after = records[-1].storage_id if records else cursor.after
-            untold = told.left
-        else:
-            after = min(waiting) - 1
-            untold = [storage_id for storage_id in told.left if storage_id not in new]
+        # New ones that were not even tried are read again, with all that follows; what was refused is kept by itself.
+        after = records[-1].storage_id if records else cursor.after
+        after = min((each - 1 for each in told.untried if each > cursor.after), default=after)
+        untold = [storage_id for storage_id in told.left if storage_id <= after]
         reason = f"{len(records)} looked at, {len(due)} to tell"
         if told.left:
             reason = f"{len(told.left)} alerts are still to be told, and tried again: {told.why}"
@@ -210,7 +209,7 @@ def _failed_check(context: dg.SensorEvaluationContext, event: dg.EventLogEntry) 
 def _tell(log: logging.Logger, warehouse: Warehouse, due: Sequence[_Due]) -> _Told:
     """Send alerts in turn until the targets seem to take nothing; what is grouped with a sent one is settled."""
     told = _Told()
-    taken = 0
+    in_a_row = 0
     if not due:
         return told
     settings = Settings()
@@ -224,15 +223,18 @@ def _tell(log: logging.Logger, warehouse: Warehouse, due: Sequence[_Due]) -> _To
         with warehouse.connect("alerts") as conn:
             for each in due:
                 now = datetime.now(UTC)
-                if not taken and len(told.refused) >= _TRIES:
+                if in_a_row >= _TRIES:
                     break
                 outcome = raise_alert(conn, channel, each.alert, now=now, quiet=quiet)
                 log.info("%s: %s", each.alert.title, outcome.value)
                 told.untried.remove(each.storage_id)
-                taken += outcome is Outcome.SENT
-                if outcome is Outcome.NOT_TAKEN:
+                if outcome is Outcome.SENT:
+                    in_a_row = 0
+                elif outcome is Outcome.NOT_TAKEN:
+                    in_a_row += 1
                     told.why = outcome.value
-                    if taken and now - each.happened_at > _GIVEN_UP_AFTER:
+                    is_old = now - each.happened_at > _GIVEN_UP_AFTER
+                    if is_old and took_any_since(conn, each.happened_at):
                         log.error("given up after a day: %s\n%s", each.alert.title, each.alert.detail)
                     else:
                         told.refused.append(each.storage_id)

@@ -1,10 +1,12 @@
 """Reconciliation: what OroCommerce holds, read back, against what the ledger says."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
+import psycopg
 
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
@@ -22,15 +24,15 @@ NOTES = dg.AssetKey(["reconciliation", "credit_notes"])
 LEVELS = dg.AssetKey(["reconciliation", "inventory"])
 
 NOTES_AT_FAULT = (
-    "not_ours",
-    "missing_in_oro",
-    "twice_in_oro",
-    "order_differs",
-    "amounts_differ",
-    "lines_differ",
+    "note_not_ours",
+    "note_missing_in_oro",
+    "note_twice_in_oro",
+    "note_order_differs",
+    "note_amounts_differ",
+    "note_lines_differ",
 )
-"""Findings that someone has to look at; the others are equal, or on their way."""
-LEVELS_AT_FAULT = ("differs",)
+"""Kinds of discrepancies that someone has to look at; other notes are equal, on their way, or known."""
+LEVELS_AT_FAULT = ("level_books_differ",)
 DISCREPANCIES = "reconciliation.discrepancies"
 SYNC_HEALTH = "reconciliation.sync_health"
 CHANGED = {
@@ -69,7 +71,8 @@ def build_reconciliation(models: Models, origins: Mapping[str, Origins]) -> list
     ) -> Iterator[dg.MaterializeResult[None]]:
         with named_failure(context), oro.client() as client, warehouse.connect("reconcile") as conn:
             reconciled = reconcile_credit_notes(client, conn, names=wiring.credit_note_names(settings))
-        yield _result(reconciled.read, reconciled.findings, "oro_holds_what_was_decided", NOTES_AT_FAULT)
+            is_open = _open(conn, NOTES_AT_FAULT)
+        yield _result(reconciled.read, reconciled.findings, "oro_holds_what_was_decided", is_open)
 
     @dg.asset(
         key=LEVELS,
@@ -94,7 +97,8 @@ def build_reconciliation(models: Models, origins: Mapping[str, Origins]) -> list
     ) -> Iterator[dg.MaterializeResult[None]]:
         with named_failure(context), oro.client() as client, warehouse.connect("reconcile") as conn:
             reconciled = reconcile_inventory(client, conn)
-        yield _result(reconciled.read, reconciled.findings, "levels_took_what_was_decided", LEVELS_AT_FAULT)
+            is_open = _open(conn, LEVELS_AT_FAULT)
+        yield _result(reconciled.read, reconciled.findings, "levels_took_what_was_decided", is_open)
 
     return [credit_notes, inventory, *_comparison(models, origins)]
 
@@ -159,10 +163,14 @@ def _name(figure: Figure) -> str:
     return f"{figure.figure.replace('_', ' ')}{', ' if figure.label else ''}{figure.label}"
 
 
+def _open(conn: psycopg.Connection[Any], kinds: Collection[str]) -> Mapping[str, int]:
+    """Count, by kind, the discrepancies that nobody took note of."""
+    return Counter(each.kind for each in discrepancies(conn, kinds=kinds) if not each.is_acknowledged)
+
+
 def _result(
-    read: int, findings: Mapping[str, int], check: str, at_fault: tuple[str, ...]
+    read: int, findings: Mapping[str, int], check: str, faults: Mapping[str, int]
 ) -> dg.MaterializeResult[None]:
-    faults = {finding: findings[finding] for finding in at_fault if findings.get(finding)}
     return dg.MaterializeResult(
         metadata={"read": read, "read at": datetime.now(UTC).isoformat(), **findings},
         check_results=[dg.AssetCheckResult(check_name=check, passed=not faults, metadata=dict(faults))],

@@ -57,13 +57,14 @@ class EventLog(PostgresEventLogStorage):
 
     _known: set[tuple[str, str]]
     _waiting: dict[str, list[EventLogEntry]]
+    _unsettled: dict[str, list[tuple[EventLogEntry, int]]]
     _lock: Lock
 
     @classmethod
     def take_over(cls, storage: PostgresEventLogStorage) -> None:
         """Make an event log of dagster-postgres one of these: the same tables and connections, made once."""
         storage.__class__ = cls
-        storage.__dict__.update(_known=set(), _waiting={}, _lock=Lock())
+        storage.__dict__.update(_known=set(), _waiting={}, _unsettled={}, _lock=Lock())
 
     def has_table(self, table_name: str) -> bool:
         """Whether the schema has the table; one that was there once stays."""
@@ -123,7 +124,7 @@ class EventLog(PostgresEventLogStorage):
             for event, event_id in zip(events, event_ids, strict=True)
             if event.dagster_event_type == _CHECKED
         ]
-        self._settle(checked)
+        self._settle_all(events[-1].run_id, checked)
         event, event_id = events[-1], event_ids[-1]
         # dagster-postgres also notifies those who listen, which nobody does any more.
         if event.dagster_event_type in ASSET_EVENTS and event.get_dagster_event().asset_key:
@@ -132,6 +133,17 @@ class EventLog(PostgresEventLogStorage):
                 self._store_asset_event(conn, event, event_id)
         if event.dagster_event_type == _CHECK:
             self.store_asset_check_event(event, event_id)
+
+    def _settle_all(self, run_id: str, checked: Sequence[tuple[EventLogEntry, int]]) -> None:
+        # As above: who said the next event may bear that it fails, and the results would stay as announced.
+        with self._lock:
+            due = [*self._unsettled.pop(run_id, ()), *checked]
+        try:
+            self._settle(due)
+        except Exception:
+            with self._lock:
+                self._unsettled[run_id] = due
+            raise
 
     def _settle(self, checked: Sequence[tuple[EventLogEntry, int]]) -> None:
         latest = {
@@ -179,10 +191,11 @@ class EventLog(PostgresEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events that belong together; DAGSTER_EVENT_BATCH_SIZE says how many Dagster hands over at once."""
-        with self._lock:
-            before = [self._waiting.pop(run_id, []) for run_id in {event.run_id for event in events}]
-        for waited in filter(None, before):
-            self._store(waited)
+        for run_id in {event.run_id for event in events}:
+            with self._lock:
+                waited = self._waiting.pop(run_id, [])
+            if waited:
+                self._store(waited)
         if {event.dagster_event_type for event in events} <= {_ASSET, _CHECK}:
             self._store_announcements(events)
         else:

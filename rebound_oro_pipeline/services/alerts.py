@@ -78,3 +78,9 @@ def raise_alert(
     if not is_due:
         return Outcome.QUIET
     return Outcome.SENT if taken else Outcome.NOT_TAKEN
+
+
+def took_any_since(conn: psycopg.Connection[Any], moment: datetime) -> bool:
+    """Whether any alert was taken since a moment: then the targets are not what keeps the others from it."""
+    [(took,)] = conn.execute(_SQL["took_any_since"], {"moment": moment}).fetchall()
+    return bool(took)

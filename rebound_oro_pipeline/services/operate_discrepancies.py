@@ -31,12 +31,12 @@ def pick(
     conn: psycopg.Connection[Any], wanted: DiscrepancyFilter, *, acknowledged: bool
 ) -> list[Discrepancy]:
     """Return the discrepancies that are meant. Raises OperatorError for a subject, or a filter, that finds none."""
+    kinds = None if wanted.kind is None else [wanted.kind]
     found = [
         each
-        for each in discrepancies(conn, kind=wanted.kind)
+        for each in discrepancies(conn, kinds=kinds, order_identifier=wanted.order_identifier)
         if each.is_acknowledged is acknowledged
         and (wanted.subjects is None or each.subject in wanted.subjects)
-        and (wanted.order_identifier is None or each.order_identifier == wanted.order_identifier)
     ]
     missing = sorted(set(wanted.subjects or ()) - {each.subject for each in found})
     if missing or not found:
@@ -59,7 +59,7 @@ def acknowledge(conn: psycopg.Connection[Any], found: Sequence[Discrepancy], dee
 def reopen(conn: psycopg.Connection[Any], found: Sequence[Discrepancy], deed: Deed) -> None:
     """Take the notes back; the caller commits."""
     for each in found:
-        conn.execute(_SQL["revoke_acknowledgement"], _sides(each))
+        conn.execute(_SQL["revoke_acknowledgement"], {**_sides(each), "difference": each.difference})
         deed.log(conn, "discrepancy reopened", [each.subject], **_sides(each))
     record_sightings(conn)
 

@@ -1,6 +1,6 @@
 """How well the systems are in step: figures for plots and monitors, and what does not agree, for people."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -98,7 +98,13 @@ def record_sightings(conn: psycopg.Connection[Any]) -> None:
         conn.execute(_SQL["record_sightings"])
 
 
-def discrepancies(conn: psycopg.Connection[Any], *, kind: str | None = None) -> list[Discrepancy]:
-    """Return what does not agree, acknowledged or not, of one kind or all, the largest first."""
+def discrepancies(
+    conn: psycopg.Connection[Any],
+    *,
+    kinds: Collection[str] | None = None,
+    order_identifier: str | None = None,
+) -> list[Discrepancy]:
+    """Return what does not agree, acknowledged or not, of some kinds, one order, or all, the largest first."""
+    wanted = {"kinds": None if kinds is None else list(kinds), "order": order_identifier}
     with conn.cursor(row_factory=class_row(Discrepancy)) as cursor:
-        return cursor.execute(_SQL["discrepancies"], {"kind": kind}).fetchall()
+        return cursor.execute(_SQL["discrepancies"], wanted).fetchall()

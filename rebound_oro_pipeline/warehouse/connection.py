@@ -79,20 +79,27 @@ def connect(
     return connection
 
 
-def renew(connection: psycopg.Connection, *, application_name: str) -> None:
+def renew(connection: psycopg.Connection) -> None:
     """Make a session outside of a transaction what `connect` made of it, whatever it was used for since.
 
     Raises psycopg.Error where that cannot be done, as when the server has hung up.
     """
     # psycopg keeps the names of prepared statements, and sees that all are discarded the first time only; a rollback
     # makes it forget them.
+    connection.read_only = connection.isolation_level = connection.deferrable = None
     connection.autocommit = False
     connection.execute("select 1")
     connection.rollback()
     connection.autocommit = True
     connection.execute("discard all")
-    _set(connection, {**SESSION_SETTINGS, "application_name": application_name})
+    _set(connection, SESSION_SETTINGS)
     connection.autocommit = False
+
+
+def rename(connection: psycopg.Connection, application_name: str) -> None:
+    """Say in pg_stat_activity what an idle session is used for now; psycopg.Error where the server has hung up."""
+    _set(connection, {"application_name": application_name})
+    connection.commit()
 
 
 def _set(connection: psycopg.Connection, values: Mapping[str, str]) -> None:

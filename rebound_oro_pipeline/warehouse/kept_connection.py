@@ -16,7 +16,7 @@ from typing import Final
 
 import psycopg
 
-from rebound_oro_pipeline.warehouse.connection import renew
+from rebound_oro_pipeline.warehouse.connection import rename, renew
 
 KEPT_SECONDS: Final = 30
 """Unused for longer, it is closed instead: nobody may have noticed yet that the other end is gone, and whoever wrote to
@@ -38,7 +38,8 @@ class KeptConnection:
         conn = self._take(application_name)
         try:
             yield conn
-            conn.commit()
+            if not conn.closed:
+                conn.commit()
         except BaseException:
             with suppress(psycopg.Error):
                 conn.rollback()
@@ -60,16 +61,20 @@ class KeptConnection:
         if kept is not None:
             conn, since = kept
             if time.monotonic() - since < KEPT_SECONDS:
-                try:
-                    renew(conn, application_name=application_name)
-                except psycopg.Error:  # the server was started anew, say
-                    pass
-                else:
+                with suppress(psycopg.Error):  # the server was started anew, say
+                    rename(conn, application_name)
                     return conn
             conn.close()
         return self._connect(application_name)
 
     def _put(self, conn: psycopg.Connection) -> None:
+        # At once, and not for the next user: what a session has locked would stay locked until then.
+        try:
+            renew(conn)
+        except BaseException as error:
+            conn.close()
+            if not isinstance(error, psycopg.Error):
+                raise
         with self._lock:
             if not (self._closed or self._kept or conn.closed):
                 self._kept = (conn, time.monotonic())

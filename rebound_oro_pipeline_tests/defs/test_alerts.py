@@ -178,23 +178,33 @@ def refusing(heard: Heard, *names: str) -> Callable[[str, str], bool]:
     return take
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("fine", "bad1", "b", "bad2", "c"),
+        ("bad1", "bad2", "b", "c"),
+        ("bad1", "bad2", "bad3", "b", "bad4", "bad5", "c"),
+    ],
+)
 def test_a_message_that_only_itself_is_refused_holds_up_no_other(
-    loop: Loop, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    loop: Loop, heard: Heard, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
 ) -> None:
     cursor = begin(loop, CHECKS)
-    check(loop, "odd", "queer", "b", "strange", "c")
+    check(loop, *names)
+    bad = [name for name in names if name.startswith("bad")]
     with monkeypatch.context() as patch:
-        patch.setattr(heard, "send", refusing(heard, "queer", "strange"))
+        patch.setattr(heard, "send", refusing(heard, *bad))
         for _ in range(3):
-            told = tick(loop, CHECKS, cursor)
-            cursor = told.cursor or cursor
-            assert str(told.reason).startswith("2 alerts are still to be told")
-        check(loop, "d")
-        cursor = tick(loop, CHECKS, cursor).cursor or cursor
-    assert [title.split()[2] for title in titles(heard)] == ["odd", "b", "c", "d"]
+            cursor = tick(loop, CHECKS, cursor).cursor or cursor
+        told = tick(loop, CHECKS, cursor)
+        assert str(told.reason).startswith(f"{len(bad)} alerts are still to be told")
+        check(loop, "late")
+        cursor = tick(loop, CHECKS, told.cursor).cursor or cursor
+    told_of = [title.split()[2] for title in titles(heard)]
+    assert told_of == [*(name for name in names if name not in bad), "late"]
     heard.takes = True
     cursor = tick(loop, CHECKS, cursor).cursor or cursor
-    assert sorted(title.split()[2] for title in titles(heard)[4:]) == ["queer", "strange"]
+    assert sorted(title.split()[2] for title in titles(heard)[len(told_of) :]) == sorted(bad)
     assert tick(loop, CHECKS, cursor).reason == "nothing happened since"
 
 

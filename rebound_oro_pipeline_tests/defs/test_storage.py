@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import yaml
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 from dagster_postgres import DagsterPostgresStorage
 from sqlalchemy import Engine, create_engine, event
 
@@ -230,8 +231,9 @@ def test_a_step_that_fails_after_its_output_leaves_nothing_untold(settings: Sett
     assert [each.event_type_value for each in stored_events if each is not None] == told
 
 
+@pytest.mark.parametrize("part", ["_insert", "_settle"])
 def test_a_message_that_cannot_be_stored_takes_nothing_with_it(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     """Dagster goes on without a step's message, and would not notice what else is gone."""
 
@@ -248,7 +250,19 @@ def test_a_message_that_cannot_be_stored_takes_nothing_with_it(
             raise ConnectionError
         return insert(self, conn, events)
 
-    monkeypatch.setattr(EventLog, "_insert", insert_all_but_the_message)
+    settle = EventLog._settle
+    lost: list[int] = []
+
+    def settle_at_the_second_try(self: EventLog, checked: Any) -> None:
+        if checked and not lost:
+            lost.append(len(checked))
+            raise ConnectionError
+        settle(self, checked)
+
+    if part == "_insert":
+        monkeypatch.setattr(EventLog, "_insert", insert_all_but_the_message)
+    else:
+        monkeypatch.setattr(EventLog, "_settle", settle_at_the_second_try)
     with instance_of(settings, Storage) as instance:
         jobs = [dg.define_asset_job("work", executor_def=dg.in_process_executor)]
         result = execute(dg.Definitions(assets=[talks], jobs=jobs), instance, "work")
@@ -257,6 +271,10 @@ def test_a_message_that_cannot_be_stored_takes_nothing_with_it(
             result.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION
         )
         assert len(records.records) == 1
+        (check,) = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(dg.AssetKey("talks"), "is_fine"), limit=5
+        )
+        assert check.status is AssetCheckExecutionRecordStatus.SUCCEEDED
 
 
 def test_dagster_yaml_names_no_secret_and_asks_nobody_for_an_address() -> None:

@@ -15,7 +15,10 @@ import rebound_oro_pipeline.defs.failures as step_failures
 from rebound_oro_pipeline.defs.jobs import PUSH, PUSH_STOCK, RECONCILE, RETURNS
 from rebound_oro_pipeline.defs.local import failures
 from rebound_oro_pipeline.processes import port_to_listen_on
+from rebound_oro_pipeline.services.operate_deed import Deed
+from rebound_oro_pipeline.services.operate_discrepancies import DiscrepancyFilter, acknowledge, pick
 from rebound_oro_pipeline.sqlmodels.model import Assertion, Models
+from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.conftest import CloneDatabase
 from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, models, prepare, variables
 from rebound_oro_pipeline_tests.sandbox_process import Box, sandbox
@@ -228,5 +231,11 @@ def test_reconciliation_finds_what_somebody_changed_in_orocommerce(place: Place,
         assert result.success
         evaluations = {check.check_name: check for check in result.get_asset_check_evaluations()}
         assert not evaluations["oro_holds_what_was_decided"].passed
-        assert evaluations["oro_holds_what_was_decided"].metadata["amounts_differ"].value == 1
+        assert evaluations["oro_holds_what_was_decided"].metadata["note_amounts_differ"].value == 1
         assert evaluations["levels_took_what_was_decided"].passed
+        assert not evaluations["the_systems_agree"].passed
+        with connect(url) as conn:
+            found = pick(conn, DiscrepancyFilter(kind="note_amounts_differ"), acknowledged=False)
+            acknowledge(conn, found, Deed("maria", "agreed with the customer"))
+        result = loop.run(RECONCILE)
+        assert all(check.passed for check in result.get_asset_check_evaluations())

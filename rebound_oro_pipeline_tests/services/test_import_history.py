@@ -153,7 +153,11 @@ def test_other_processes_read_large_files_as_this_one_reads_small_ones(
     monkeypatch.setattr(reading, "LARGE", 0)
     monkeypatch.setattr(import_history_module, "CHUNK_BYTES", 2_000)
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    started: list[int] = []
+    processes = reading.reading_processes
+    monkeypatch.setattr(reading, "reading_processes", lambda count: started.append(count) or processes(count))
     there = run(conn, file, None)
+    assert started == [2]
     assert (here.landed.new, there.landed.unchanged) == (51, 51)
     assert (there.faults, there.registered_at) == (here.faults, here.registered_at)
     assert [fault.line for fault in here.faults] == [13, 27, 41, 55, 69, 83, 97, 111]

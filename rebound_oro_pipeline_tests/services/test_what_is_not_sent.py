@@ -71,7 +71,7 @@ def test_what_was_decided_only_waits_until_it_is_released(
     told_of = {each.figure: int(each.value) for each in figures(conn) if each.label == "oro_credit_note"}
     assert (told_of["outbox_open_messages"], told_of["outbox_held_back_messages"]) == (0, 2)
     assert told_of["outbox_oldest_seconds"] == 0
-    assert discrepancies(conn, kind="note_not_in_oro_in_time") == []
+    assert discrepancies(conn, kinds=["note_not_in_oro_in_time"]) == []
     conn.commit()
     monkeypatch.setenv("REBOUND_ORO_DATABASE_URL", database_url)
     told = CliRunner().invoke(
@@ -81,7 +81,7 @@ def test_what_was_decided_only_waits_until_it_is_released(
     assert told.exit_code == 0, told.output
     assert outbox.due(conn, "oro_credit_note") == 2
     assert outbox.due(conn, "oro_inventory_delta") == 0
-    assert len(discrepancies(conn, kind="note_not_in_oro_in_time")) == 2
+    assert len(discrepancies(conn, kinds=["note_not_in_oro_in_time"])) == 2
     logged = conn.execute(
         "select actor, reason from outbox.audit_log where action = 'oro_credit_note released'"
     )

@@ -27,7 +27,14 @@ def test_the_next_user_has_the_same_session_under_a_name_of_its_own(kept: KeptCo
         assert conn.execute("show application_name").fetchone() == ("two",)
 
 
-def test_nothing_that_was_done_to_a_session_meets_the_next_user(kept: KeptConnection) -> None:
+def test_nothing_that_was_done_to_a_session_meets_the_next_user(
+    kept: KeptConnection, database_url: str
+) -> None:
+    with connect(database_url) as other:
+        _use_and_look(kept, other)
+
+
+def _use_and_look(kept: KeptConnection, other: psycopg.Connection) -> None:
     with kept.lend("one") as conn:
         session = conn.info.backend_pid
         conn.execute("set lock_timeout = '1s'")
@@ -37,10 +44,14 @@ def test_nothing_that_was_done_to_a_session_meets_the_next_user(kept: KeptConnec
         conn.execute("create temporary table left_over (n int)")
         conn.execute("select count(*) from left_over where n = %s", (1,), prepare=True)
         conn.commit()
+        conn.read_only = True
+        conn.isolation_level = psycopg.IsolationLevel.SERIALIZABLE
         conn.autocommit = True
+    assert other.execute("select pg_try_advisory_lock(1)").fetchone() == (True,)
     with kept.lend("two") as conn:
         assert conn.info.backend_pid == session
         assert conn.autocommit is False
+        assert conn.execute("show transaction_isolation").fetchone() == ("read committed",)
         for name, value in (("lock_timeout", "5min"), ("TimeZone", "UTC"), ("transaction_read_only", "off")):
             assert conn.execute("select current_setting(%s)", (name,)).fetchone() == (value,)
         assert conn.execute("select to_regclass('pg_temp.left_over')").fetchone() == (None,)
@@ -115,6 +126,13 @@ def test_a_connection_that_was_unused_for_long_is_not_trusted(
     with kept.lend("two") as second:
         assert first.closed
         assert second is not first
+
+
+def test_a_user_may_close_it(kept: KeptConnection) -> None:
+    with kept.lend("one") as first:
+        first.close()
+    with kept.lend("two") as second:
+        assert second.execute("select 1").fetchone() == (1,)
 
 
 def test_two_users_at_a_time_have_a_session_each(kept: KeptConnection) -> None:

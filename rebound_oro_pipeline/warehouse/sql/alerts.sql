@@ -17,3 +17,6 @@ on conflict (fingerprint) do update set
         else known.sent_at
     end
 returning known.seen = 1 as is_due;
+
+-- name: took_any_since
+select exists (select from outbox.alerts where sent_at > %(moment)s::timestamptz);

@@ -190,9 +190,8 @@ set revoked_at = statement_timestamp()
 where
     kind = %(kind)s
     and subject = %(subject)s
-    and ours is not distinct from %(ours)s::numeric
-    and theirs is not distinct from %(theirs)s::numeric
-    and detail is not distinct from %(detail)s::text
+    and difference = %(difference)s
+    and (kind = 'note_not_in_oro_in_time' or detail is not distinct from %(detail)s::text)
     and revoked_at is null;
 
 -- name: messages

@@ -25,7 +25,9 @@ select
     acknowledged_by,
     acknowledged_why
 from reconciliation.discrepancies
-where %(kind)s::text is null or kind = %(kind)s
+where
+    (%(kinds)s::text[] is null or kind = any(%(kinds)s::text[]))
+    and (%(order)s::text is null or landing.match_key(order_identifier) = landing.match_key(%(order)s::text))
 order by kind, abs(difference) desc, subject;
 
 -- name: record_sightings
@@ -45,6 +47,14 @@ gone as (
     update reconciliation.sightings as known set resolved_at = greatest(now(), known.first_seen_at)
     where
         known.resolved_at is null
+        and not exists (select from found where found.kind = known.kind and found.subject = known.subject)
+),
+
+-- One that comes back is a new one.
+settled as (
+    update reconciliation.acknowledgements as known set revoked_at = greatest(now(), known.acknowledged_at)
+    where
+        known.revoked_at is null
         and not exists (select from found where found.kind = known.kind and found.subject = known.subject)
 )
 
