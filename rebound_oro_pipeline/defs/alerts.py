@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 import dagster as dg
 import psycopg
@@ -25,6 +26,8 @@ from rebound_oro_pipeline.settings import MissingSetting, Settings
 RETRY_NUMBER = "dagster/retry_number"
 _EVENTS_AT_ONCE = 200
 _SHOWN = 5
+_STORED_AFTER = timedelta(seconds=2)
+"""Age from which on no event can appear before another one: each has its number before it can be read."""
 _TRIES = 2
 """Messages in a row that no target takes, after which the targets are left in peace for a tick."""
 _GIVEN_UP_AFTER = timedelta(days=1)
@@ -119,7 +122,13 @@ def _sensor(
                 cursor=str(_Cursor(latest[0].storage_id if latest else 0)),
                 skip_reason="begins with what fails from now on",
             )
-        records = _events(context.instance, kind, after_cursor=cursor.after)
+        latest_stored = (datetime.now(UTC) - _STORED_AFTER).timestamp()
+        records = list(
+            takewhile(
+                lambda record: record.event_log_entry.timestamp <= latest_stored,
+                _events(context.instance, kind, after_cursor=cursor.after),
+            )
+        )
         again = (
             _events(context.instance, kind, storage_ids=cursor.untold, limit=len(cursor.untold))
             if cursor.untold

@@ -20,6 +20,7 @@ RUNS, CHECKS = "alert_on_failed_runs", "alert_on_failed_checks"
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     channel = Heard()
+    monkeypatch.setattr(alerts, "_STORED_AFTER", timedelta(0))
     monkeypatch.setattr(wiring, "alert_channel", lambda _: channel)
     return channel
 
@@ -66,6 +67,20 @@ def test_what_failed_before_anybody_was_to_be_told_is_not_told(loop: Loop, heard
     check(loop, "sums")
     assert tick(loop, sensor, begin(loop, sensor)).reason == "nothing happened since"
     assert heard.told == []
+
+
+def test_what_failed_just_now_is_left_to_the_next_tick(
+    loop: Loop, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event of another process with a lower number may not be there yet, and must not be passed over."""
+    cursor = begin(loop, CHECKS)
+    check(loop, "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "_STORED_AFTER", timedelta(minutes=1))
+        told = tick(loop, CHECKS, cursor)
+    assert (told.reason, told.cursor) == ("nothing happened since", cursor)
+    tick(loop, CHECKS, cursor)
+    assert titles(heard) == ["Check marts/credit_notes: a failed"]
 
 
 def test_a_failed_run_is_told_in_the_words_of_its_step(loop: Loop, heard: Heard) -> None:
