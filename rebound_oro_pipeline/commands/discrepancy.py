@@ -16,7 +16,12 @@ from rebound_oro_pipeline.commands.output import (
 )
 
 if TYPE_CHECKING:
-    from rebound_oro_pipeline.services.operate_discrepancies import DiscrepancyFilter
+    from collections.abc import Callable, Sequence
+
+    import psycopg
+
+    from rebound_oro_pipeline.services.operate_deed import Deed
+    from rebound_oro_pipeline.services.sync_health import Discrepancy
 
 _COLUMNS = ("kind", "subject", "order_identifier", "currency", "ours", "theirs", "difference", "detail")
 
@@ -40,52 +45,54 @@ def discrepancy() -> None:
 @_filters
 @writing_options
 @click.pass_obj
-def acknowledge(
-    read_settings: SettingsReader, /, *, who: str, why: str, dry_run: bool, as_json: bool, **filters: Any
-) -> None:
+def acknowledge(read_settings: SettingsReader, /, **options: Any) -> None:
     """Take note of discrepancies as they are: they fail no check any more, until they change or come back.
 
     Example: rebound-oro discrepancy acknowledge --order ORD-100 --why "price corrected, customer agreed"
     """
     from rebound_oro_pipeline.services import operate_discrepancies as service
-    from rebound_oro_pipeline.services.operate_deed import Deed
 
-    wanted = _wanted(filters)
-    with operators_database(read_settings, dry_run=dry_run) as (_, conn):
-        found = service.pick(conn, wanted, acknowledged=False)
-        service.acknowledge(conn, found, Deed(who, why))
-    print_rows(found, _COLUMNS, as_json=as_json, of="discrepancies acknowledged")
-    if not as_json:
-        print_dry_run(dry_run)
+    _settle(
+        read_settings, service.acknowledge, acknowledged=False, of="discrepancies acknowledged", **options
+    )
 
 
 @discrepancy.command("reopen")
 @_filters
 @writing_options
 @click.pass_obj
-def reopen(
-    read_settings: SettingsReader, /, *, who: str, why: str, dry_run: bool, as_json: bool, **filters: Any
-) -> None:
+def reopen(read_settings: SettingsReader, /, **options: Any) -> None:
     """Take a note back: the discrepancies are told again.
 
     Example: rebound-oro discrepancy reopen --order ORD-100 --why "the customer did not agree"
     """
     from rebound_oro_pipeline.services import operate_discrepancies as service
+
+    _settle(read_settings, service.reopen, acknowledged=True, of="discrepancies open again", **options)
+
+
+def _settle(
+    read_settings: SettingsReader,
+    settle: Callable[[psycopg.Connection[Any], Sequence[Discrepancy], Deed], None],
+    *,
+    acknowledged: bool,
+    of: str,
+    who: str,
+    why: str,
+    dry_run: bool,
+    as_json: bool,
+    subjects: tuple[str, ...],
+    **filters: Any,
+) -> None:
     from rebound_oro_pipeline.services.operate_deed import Deed
+    from rebound_oro_pipeline.services.operate_discrepancies import DiscrepancyFilter, pick
 
-    wanted = _wanted(filters)
-    with operators_database(read_settings, dry_run=dry_run) as (_, conn):
-        found = service.pick(conn, wanted, acknowledged=True)
-        service.reopen(conn, found, Deed(who, why))
-    print_rows(found, _COLUMNS, as_json=as_json, of="discrepancies open again")
-    if not as_json:
-        print_dry_run(dry_run)
-
-
-def _wanted(filters: dict[str, Any]) -> DiscrepancyFilter:
-    from rebound_oro_pipeline.services.operate_discrepancies import DiscrepancyFilter
-
-    wanted = DiscrepancyFilter(subjects=filters.pop("subjects") or None, **filters)
+    wanted = DiscrepancyFilter(subjects=subjects or None, **filters)
     if wanted.is_empty:
         raise click.UsageError("name the subjects, or narrow the discrepancies by a filter")
-    return wanted
+    with operators_database(read_settings, dry_run=dry_run) as (_, conn):
+        found = pick(conn, wanted, acknowledged=acknowledged)
+        settle(conn, found, Deed(who, why))
+    print_rows(found, _COLUMNS, as_json=as_json, of=of)
+    if not as_json:
+        print_dry_run(dry_run)

@@ -27,7 +27,7 @@ RETRY_NUMBER = "dagster/retry_number"
 _EVENTS_AT_ONCE = 200
 _SHOWN = 5
 _STORED_AFTER = timedelta(seconds=2)
-"""Age from which on no event can appear before another one: each has its number before it can be read."""
+"""Age of the latest event that is read. A number is given before its event can be read, so a lower one may come later."""
 _TRIES = 2
 """Messages in a row that no target takes, after which the targets are left in peace for a tick."""
 _GIVEN_UP_AFTER = timedelta(days=1)
@@ -217,7 +217,7 @@ def _failed_check(context: dg.SensorEvaluationContext, event: dg.EventLogEntry) 
 
 def _tell(log: logging.Logger, warehouse: Warehouse, due: Sequence[_Due]) -> _Told:
     """Send alerts in turn until the targets seem to take nothing; what is grouped with a sent one is settled."""
-    told = _Told()
+    told = _Told(untried=[each.storage_id for each in due])
     in_a_row = 0
     if not due:
         return told
@@ -227,13 +227,12 @@ def _tell(log: logging.Logger, warehouse: Warehouse, due: Sequence[_Due]) -> _To
         channel = wiring.alert_channel(settings)
         if channel is None:
             log.warning("alerts have no target; set REBOUND_ORO_ALERT_URLS")
-            return told
-        told.untried = [each.storage_id for each in due]
+            return _Told()
         with warehouse.connect("alerts") as conn:
             for each in due:
-                now = datetime.now(UTC)
                 if in_a_row >= _TRIES:
                     break
+                now = datetime.now(UTC)
                 outcome = raise_alert(conn, channel, each.alert, now=now, quiet=quiet)
                 log.info("%s: %s", each.alert.title, outcome.value)
                 told.untried.remove(each.storage_id)
@@ -249,6 +248,5 @@ def _tell(log: logging.Logger, warehouse: Warehouse, due: Sequence[_Due]) -> _To
                         told.refused.append(each.storage_id)
     except (AlertUrlError, MissingSetting, OSError, psycopg.Error) as error:
         log.error("alerts could not be sent: %s", error)  # noqa: TRY400 - its words are enough
-        told.untried = told.untried or [each.storage_id for each in due]
         told.why = " ".join(str(error).split())
     return told

@@ -152,7 +152,7 @@ class EventLog(PostgresEventLogStorage):
             for result in (event.get_dagster_event().asset_check_evaluation_data,)
         }
         settled: set[int] = set()
-        if len(latest) > 1:
+        if latest:
             rows = [self._checked(event, event_id) for event, event_id in latest.values()]
             columns = {name: [row[name] for row in rows] for name in rows[0]}
             with self.index_connection() as conn:

@@ -1,12 +1,13 @@
 """Discrepancies by hand: a person takes note of those that will stay, and they are told no more until they change."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from rebound_oro_pipeline.services.operate_deed import Deed, OperatorError
+from rebound_oro_pipeline.services.operate_filter import Filter
 from rebound_oro_pipeline.services.sync_health import Discrepancy, discrepancies, record_sightings
 from rebound_oro_pipeline.warehouse import statements
 
@@ -14,17 +15,12 @@ _SQL = statements.load("operators")
 
 
 @dataclass(frozen=True)
-class DiscrepancyFilter:
+class DiscrepancyFilter(Filter):
     """Which discrepancies; what is None does not narrow."""
 
     subjects: tuple[str, ...] | None = None
     kind: str | None = None
     order_identifier: str | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it would pick every discrepancy."""
-        return all(value is None for value in asdict(self).values())
 
 
 def pick(
@@ -57,9 +53,9 @@ def acknowledge(conn: psycopg.Connection[Any], found: Sequence[Discrepancy], dee
 
 
 def reopen(conn: psycopg.Connection[Any], found: Sequence[Discrepancy], deed: Deed) -> None:
-    """Take the notes back; the caller commits."""
+    """Take back all that was noted of discrepancies; the caller commits."""
     for each in found:
-        conn.execute(_SQL["revoke_acknowledgement"], {**_sides(each), "difference": each.difference})
+        conn.execute(_SQL["revoke_acknowledgements"], _sides(each))
         deed.log(conn, "discrepancy reopened", [each.subject], **_sides(each))
     record_sightings(conn)
 

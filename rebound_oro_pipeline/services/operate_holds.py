@@ -9,13 +9,14 @@ import psycopg
 from psycopg.rows import class_row
 
 from rebound_oro_pipeline.services.operate_deed import Deed
+from rebound_oro_pipeline.services.operate_filter import Filter
 from rebound_oro_pipeline.warehouse import statements
 
 _SQL = statements.load("operators")
 
 
 @dataclass(frozen=True)
-class HoldFilter:
+class HoldFilter(Filter):
     """Which open holds; what is None does not narrow."""
 
     subjects: tuple[str, ...] | None = None
@@ -23,11 +24,6 @@ class HoldFilter:
     return_id: str | None = None
     order_reference: str | None = None
     older_than_days: int | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it would pick every hold."""
-        return all(value is None for value in asdict(self).values())
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from psycopg.rows import class_row, dict_row
 
 from rebound_oro_pipeline.services.operate_again import Decided, Rules, decide_moment, decisions_locked
 from rebound_oro_pipeline.services.operate_deed import Deed, OperatorError
+from rebound_oro_pipeline.services.operate_filter import Filter
 from rebound_oro_pipeline.warehouse import statements
 
 Verdict = Literal["rejected", "written_off", "released"]
@@ -28,7 +29,7 @@ _SQL = statements.load("operators")
 
 
 @dataclass(frozen=True)
-class QuarantineFilter:
+class QuarantineFilter(Filter):
     """Which open rows; what is None does not narrow. `owner` is the team that owns the reason, or the assignee.
 
     Amounts are those at stake, each in its own currency; a row without one is in no range of them.
@@ -43,11 +44,6 @@ class QuarantineFilter:
     currency: str | None = None
     min_amount: Decimal | None = None
     max_amount: Decimal | None = None
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether it would pick every row."""
-        return all(value is None for value in asdict(self).values())
 
 
 @dataclass(frozen=True)

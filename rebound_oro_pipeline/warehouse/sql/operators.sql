@@ -184,15 +184,10 @@ where subject = any(%(subjects)s::text[]) and resolved_at is null;
 insert into reconciliation.acknowledgements (kind, subject, ours, theirs, detail, acknowledged_by, acknowledged_why)
 values (%(kind)s, %(subject)s, %(ours)s, %(theirs)s, %(detail)s, %(who)s, %(why)s);
 
--- name: revoke_acknowledgement
+-- name: revoke_acknowledgements
 update reconciliation.acknowledgements
 set revoked_at = statement_timestamp()
-where
-    kind = %(kind)s
-    and subject = %(subject)s
-    and difference = %(difference)s
-    and (kind = 'note_not_in_oro_in_time' or detail is not distinct from %(detail)s::text)
-    and revoked_at is null;
+where kind = %(kind)s and subject = %(subject)s and revoked_at is null;
 
 -- name: messages
 select
