@@ -27,7 +27,7 @@ RETRY_NUMBER = "dagster/retry_number"
 _EVENTS_AT_ONCE = 200
 _SHOWN = 5
 _STORED_AFTER = timedelta(seconds=2)
-"""Age of the latest event that is read. A number is given before its event can be read, so a lower one may come later."""
+"""Age of the latest event that is read: one with a lower number may become readable after one with a higher."""
 _TRIES = 2
 """Messages in a row that no target takes, after which the targets are left in peace for a tick."""
 _GIVEN_UP_AFTER = timedelta(days=1)
