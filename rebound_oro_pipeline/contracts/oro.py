@@ -189,7 +189,7 @@ def _sum_of_discounts(resources: Resources, order: Resource) -> Decimal:
 
 
 def _read_product(resources: Resources, product: Resource) -> ProductDocument:
-    text = _joined(_text(product), [_text(one) for one in resources.own(product, except_type="products")])
+    text = _text(product, resources.own(product, except_type="products"))
     units: dict[str, ProductUnit] = {}
     for place, precision in resources.related(product, "unitPrecisions"):
         code = related_id(precision, "unit", place)
@@ -228,22 +228,17 @@ def _unit_code(resource: Resource, found: Mapping[str, Any], place: str) -> Any:
 
 
 def _order_text(order: Resource, own: list[Resource]) -> tuple[str, bytes]:
+    text = _text(order, own)
+    if "orderSubtotals" not in order["relationships"]:
+        return text, digest(text)
     relations = {name: data for name, data in order["relationships"].items() if name != "orderSubtotals"}
-    included = [(resource["type"], _text(resource)) for resource in own]
-    lasting = [text for resource_type, text in included if resource_type != "ordersubtotals"]
-    return (
-        _joined(_text(order), [text for _, text in included]),
-        digest(_joined(_text({**order, "relationships": relations}), lasting)),
-    )
+    lasting = [resource for resource in own if resource["type"] != "ordersubtotals"]
+    return text, digest(_text({**order, "relationships": relations}, lasting))
 
 
-def _joined(data: str, included: list[str]) -> str:
-    return f'{{"data":{data},"included":[{",".join(included)}]}}'
-
-
-def _text(resource: Resource) -> str:
+def _text(resource: Resource, included: list[Resource]) -> str:
     try:
-        return canonical(resource)
+        return canonical({"data": resource, "included": included})
     except DocumentError as error:
         raise ResourceError("data", str(error)) from None
 

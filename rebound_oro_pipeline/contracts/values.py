@@ -52,7 +52,8 @@ def kind(value: object) -> str:
 
 def storable(text: str) -> str:
     """Replace NUL and lone surrogates, which PostgreSQL cannot store, by U+FFFD."""
-    return _UNSTORABLE.sub("\ufffd", text)
+    # Nearly every text is plain ASCII, and there are dozens in each document.
+    return text if text.isascii() and "\0" not in text else _UNSTORABLE.sub("\ufffd", text)
 
 
 def _remembered(read: Callable[[object], T]) -> Callable[[object], T]:
@@ -71,8 +72,7 @@ def read_text(value: object) -> str | None:
     if value is None:
         return None
     if isinstance(value, str):
-        # Nearly every text is plain ASCII, and there are dozens in each document.
-        return (value if value.isascii() and "\0" not in value else storable(value)).strip() or None
+        return storable(value).strip() or None
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value)
     raise ValueError(f"is not a text but {kind(value)}")

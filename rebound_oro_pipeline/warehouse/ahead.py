@@ -1,5 +1,6 @@
 """One step ahead: a thread makes the next batch while the caller works on the last one."""
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,8 +13,10 @@ Batch = TypeVar("Batch")
 
 
 @contextmanager
-def ahead(items: Iterable[T], batches: Callable[[Iterable[T]], Iterator[Batch]]) -> Iterator[Iterator[Batch]]:
-    """Give the batches that are made of the items; one is being made while the last one is in use.
+def ahead(
+    items: Iterable[T], batches: Callable[[Iterable[T]], Iterator[Batch]], *, most: int = 1
+) -> Iterator[Iterator[Batch]]:
+    """Give the batches that are made of the items; at most so many are made, or being made, while one is in use.
 
     What goes wrong in making a batch is raised when its turn comes. Who leaves early waits for no more than the item
     that is on its way.
@@ -22,7 +25,7 @@ def ahead(items: Iterable[T], batches: Callable[[Iterable[T]], Iterator[Batch]])
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="ahead") as pool:
             try:
-                yield _in_turn(batches(takewhile(lambda _: not left.is_set(), items)), pool)
+                yield _in_turn(batches(takewhile(lambda _: not left.is_set(), items)), pool, most)
             finally:
                 left.set()
     finally:
@@ -31,8 +34,8 @@ def ahead(items: Iterable[T], batches: Callable[[Iterable[T]], Iterator[Batch]])
             items.close()
 
 
-def _in_turn(batches: Iterator[Batch], pool: Executor) -> Iterator[Batch]:
-    coming = pool.submit(next, batches, None)
-    while (batch := coming.result()) is not None:
-        coming = pool.submit(next, batches, None)
+def _in_turn(batches: Iterator[Batch], pool: Executor, most: int) -> Iterator[Batch]:
+    coming = deque(pool.submit(next, batches, None) for _ in range(most))
+    while (batch := coming.popleft().result()) is not None:
+        coming.append(pool.submit(next, batches, None))
         yield batch

@@ -20,12 +20,12 @@ class Goods:
 
 
 def references_to_ask(
-    conn: psycopg.Connection[Any], window: Window, *, order_reference: Sequence[str], tried: Collection[str]
+    conn: psycopg.Connection[Any], window: Window, *, order_reference: Sequence[str]
 ) -> list[str]:
     """List the references of the window's returns whose order has to be read, (again) or for the first time.
 
     Settled are those whose order the ledger keeps while nothing of them is held. `order_reference`: the
-    fields of an order by which the policy finds it; under those in `tried` no order must have been landed.
+    fields of an order by which the policy finds it.
     """
     rows = conn.execute(
         load("landed")["references_to_ask"],
@@ -33,7 +33,6 @@ def references_to_ask(
             "window_start": window.start,
             "window_end": window.end,
             "order_reference": list(order_reference),
-            "tried": list(tried),
         },
     )
     return [reference for (reference,) in rows]

@@ -9,6 +9,7 @@ Documents that nothing is known of are copied where they stay; the others are co
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
 import psycopg
@@ -24,8 +25,6 @@ from rebound_oro_pipeline.warehouse.statements import load
 Source = Literal["api", "webhook", "file"]
 T = TypeVar("T")
 
-BATCH_DOCUMENTS: Final = 1000
-"""Documents of a batch: enough to make its fixed cost small, few enough to bound memory and locks."""
 BATCH_CHARACTERS: Final = 16_000_000
 """Text of a batch: where documents are large, fewer make one. Two batches are in memory."""
 
@@ -104,20 +103,20 @@ def _land(
     conn: psycopg.Connection[Any], items: Iterable[T | Fault], kind: Kind, stamp: dict[str, Any]
 ) -> Landed:
     landed = Landed()
-    with ahead(items, _batches) as batches:
+    with ahead(items, partial(_batches, most=kind.batch)) as batches:
         for batch in batches:
             with conn.transaction(), conn.cursor() as cursor:
                 landed += _land_batch(cursor, batch, kind, stamp)
     return landed
 
 
-def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+def _batches(items: Iterable[T], *, most: int) -> Iterator[list[T]]:
     batch: list[T] = []
     characters = 0
     for item in items:
         batch.append(item)
         characters += len(getattr(item, "document", ""))
-        if len(batch) == BATCH_DOCUMENTS or characters >= BATCH_CHARACTERS:
+        if len(batch) == most or characters >= BATCH_CHARACTERS:
             yield batch
             batch, characters = [], 0
     if batch:

@@ -61,7 +61,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Kind:
-    """What is landed together: documents, found by `key`, and the rows that hang on each."""
+    """What is landed together: documents, found by `key`, and the rows that hang on each.
+
+    batch: documents stored at once, enough to make the fixed cost small, few enough to bound memory and locks.
+    """
 
     name: str
     source_system: str
@@ -70,6 +73,7 @@ class Kind:
     documents: Table
     rows: tuple[Table, ...] = ()
     keeps_replaced: bool = True
+    batch: int = 1000
 
 
 class _Fields:
@@ -147,6 +151,8 @@ ORDERS: Final = Kind(
         Table("oro_order_kit_items", ("order_id", "order_line_id", *_KIT_ITEM.names), _kit_items),
         Table("oro_order_subtotals", ("order_id", *_SUBTOTAL.names), _subtotals),
     ),
+    # As many as one request brings: the shop takes longer for the next than they take to store.
+    batch=250,
 )
 PRODUCTS: Final = Kind(
     "products",

@@ -207,7 +207,7 @@ def test_fields_are_named_for_every_type_and_subtotals_left_out(
     land(oro, conn)
     asked = dict(shop.requests[0].url.params)
     assert asked["include"] == "lineItems,lineItems.kitItemLineItems,discounts"
-    assert asked["page[size]"] == "100"
+    assert asked["page[size]"] == "250"
     assert {name for name in asked if name.startswith("fields[")} == {
         "fields[orders]",
         "fields[orderlineitems]",
@@ -225,6 +225,7 @@ def test_subtotals_come_along_when_they_are_asked_for(
     asked = dict(shop.requests[0].url.params)
     assert asked["include"].endswith(",orderSubtotals")
     assert asked["fields[orders]"].endswith(",orderSubtotals")
+    assert asked["page[size]"] == "100"
     assert "data" in asked["fields[ordersubtotals]"]
     assert conn.execute("select count(*) from landing.oro_order_subtotals").fetchone() == (7,)
 
@@ -237,17 +238,36 @@ def test_a_shop_that_knows_no_subtotals_is_asked_without(
     assert land(oro, conn, with_subtotals=True).new == 1
 
 
-def test_what_is_not_found_is_asked_for_under_the_next_field(
+def test_what_is_not_found_is_asked_for_under_all_other_fields(
     shop: Shop, oro: OroClient, conn: psycopg.Connection
 ) -> None:
     shop.resources["orders"][5]["attributes"]["externalId"] = "ERP-5"
     come_back(conn, "A-0-00", "po-a-0-01", "erp-5", "NOWHERE")
     assert land(oro, conn) == Landed(received=3, new=3)
-    assert [(field, sorted(values)) for _, field, values in shop.asked()] == [
-        ("identifier", ["A-0-00", "NOWHERE", "erp-5", "po-a-0-01"]),
+    first, *others = [(field, sorted(values)) for _, field, values in shop.asked()]
+    assert first == ("identifier", ["A-0-00", "NOWHERE", "erp-5", "po-a-0-01"])
+    assert sorted(others) == [
+        ("externalId", ["NOWHERE", "erp-5", "po-a-0-01"]),
         ("poNumber", ["NOWHERE", "erp-5", "po-a-0-01"]),
-        ("externalId", ["NOWHERE", "erp-5"]),
     ]
+
+
+def test_an_order_that_is_found_under_two_fields_lands_once(
+    shop: Shop, oro: OroClient, conn: psycopg.Connection
+) -> None:
+    shop.resources["orders"][1]["attributes"]["externalId"] = "PO-A-0-01"
+    come_back(conn, "PO-A-0-01")
+    assert land(oro, conn) == Landed(received=2, new=1, unchanged=1)
+    assert landed_orders(conn) == ["A-0-01"]
+
+
+def test_an_order_that_cannot_be_read_is_not_looked_for_under_other_fields(
+    shop: Shop, oro: OroClient, conn: psycopg.Connection
+) -> None:
+    shop.resources["orders"][0]["attributes"]["totalValue"] = None
+    come_back(conn, "A-0-00")
+    assert land(oro, conn) == Landed(received=1, malformed=1)
+    assert [field for _, field, _ in shop.asked()] == ["identifier"]
 
 
 def test_the_policy_says_which_fields_are_asked_and_in_which_sequence(
@@ -265,6 +285,15 @@ def test_a_field_without_a_filter_is_passed_over(
     shop.not_supported = {"filter[externalId]"}
     come_back(conn, "A-0-00", "NOWHERE")
     assert land(oro, conn) == Landed(received=1, new=1)
+
+
+def test_a_field_without_a_filter_is_asked_for_once(
+    shop: Shop, oro: OroClient, conn: psycopg.Connection
+) -> None:
+    shop.not_supported = {"filter[poNumber]"}
+    come_back(conn, *(f"SO-{number:05}" for number in range(700)))
+    land(oro, conn, Policy(order_reference=("poNumber",)), workers=1)
+    assert len(shop.requests) == 1
 
 
 def test_without_the_filter_by_identifier_nothing_makes_sense(
@@ -288,14 +317,16 @@ def test_many_references_are_asked_for_in_few_requests_of_bounded_length(
 ) -> None:
     come_back(conn, *(f"SO-{number:05}" for number in range(220)), *(f"{n} {'ü' * 90}" for n in range(30)))
     land(oro, conn, Policy(order_reference=("identifier",)))
-    assert max(len(values) for _, _, values in shop.asked()) == 63  # of 250, for four workers
+    assert max(len(values) for _, _, values in shop.asked()) == 56  # of 250, in five lists
     assert sum(len(values) for _, _, values in shop.asked()) == 250
     assert max(len(str(request.url)) for request in shop.requests) < 6_000
     assert len(shop.requests) < 12
 
 
 @pytest.mark.parametrize(
-    ("references", "lists"), [(30, [30]), (120, [50, 50, 20]), (440, [55] * 8)], ids=["few", "some", "many"]
+    ("references", "lists"),
+    [(30, [30]), (120, [40] * 3), (1_100, [138] * 4 + [137] * 4)],
+    ids=["few", "some", "many"],
 )
 def test_all_workers_have_as_much_to_ask_for(
     references: int, lists: list[int], shop: Shop, oro: OroClient, conn: psycopg.Connection

@@ -101,3 +101,20 @@ def test_who_leaves_early_leaves_nothing_open() -> None:
     with ahead(items(), pairs) as batches:
         next(batches)
     assert closed == [True]
+
+
+def test_as_many_batches_are_made_ahead_as_are_allowed() -> None:
+    taken: list[int] = []
+    full = Event()
+
+    def items() -> Iterator[int]:
+        for each in count():
+            taken.append(each)
+            if each == 7:
+                full.set()
+            yield each
+
+    with ahead(items(), pairs, most=3) as batches:
+        next(batches)
+        assert full.wait(SECONDS)
+        assert taken == list(range(8))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -326,7 +327,7 @@ def test_every_batch_is_committed_by_itself(
     database_url: str, conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that a long landing that breaks off has not been in vain."""
-    monkeypatch.setattr(landing, "BATCH_DOCUMENTS", 2)
+    monkeypatch.setattr(landing, "RETURNS", replace(landing.RETURNS, batch=2))
 
     def breaking_off() -> Iterator[ReturnDocument | Fault]:
         yield from read(a_return("R1"), a_return("R2"), a_return("R3"))

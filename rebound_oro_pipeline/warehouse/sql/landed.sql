@@ -2,7 +2,7 @@
 
 -- name: references_to_ask
 -- References of the window's returns whose order is not settled: none that the ledger keeps, or a line of theirs is
--- held. Left out are those for which an order has been landed under one of the fields in `tried`.
+-- held.
 with
 
 at_hand as (
@@ -38,21 +38,13 @@ matches as (
 select at_hand.order_reference
 from at_hand
 where
-    (
-        at_hand.is_held
-        or not exists (
-            select from matches
-            inner join ledger.orders as kept on matches.order_id = kept.order_id
-            where
-                matches.order_reference_key = at_hand.order_reference_key
-                and matches.field = any(%(order_reference)s::text[])
-        )
-    )
-    and not exists (
+    at_hand.is_held
+    or not exists (
         select from matches
+        inner join ledger.orders as kept on matches.order_id = kept.order_id
         where
             matches.order_reference_key = at_hand.order_reference_key
-            and matches.field = any(%(tried)s::text[])
+            and matches.field = any(%(order_reference)s::text[])
     )
 order by at_hand.order_reference_key;
 
