@@ -1,7 +1,8 @@
 /*
 Which items of its order each return line may claim, and in which sequence (docs/rules.md, Match): tier 1 lines with the SKU,
 2 lines with its alias, 3 kit components with the SKU, 4 with its alias. A kit line stands for whole kits
-(order_item_id is null). unit_rate turns one unit of the order line into the units in which the return line counts.
+(order_item_id is null), unless a component of it has no SKU, so that nobody could say what goes back on the shelf.
+returned_rate and ordered_rate are how many primary units of the product a unit of the return line and of the order line is.
 
 materialized: table
 grain: return_id, return_line_key, order_line_id, order_item_id_or_kit
@@ -15,7 +16,7 @@ lines as (
         lines.return_line_key,
         lines.order_id,
         lines.sku_key,
-        lines.unit_code,
+        lower(lines.unit_code) as unit_code,
         lines.received_quantity
     from intermediate.int_return_lines_gated as lines
     where lines.destination is null
@@ -55,6 +56,15 @@ found as (
     from codes
     inner join intermediate.int_order_items as items
         on codes.order_id = items.order_id and codes.matched_key = items.line_sku_key
+    where
+        items.kit_item_line_id is null
+        or not exists (
+            select from intermediate.int_order_items as nameless
+            where
+                nameless.order_id = items.order_id
+                and nameless.order_line_id = items.order_line_id
+                and nameless.sku is null
+        )
     union all
     select
         codes.order_id,
@@ -89,17 +99,17 @@ converted as (
         lines.received_quantity,
         candidates.*,
         case
-            when lines.unit_code is null or lines.unit_code = candidates.unit_code then 1
+            when lines.unit_code is null or lines.unit_code = lower(candidates.unit_code) then 1
             else returned_units.conversion_rate
         end as returned_rate,
         case
-            when lines.unit_code is null or lines.unit_code = candidates.unit_code then 1
+            when lines.unit_code is null or lines.unit_code = lower(candidates.unit_code) then 1
             else ordered_units.conversion_rate
         end as ordered_rate
     from lines
     inner join candidates on lines.order_id = candidates.order_id and lines.sku_key = candidates.sku_key
     left join staging.stg_oro__product_units as returned_units
-        on candidates.product_id = returned_units.product_id and lines.unit_code = returned_units.unit_code
+        on candidates.product_id = returned_units.product_id and lines.unit_code = lower(returned_units.unit_code)
     left join staging.stg_oro__product_units as ordered_units
         on candidates.product_id = ordered_units.product_id and candidates.unit_code = ordered_units.unit_code
 )
@@ -118,9 +128,16 @@ select
         order by
             converted.tier,
             case
-                when policy.duplicate_sku = 'cheapest_first'
-                    then round(converted.net_amount * 1.000000000000000000000000000000 / converted.quantity, 20)
-                else 0
+                when policy.duplicate_sku <> 'cheapest_first' then 0
+                -- For what came back: a kilogram for a kilogram, whatever the order lines count in.
+                when converted.returned_rate > 0 and converted.ordered_rate > 0
+                    then
+                        round(
+                            converted.net_amount * converted.returned_rate * 1.000000000000000000000000000000
+                            / (converted.quantity * converted.ordered_rate),
+                            20
+                        )
+                else round(converted.net_amount * 1.000000000000000000000000000000 / converted.quantity, 20)
             end,
             length(converted.order_line_id),
             converted.order_line_id,

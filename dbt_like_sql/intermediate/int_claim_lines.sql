@@ -71,27 +71,63 @@ numbered as (
         marked.*,
         sum(marked.opens_island) over (partition by marked.group_key order by marked.claim_order) as island
     from marked
+),
+
+named as (
+    select
+        numbered.*,
+        coalesce(earlier_notes.sequence, 0) + 1 as note_sequence,
+        numbered.return_id || '-' || numbered.order_identifier
+        || case when earlier_notes.sequence is not null then '-' || (earlier_notes.sequence + 1) else '' end
+            as credit_note_number
+    from numbered
+    cross join lateral (
+        select max(notes.sequence) as sequence
+        from ledger.credit_notes as notes
+        where notes.return_id = numbered.return_id and notes.order_id = numbered.order_id
+    ) as earlier_notes
+),
+
+-- Return ids and order numbers may hold hyphens and digits, so that two notes would bear one number: the first one does.
+shared_numbers as (
+    select named.credit_note_number
+    from named
+    group by named.credit_note_number
+    having min(named.return_id) <> max(named.return_id) or min(named.order_id) <> max(named.order_id)
+),
+
+owners as (
+    select distinct on (named.credit_note_number)
+        named.credit_note_number,
+        named.return_id,
+        named.order_id
+    from named
+    inner join shared_numbers on named.credit_note_number = shared_numbers.credit_note_number
+    order by named.credit_note_number, named.claim_order
 )
 
 select
-    numbered.return_id,
-    numbered.return_line_key,
-    numbered.registered_at,
-    numbered.order_id,
-    numbered.sku_key,
-    numbered.disposition,
-    numbered.reason_code,
-    numbered.digits,
-    numbered.claimable_quantity,
-    numbered.group_key,
-    numbered.island::integer as island,
-    numbered.claim_order,
-    coalesce(earlier_notes.sequence, 0) + 1 as note_sequence,
-    numbered.return_id || '-' || numbered.order_identifier
-    || case when earlier_notes.sequence is not null then '-' || (earlier_notes.sequence + 1) else '' end as credit_note_number
-from numbered
-cross join lateral (
-    select max(notes.sequence) as sequence
-    from ledger.credit_notes as notes
-    where notes.return_id = numbered.return_id and notes.order_id = numbered.order_id
-) as earlier_notes
+    named.return_id,
+    named.return_line_key,
+    named.registered_at,
+    named.order_id,
+    named.sku_key,
+    named.disposition,
+    named.reason_code,
+    named.digits,
+    named.claimable_quantity,
+    named.group_key,
+    named.island::integer as island,
+    named.claim_order,
+    named.note_sequence,
+    case
+        when
+            taken.credit_note_number is not null
+            or owners.return_id <> named.return_id
+            or owners.order_id <> named.order_id
+            then named.credit_note_number || '#' || named.order_id || '.' || named.note_sequence
+        else named.credit_note_number
+    end as credit_note_number
+from named
+left join ledger.credit_notes as taken on named.credit_note_number = taken.credit_note_number
+left join owners on named.credit_note_number = owners.credit_note_number

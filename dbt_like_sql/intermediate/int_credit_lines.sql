@@ -74,6 +74,15 @@ reasoned as (
         claim_lines.note_sequence,
         coalesce(reasons.credits_shipping, false) as credits_shipping,
         lines.net_amount + lines.tax_amount as total_amount,
+        -- A flat amount is taken once of a return line, on however many order lines its units lie.
+        case
+            when
+                row_number() over (
+                    partition by lines.credit_note_number, lines.return_line_key order by lines.item_position
+                ) = 1
+                then 1
+            else 0
+        end as flat_amounts,
         coalesce(policy.restocking_fee -> claim_lines.reason_code, policy.restocking_fee -> '*') as fee,
         coalesce(policy.goodwill -> claim_lines.reason_code, policy.goodwill -> '*') as goodwill
     from lines
@@ -102,15 +111,10 @@ select
     reasoned.discount_amount,
     reasoned.tax_amount,
     reasoned.total_amount,
-    round(
-        reasoned.total_amount * coalesce((reasoned.fee ->> 'percent')::numeric, 0) / 100
-        + coalesce((reasoned.fee ->> 'flat')::numeric, 0),
-        reasoned.digits
-    ) - round(
-        reasoned.total_amount * coalesce((reasoned.goodwill ->> 'percent')::numeric, 0) / 100
-        + coalesce((reasoned.goodwill ->> 'flat')::numeric, 0),
-        reasoned.digits
-    ) as fee_amount,
+    round(reasoned.total_amount * coalesce((reasoned.fee ->> 'percent')::numeric, 0) / 100, reasoned.digits)
+    + round(reasoned.flat_amounts * coalesce((reasoned.fee ->> 'flat')::numeric, 0), reasoned.digits)
+    - round(reasoned.total_amount * coalesce((reasoned.goodwill ->> 'percent')::numeric, 0) / 100, reasoned.digits)
+    - round(reasoned.flat_amounts * coalesce((reasoned.goodwill ->> 'flat')::numeric, 0), reasoned.digits) as fee_amount,
     reasoned.reason_code,
     reasoned.credits_shipping,
     reasoned.claim_order,

@@ -1,7 +1,7 @@
 /*
 Credit notes of this decision: one per return, order and decision. Shipping, less its discount, and its tax are cut along the
-net amount credited on the order so far, a step per note; where the order's net is nothing, or the policy waits for the
-complete return, they come with the note that completes the order (docs/rules.md, Shipping).
+net amount credited on the order so far, a step per note; what is left of them comes with the note that completes the order,
+all of it where the order's net is nothing, or the policy waits for the complete return (docs/rules.md, Shipping).
 
 materialized: table
 grain: credit_note_number
@@ -94,59 +94,65 @@ stepped as (
         orders.net_amount as order_net_amount,
         orders.shipping_amount as order_shipping_amount,
         orders.shipping_tax_amount as order_shipping_tax_amount,
+        least(orders.net_amount, 0) as least_base,
+        greatest(orders.net_amount, 0) as most_base,
+        coalesce(credited_before.shipping_base_amount, 0) as base_of_before,
         coalesce(credited_before.shipping_base_amount, 0)
         + sum(based.shipping_base_amount) over (partition by based.order_id order by based.claim_order) as base_upto,
         orders.shipping_amount - coalesce(credited_before.shipping_amount, 0) as shipping_left,
-        orders.shipping_tax_amount - coalesce(credited_before.shipping_tax_amount, 0) as shipping_tax_left
+        orders.shipping_tax_amount - coalesce(credited_before.shipping_tax_amount, 0) as shipping_tax_left,
+        based.shipping_policy <> 'never' and (based.shipping_policy <> 'by_reason' or based.credits_shipping)
+            as credits_any_shipping,
+        -- Pro rata, too: that is what is left to be cut anyway, unless the policy was another one before.
+        based.shipping_policy in ('on_complete_return', 'pro_rata') or orders.net_amount = 0 as takes_what_is_left
     from based
     inner join orders on based.order_id = orders.order_id
     left join credited_before on based.order_id = credited_before.order_id
 ),
 
 -- Lines may be worth less than nothing (a discount larger than what it is spread over); shipping is never cut beyond its ends.
+-- Each end is a part of the order's net: where this decision began, and before and after each of its notes.
 bounded as (
     select
         stepped.*,
-        case
-            when stepped.order_net_amount > 0 then least(greatest(stepped.base_upto, 0), stepped.order_net_amount)
-            else greatest(least(stepped.base_upto, 0), stepped.order_net_amount)
-        end as base_after,
-        case
-            when stepped.order_net_amount > 0
-                then least(greatest(stepped.base_upto - stepped.shipping_base_amount, 0), stepped.order_net_amount)
-            else greatest(least(stepped.base_upto - stepped.shipping_base_amount, 0), stepped.order_net_amount)
-        end as base_before
+        case when stepped.order_net_amount = 0 then 1 else stepped.order_net_amount end as whole,
+        least(greatest(stepped.base_of_before, stepped.least_base), stepped.most_base) as base_at_first,
+        least(greatest(stepped.base_upto - stepped.shipping_base_amount, stepped.least_base), stepped.most_base) as base_before,
+        least(greatest(stepped.base_upto, stepped.least_base), stepped.most_base) as base_after
     from stepped
+),
+
+cut as (
+    select
+        bounded.*,
+        ledger.share(bounded.order_shipping_amount, bounded.base_at_first, bounded.whole, bounded.digits) as shipping_at_first,
+        ledger.share(bounded.order_shipping_amount, bounded.base_before, bounded.whole, bounded.digits) as shipping_before,
+        ledger.share(bounded.order_shipping_amount, bounded.base_after, bounded.whole, bounded.digits) as shipping_after,
+        ledger.share(bounded.order_shipping_tax_amount, bounded.base_at_first, bounded.whole, bounded.digits)
+            as shipping_tax_at_first,
+        ledger.share(bounded.order_shipping_tax_amount, bounded.base_before, bounded.whole, bounded.digits)
+            as shipping_tax_before,
+        ledger.share(bounded.order_shipping_tax_amount, bounded.base_after, bounded.whole, bounded.digits)
+            as shipping_tax_after
+    from bounded
 ),
 
 shipped as (
     select
-        bounded.*,
+        cut.*,
         case
-            when
-                bounded.shipping_policy = 'never'
-                or (bounded.shipping_policy = 'by_reason' and not bounded.credits_shipping)
-                then 0
-            when bounded.shipping_policy = 'on_complete_return' or bounded.order_net_amount = 0
-                then case when bounded.completes_order then bounded.shipping_left else 0 end
-            else
-                ledger.share(bounded.order_shipping_amount, bounded.base_after, bounded.order_net_amount, bounded.digits)
-                - ledger.share(bounded.order_shipping_amount, bounded.base_before, bounded.order_net_amount, bounded.digits)
+            when not cut.credits_any_shipping then 0
+            when cut.completes_order and cut.takes_what_is_left
+                then cut.shipping_left - (cut.shipping_before - cut.shipping_at_first)
+            else cut.shipping_after - cut.shipping_before
         end as shipping_amount,
         case
-            when
-                bounded.shipping_policy = 'never'
-                or (bounded.shipping_policy = 'by_reason' and not bounded.credits_shipping)
-                then 0
-            when bounded.shipping_policy = 'on_complete_return' or bounded.order_net_amount = 0
-                then case when bounded.completes_order then bounded.shipping_tax_left else 0 end
-            else
-                ledger.share(bounded.order_shipping_tax_amount, bounded.base_after, bounded.order_net_amount, bounded.digits)
-                - ledger.share(
-                    bounded.order_shipping_tax_amount, bounded.base_before, bounded.order_net_amount, bounded.digits
-                )
+            when not cut.credits_any_shipping then 0
+            when cut.completes_order and cut.takes_what_is_left
+                then cut.shipping_tax_left - (cut.shipping_tax_before - cut.shipping_tax_at_first)
+            else cut.shipping_tax_after - cut.shipping_tax_before
         end as shipping_tax_amount
-    from bounded
+    from cut
 ),
 
 -- A fee never turns a credit into a claim on the customer.

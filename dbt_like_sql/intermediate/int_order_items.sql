@@ -72,9 +72,10 @@ inside as (
         upto as (partition by lines.order_id order by lines.line_number)
 ),
 
-valued as (
+worth as (
     select
         inside.*,
+        bool_or(inside.quantity > 0) over (partition by inside.order_id) as has_units,
         greatest(inside.row_amount - inside.line_promotion_amount - inside.tax_inside, 0) as own_value,
         sum(greatest(inside.row_amount - inside.line_promotion_amount - inside.tax_inside, 0)) over (
             partition by inside.order_id
@@ -82,14 +83,25 @@ valued as (
     from inside
 ),
 
+valued as (
+    select
+        worth.*,
+        case
+            when worth.order_value <> 0 then worth.own_value
+            -- Nothing of a line without units can come back.
+            when worth.quantity > 0 or not worth.has_units then 1
+            else 0
+        end as own_weight
+    from worth
+),
+
 weighted as (
     select
         valued.*,
-        case when valued.order_value = 0 then 1 else valued.own_value end as discount_weight,
+        valued.own_weight as discount_weight,
         case
             when sum(valued.row_tax) over (partition by valued.order_id) <> 0 then valued.row_tax
-            when valued.order_value = 0 then 1
-            else valued.own_value
+            else valued.own_weight
         end as tax_weight
     from valued
 ),

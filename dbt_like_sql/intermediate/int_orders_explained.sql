@@ -158,11 +158,12 @@ figured as (
             abs(attempts.excluding_tax - (attempts.subtotal_amount - attempts.line_promotion_amount)),
             abs(attempts.excluding_tax - (attempts.subtotal_amount - attempts.promotions)),
             abs(attempts.excluding_tax - (attempts.subtotal_amount - attempts.promotions - attempts.line_promotion_amount))
-        ) > least(
+        ) as off_excluding_tax,
+        least(
             abs(attempts.including_tax - (attempts.subtotal_amount - attempts.line_promotion_amount)),
             abs(attempts.including_tax - (attempts.subtotal_amount - attempts.promotions)),
             abs(attempts.including_tax - (attempts.subtotal_amount - attempts.promotions - attempts.line_promotion_amount))
-        ) as prices_include_tax
+        ) as off_including_tax
     from attempts
     where
         attempts.rows_amount = attempts.subtotal_amount
@@ -170,14 +171,31 @@ figured as (
         and scale(trim_scale(attempts.manual_discount_amount)) <= attempts.digits
 ),
 
+-- Prices include tax, or not: whichever row totals are nearer to the goods' value. Where a discount is about as large as the
+-- tax, both are as near as rounding goes, and the total tells which it is.
+sided as (
+    select
+        figured.*,
+        sides.prices_include_tax,
+        sides.is_nearer
+    from figured
+    cross join
+        lateral (
+            values
+            (false, figured.off_excluding_tax, figured.off_excluding_tax <= figured.off_including_tax),
+            (true, figured.off_including_tax, figured.off_including_tax < figured.off_excluding_tax)
+        ) as sides (prices_include_tax, off, is_nearer)
+    where sides.is_nearer or (figured.rows_tax <> 0 and sides.off <= figured.tolerance)
+),
+
 -- Materialized, as is `judged`: these figures are used a dozen times, and would be computed as often.
 charged as materialized (
     select
-        figured.*,
-        figured.total_amount - figured.goods_amount - figured.shipping + figured.shipping_discount as tax_charged,
-        case when figured.prices_include_tax then 0 else figured.rows_tax end as goods_tax_on_top,
-        round(figured.shipping_tax_amount_by_subtotals, figured.digits) as shipping_tax_by_subtotals
-    from figured
+        sided.*,
+        sided.total_amount - sided.goods_amount - sided.shipping + sided.shipping_discount as tax_charged,
+        case when sided.prices_include_tax then 0 else sided.rows_tax end as goods_tax_on_top,
+        round(sided.shipping_tax_amount_by_subtotals, sided.digits) as shipping_tax_by_subtotals
+    from sided
 ),
 
 rests as (
@@ -239,7 +257,10 @@ ranked as (
                 not resolved.is_explained,
                 not resolved.is_tax_unresolvable,
                 resolved.attempt,
-                resolved.reading
+                resolved.reading,
+                -- What needs no tax of shipping that nobody told of is the better explanation.
+                resolved.shipping_tax_by_subtotals is null and resolved.shipping_tax_on_top <> 0,
+                not resolved.is_nearer
         ) as preference
     from resolved
 ),

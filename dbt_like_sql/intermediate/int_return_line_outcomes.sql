@@ -169,6 +169,14 @@ left_over as (
                 lines.fits_unit is null
                 and exists (
                     select 1
+                    from intermediate.int_order_items as items
+                    where items.order_id = lines.order_id and items.line_sku_key = lines.sku_key and items.sku is null
+                )
+                then format('a component of kit %%s on order %%s has no SKU', lines.sku, lines.order_identifier)
+            when
+                lines.fits_unit is null
+                and exists (
+                    select 1
                     from landing.oro_products as products
                     where products.sku_key = lines.sku_key
                 )

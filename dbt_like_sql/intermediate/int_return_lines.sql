@@ -1,19 +1,69 @@
 /*
 Return lines of the window with what can be said of them before any order is looked at: how many units are still
-to be decided, and the first rule that takes the whole line (verdict), if one does.
+to be decided, and the first rule that takes the whole line (verdict), if one does. A line that was credited and is not in
+the return any more is among them, with nothing received and a position after all others.
 
 materialized: table
 grain: return_id, position
 owner: data
-previous: ledger.claims
+previous: ledger.claims, ledger.credit_note_lines
 */
 with
+
+returns_at_hand as (
+    select returns.*
+    from staging.stg_rebound__returns as returns
+    where
+        returns.registered_at >= %(window_start)s
+        and returns.registered_at < %(window_end)s
+),
+
+credited_before as (
+    select
+        claims.return_id,
+        claims.return_line_key,
+        sum(claims.received_units) as credited_quantity
+    from ledger.claims as claims
+    where claims.return_id in (select returns_at_hand.return_id from returns_at_hand)
+    group by claims.return_id, claims.return_line_key
+),
+
+orphaned as (
+    select
+        credited_before.return_id,
+        credited_before.return_line_key
+    from credited_before
+    where not exists (
+        select 1
+        from staging.stg_rebound__return_lines as lines
+        where lines.return_id = credited_before.return_id and lines.return_line_key = credited_before.return_line_key
+    )
+),
+
+-- A key is made of the SKU where ReBound gives none, and a SKU may be spelt otherwise the next time.
+respelt as (
+    select distinct on (orphaned.return_id, lower(orphaned.return_line_key))
+        lines.return_id,
+        lines.position,
+        orphaned.return_line_key
+    from orphaned
+    inner join staging.stg_rebound__return_lines as lines
+        on orphaned.return_id = lines.return_id and lower(orphaned.return_line_key) = lower(lines.return_line_key)
+    where
+        not exists (
+            select 1
+            from credited_before
+            where
+                credited_before.return_id = lines.return_id and credited_before.return_line_key = lines.return_line_key
+        )
+    order by orphaned.return_id, lower(orphaned.return_line_key), orphaned.return_line_key, lines.position
+),
 
 lines as (
     select
         returns.return_id,
         lines.position,
-        lines.return_line_key,
+        coalesce(respelt.return_line_key, lines.return_line_key) as return_line_key,
         lines.subject,
         returns.order_reference,
         returns.order_reference_key,
@@ -29,29 +79,60 @@ lines as (
         lines.fault,
         lines.announced_quantity,
         lines.received_quantity,
+        false as has_vanished,
         row_number() over (
             partition by returns.return_id, lines.return_line_key, lines.fault is null
             order by lines.position
         ) as occurrence
-    from staging.stg_rebound__returns as returns
+    from returns_at_hand as returns
     inner join staging.stg_rebound__return_lines as lines on returns.return_id = lines.return_id
-    where
-        returns.registered_at >= %(window_start)s
-        and returns.registered_at < %(window_end)s
-),
-
-returns_at_hand as (
-    select distinct lines.return_id from lines
-),
-
-credited_before as (
+    left join respelt on lines.return_id = respelt.return_id and lines.position = respelt.position
+    union all
     select
-        claims.return_id,
-        claims.return_line_key,
-        sum(claims.received_units) as credited_quantity
-    from ledger.claims as claims
-    inner join returns_at_hand on claims.return_id = returns_at_hand.return_id
-    group by claims.return_id, claims.return_line_key
+        returns.return_id,
+        (
+            coalesce(
+                (
+                    select max(lines.position)
+                    from staging.stg_rebound__return_lines as lines
+                    where lines.return_id = returns.return_id
+                ),
+                0
+            ) + row_number() over (partition by returns.return_id order by orphaned.return_line_key)
+        )::integer as position,
+        orphaned.return_line_key,
+        returns.return_id || ' / ' || orphaned.return_line_key as subject,
+        returns.order_reference,
+        returns.order_reference_key,
+        returns.registered_at,
+        returns.status,
+        credited.sku,
+        credited.sku_key,
+        null as unit_code,
+        null as currency,
+        null as disposition,
+        null as reason_code,
+        null as fault_path,
+        null as fault,
+        0 as announced_quantity,
+        0 as received_quantity,
+        true as has_vanished,
+        1 as occurrence
+    from orphaned
+    inner join returns_at_hand as returns on orphaned.return_id = returns.return_id
+    left join lateral (
+        select
+            min(credit_lines.sku) as sku,
+            landing.match_key(min(credit_lines.sku)) as sku_key
+        from ledger.credit_note_lines as credit_lines
+        where
+            credit_lines.return_id = orphaned.return_id and credit_lines.return_line_key = orphaned.return_line_key
+    ) as credited on true
+    where not exists (
+        select 1
+        from respelt
+        where respelt.return_id = orphaned.return_id and respelt.return_line_key = orphaned.return_line_key
+    )
 ),
 
 -- What people took out of a line for good, and the rules that they set aside for it.
@@ -148,6 +229,11 @@ select
             then format('line %%s stands more than once in return %%s', judged.return_line_key, judged.return_id)
         when judged.is_withdrawn and judged.open_quantity < 0
             then format('the return was withdrawn after %%s units were credited', judged.credited_before_quantity)
+        when judged.has_vanished
+            then format(
+                'the line is not in the return any more, %%s units of SKU %%s were credited',
+                judged.credited_before_quantity, judged.sku
+            )
         when judged.open_quantity < 0
             then format('%%s units are reported, %%s were credited', judged.received_quantity, judged.credited_before_quantity)
         when judged.status_position is null

@@ -139,6 +139,8 @@ taken as (
         supply_intervals.order_line_id,
         supply_intervals.order_item_id,
         supply_intervals.is_kit,
+        supply_intervals.unit_precision,
+        supply_intervals.available,
         greatest(demand_intervals.demand_from, supply_intervals.supply_from) - supply_intervals.supply_from as taken_from,
         least(demand_intervals.demand_to, supply_intervals.supply_to) - supply_intervals.supply_from as taken_to
     from demand_intervals
@@ -150,14 +152,43 @@ taken as (
     where demand_intervals.demanded > 0 and supply_intervals.available > 0
 ),
 
+-- Nor do thirds leave anything behind, or take anything more: what is less than a millionth of a returned unit is none.
+rounded_off as (
+    select
+        taken.order_id,
+        taken.order_line_id,
+        taken.order_item_id,
+        taken.is_kit,
+        taken.return_id,
+        taken.return_line_key,
+        taken.registered_at,
+        taken.credit_note_number,
+        taken.ordered_rate,
+        taken.returned_rate,
+        taken.taken_from,
+        case
+            when
+                taken.ordered_rate <> taken.returned_rate
+                and taken.unit_precision is null
+                and round((taken.available - taken.taken_to) * taken.ordered_rate / taken.returned_rate, 6) = 0
+                then taken.available
+            else taken.taken_to
+        end as taken_to
+    from taken
+),
+
 counted as (
     select
-        taken.*,
+        rounded_off.*,
         case
-            when taken.ordered_rate = taken.returned_rate then taken.taken_to - taken.taken_from
-            else round((taken.taken_to - taken.taken_from) * taken.ordered_rate / taken.returned_rate, 6)
+            when rounded_off.ordered_rate = rounded_off.returned_rate then rounded_off.taken_to - rounded_off.taken_from
+            else
+                round(
+                    (rounded_off.taken_to - rounded_off.taken_from) * rounded_off.ordered_rate / rounded_off.returned_rate,
+                    6
+                )
         end as received_units
-    from taken
+    from rounded_off
 )
 
 select
@@ -175,7 +206,7 @@ select
     %(decision_id)s as decision_id
 from counted
 inner join items on counted.order_id = items.order_id and counted.order_item_id = items.order_item_id
-where not counted.is_kit
+where not counted.is_kit and counted.received_units > 0
 union all
 select
     items.item_number,
@@ -203,4 +234,4 @@ select
     %(decision_id)s as decision_id
 from counted
 inner join items on counted.order_id = items.order_id and counted.order_line_id = items.order_line_id
-where counted.is_kit
+where counted.is_kit and counted.received_units > 0

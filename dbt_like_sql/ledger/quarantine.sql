@@ -5,6 +5,7 @@ that could not be read. A row that no longer holds is closed as healed; nothing 
 materialized: state
 key: subject, reason
 window: registered_at
+moves_with: return_id of staging.stg_rebound__returns
 opened: opened_at
 changed: changed_at
 owner: ops

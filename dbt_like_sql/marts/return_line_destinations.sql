@@ -4,6 +4,7 @@ person (rejected, written off). The sum over the destinations is what came back;
 
 materialized: partition
 window: registered_at
+moves_with: return_id of staging.stg_rebound__returns
 grain: return_id, position, destination, reason_or_none
 owner: finance
 columns:

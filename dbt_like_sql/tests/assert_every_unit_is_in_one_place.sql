@@ -1,6 +1,6 @@
 /*
 Fails if the units of a return line of the window, over all destinations, are not exactly those that came back. A return
-withdrawn after its credit counts as nothing.
+withdrawn after its credit counts as nothing, and so does a line that is not in the return any more.
 
 severity: error
 blocking: yes
@@ -38,3 +38,17 @@ where
     and lines.fault is null
     and coalesce(placed.placed_quantity, 0) <> lines.received_quantity
     and not (coalesce(statuses.is_withdrawn, false) and placed.placed_quantity = 0)
+union all
+select
+    placed.return_id,
+    null as return_line_key,
+    0 as received_quantity,
+    placed.placed_quantity
+from placed
+where
+    placed.placed_quantity <> 0
+    and not exists (
+        select 1
+        from staging.stg_rebound__return_lines as lines
+        where lines.return_id = placed.return_id and lines.position = placed.position
+    )

@@ -106,19 +106,26 @@ class Builder:
 
     def _sync_partition(self, statements: Statements, model: Model, parameters: Mapping[str, object]) -> int:
         columns = self._columns_of(statements, model, f"select * from {_NEW}")
-        vanished = delete_vanished(model.relation, _NEW, model.grain, _in_window(model))
+        deleted = sum(
+            statements.run(delete_vanished(model.relation, _NEW, model.grain, where), parameters)
+            for where in _of_window(model)
+        )
         # A key that lay in another window is moved, not doubled: rows are matched by their key alone.
-        merged = merge_changed(model.relation, _NEW, model.grain, columns)
-        return statements.run(vanished, parameters) + statements.run(merged)
+        return deleted + statements.run(merge_changed(model.relation, _NEW, model.grain, columns))
 
     def _sync_state(self, statements: Statements, model: Model, parameters: Mapping[str, object]) -> int:
         columns = self._columns_of(statements, model, f"select * from {_NEW}")
         decided_at = f"%({DECIDED_AT})s"
         is_open = "held.resolved_at is null"
         changed = {model.changed: decided_at} if model.changed else {}
-        closed = (
+        close = (
             f"update {quoted(model.relation)} as held set resolved_at = {decided_at}, resolution = 'healed'"
-            f" where {is_open} and {_in_window(model)} and {has_vanished(_NEW, model.key)}"
+        )
+        closed = sum(
+            statements.run(
+                f"{close} where {is_open} and {where} and {has_vanished(_NEW, model.key)}", parameters
+            )
+            for where in _of_window(model)
         )
         merged = merge_changed(
             model.relation,
@@ -130,7 +137,7 @@ class Builder:
             on_insert=dict.fromkeys(model.opened, decided_at) | changed,
             on_change=changed,
         )
-        return statements.run(closed, parameters) + statements.run(merged, parameters)
+        return closed + statements.run(merged, parameters)
 
     def _analyse_if_grown(self, statements: Statements, model: Model, written: int) -> None:
         known = f"select reltuples from pg_class where oid = '{quoted(model.relation)}'::regclass"
@@ -186,6 +193,18 @@ def _refuse(rows: list[Row], message: str) -> None:
         raise BuildError(f"{message}: {', '.join(map(str, rows[0]))}")
 
 
-def _in_window(model: Model) -> str:
-    column = f"held.{quoted(model.window or '')}"
+def _of_window(model: Model) -> tuple[str, ...]:
+    """Return the conditions of the rows that a window answers for, each to be looked up by itself."""
+    if model.moves_with is None:
+        return (_in_window(model),)
+    column = quoted(model.moves_with.column)
+    moved = (
+        f"({_in_window(model)}) is not true and held.{column} in ("
+        f"select owner.{column} from {quoted(model.moves_with.relation)} as owner where {_in_window(model, 'owner')})"
+    )
+    return _in_window(model), moved
+
+
+def _in_window(model: Model, alias: str = "held") -> str:
+    column = f"{alias}.{quoted(model.window or '')}"
     return f"{column} >= %({WINDOW_START})s and {column} < %({WINDOW_END})s"

@@ -53,7 +53,7 @@ class Header:
         """Return a comma-separated list of `schema.name`; () where the key is absent."""
         found = tuple(name.strip() for name in self.values[key].split(",")) if key in self.values else ()
         for name in found:
-            if not _RELATION.fullmatch(name):
+            if not is_relation(name):
                 raise ModelError(f"header key {key!r}: {name!r} is not of the form schema.name")
         return found
 
@@ -82,6 +82,11 @@ class Header:
             name = matched["name"]
             described[name] = matched["text"]
         return MappingProxyType(described)
+
+
+def is_relation(text: str) -> bool:
+    """Whether this is `schema.name`."""
+    return _RELATION.fullmatch(text) is not None
 
 
 def split_names(key: str, text: str) -> tuple[str, ...]:

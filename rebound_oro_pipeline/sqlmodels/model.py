@@ -38,6 +38,14 @@ class Index:
 
 
 @dataclass(frozen=True)
+class MovesWith:
+    """What the rows of a model belong to: they lie in the window in which `relation` has a row of the same `column`."""
+
+    column: str
+    relation: str
+
+
+@dataclass(frozen=True)
 class Model:
     """One SQL file and the relation it gives (`dbt_like_sql/README.md` explains the keys of its header).
 
@@ -61,6 +69,7 @@ class Model:
     output_columns: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
     window: str | None = None
+    moves_with: MovesWith | None = None
     key: tuple[str, ...] = ()
     opened: tuple[str, ...] = ()
     changed: str | None = None

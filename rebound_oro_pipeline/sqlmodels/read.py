@@ -9,7 +9,7 @@ from typing import cast, get_args
 from rebound_oro_pipeline.sqlmodels.errors import ModelError
 from rebound_oro_pipeline.sqlmodels.external import relations_of_migrations
 from rebound_oro_pipeline.sqlmodels.graph import topological_order
-from rebound_oro_pipeline.sqlmodels.header import Header, parse_header, split_names
+from rebound_oro_pipeline.sqlmodels.header import Header, is_relation, parse_header, split_names
 from rebound_oro_pipeline.sqlmodels.model import (
     LAYERS,
     PARAMETERS,
@@ -20,6 +20,7 @@ from rebound_oro_pipeline.sqlmodels.model import (
     Materialization,
     Model,
     Models,
+    MovesWith,
     Severity,
     Step,
 )
@@ -30,9 +31,9 @@ _COMMON_KEYS = ("materialized", "grain", "owner", "not_null", "columns", "previo
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "view": (),
     "table": ("indexes",),
-    "partition": ("indexes",),
+    "partition": ("indexes", "moves_with"),
     "append": ("repeat", "rounds"),
-    "state": ("key", "opened", "changed", "keep"),
+    "state": ("key", "opened", "changed", "keep", "moves_with"),
 }
 _REQUIRED: Mapping[str, tuple[str, ...]] = {"partition": ("grain", "window"), "state": ("key", "window")}
 _MODEL_KEYS = frozenset(_COMMON_KEYS).union(*_KEYS.values())
@@ -126,6 +127,7 @@ def _read_model(root: Path, path: Path) -> Model:
         output_columns=query.output_columns,
         indexes=_indexes(header.text("indexes")),
         window=header.name("window"),
+        moves_with=_moves_with(header),
         key=key,
         opened=header.names("opened"),
         changed=header.name("changed"),
@@ -155,6 +157,18 @@ def _read_rounds(header: Header, query: Query) -> Query | None:
     if (ROUND in query.parameters) != (rounds is not None):
         raise ModelError("%(round)s is for 'repeat: round', and 'repeat: round' needs it")
     return read_query(rounds) if rounds else None
+
+
+def _moves_with(header: Header) -> MovesWith | None:
+    """Read `column of schema.name`."""
+    text = header.text("moves_with")
+    if text is None:
+        return None
+    column, of, relation = text.partition(" of ")
+    if not of or not is_relation(relation):
+        raise ModelError(f"header key 'moves_with': expected 'column of schema.name', found {text!r}")
+    (name,) = split_names("moves_with", column)
+    return MovesWith(name, relation)
 
 
 def _indexes(text: str | None) -> tuple[Index, ...]:
@@ -188,6 +202,7 @@ def _check_columns(model: Model) -> None:
         "not_null": model.not_null,
         "columns": model.columns,
         "window": (model.window,) if model.window else (),
+        "moves_with": (model.moves_with.column,) if model.moves_with else (),
         "key": model.key,
         "keep": model.keep,
         "indexes": [column for index in model.indexes for column in index.columns],
@@ -202,7 +217,7 @@ def _check_columns(model: Model) -> None:
 
 
 def _check_relations(model: Model, known: Collection[str], others: Collection[str]) -> None:
-    _check_known(model.reads, known)
+    _check_known(model.reads | ({model.moves_with.relation} if model.moves_with else set()), known)
     _check_parameters(model.parameters)
     if model.materialized in ("append", "state"):
         if model.relation not in others:

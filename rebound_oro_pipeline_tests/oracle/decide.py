@@ -4,7 +4,7 @@ Everything here is written from the prose of the rules; it shares nothing with t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -29,6 +29,7 @@ from rebound_oro_pipeline_tests.oracle.match import (
     find_order,
     fits,
     floored,
+    precision_of,
     references,
 )
 from rebound_oro_pipeline_tests.oracle.notes import Take, write_note
@@ -139,7 +140,12 @@ def _decide_return(seen: World, books: Books, document: Return, decided_at: date
         return
     takes: list[Take] = []
     order: Explained | None = None
-    for line, is_repeated in sorted(_repeated(document.lines), key=lambda pair: pair[0].key):
+    lines, vanished = _named_as_credited(books, name, document.lines)
+    for line_key in vanished:
+        credited = books.credited_units(name, line_key)
+        verdict = Verdict("quarantine", "received_quantity_decreased", "the line is gone", credited)
+        quarantine.append(_row(document, line_key, verdict.reason, credited, verdict.detail))
+    for line, is_repeated in sorted(_repeated(lines), key=lambda pair: pair[0].key):
         credited = books.credited_units(name, line.key)
         verdict, matched, chosen = _place(seen, books, document, line, credited, is_repeated=is_repeated)
         rest = line.units - credited
@@ -158,6 +164,28 @@ def _decide_return(seen: World, books: Books, document: Return, decided_at: date
         write_note(books, order, document, takes, seen.rules, seen.seeds)
 
 
+def _named_as_credited(
+    books: Books, return_id: str, lines: Sequence[ReturnLine]
+) -> tuple[list[ReturnLine], list[str]]:
+    """Give lines the key under which they were credited, be it in other letters; return credited keys that are gone."""
+    named = list(lines)
+    gone = []
+    credited = sorted(line_key for of, line_key in books.used if of == return_id)
+    for line_key in credited:
+        if any(line.key == line_key for line in named):
+            continue
+        alike = [
+            number
+            for number, line in enumerate(named)
+            if line.key.lower() == line_key.lower() and line.key not in credited
+        ]
+        if alike:
+            named[alike[0]] = replace(named[alike[0]], key=line_key)
+        else:
+            gone.append(line_key)
+    return named, gone
+
+
 def _record(
     document: Return,
     line: ReturnLine,
@@ -174,7 +202,7 @@ def _record(
         quantity: Decimal | None = rest if verdict.quantity is None else verdict.quantity
         if verdict.reason == "malformed_document" and line.received is line.announced is None:
             quantity = None
-        _add(quarantine, _row(document, line, verdict.reason, quantity, verdict.detail))
+        _add(quarantine, _row(document, line.key, verdict.reason, quantity, verdict.detail))
 
 
 def _repeated(lines: Sequence[ReturnLine]) -> list[tuple[ReturnLine, bool]]:
@@ -302,13 +330,15 @@ def _claim(
         else:
             free = books.free(order.order.id, candidate.item)
         taken = _decimal(min(floored(candidate, wanted, products), Fraction(free)))
+        if candidate.item is not None and precision_of(candidate, products) is None:
+            taken = free if _is_none(Fraction(free - taken) / candidate.rate) else taken
         if candidate.item is None:
             parts = [(item, taken * (item.per_kit or 1)) for item in candidate.line.items]
         else:
             parts = [(candidate.item, taken)]
-        if taken <= 0:
-            continue
         used = Fraction(taken) / candidate.rate
+        if taken <= 0 or _is_none(used):
+            continue
         rest -= used
         claims = []
         for number, (item, quantity) in enumerate(parts):
@@ -331,6 +361,11 @@ def _claim(
     return takes, rounded(rest, 6)
 
 
+def _is_none(units: Fraction) -> bool:
+    """Tell whether so many returned units are less than a millionth of one."""
+    return rounded(units, 6) == 0
+
+
 def _decimal(value: Fraction) -> Decimal:
     return Decimal(value.numerator) / Decimal(value.denominator)
 
@@ -346,11 +381,11 @@ def _add(rows: list[dict[str, Any]], new: dict[str, Any]) -> None:
 
 
 def _row(
-    document: Return, line: ReturnLine | None, reason: str, quantity: Decimal | None, detail: str
+    document: Return, line_key: str | None, reason: str, quantity: Decimal | None, detail: str
 ) -> dict[str, Any]:
     return {
         "return_id": document.id,
-        "return_line_key": line.key if line else None,
+        "return_line_key": line_key,
         "reason": reason,
         "quantity": quantity,
         "detail": detail,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from itertools import groupby
 
 from rebound_oro_pipeline_tests.oracle.documents import Line, Order
 from rebound_oro_pipeline_tests.oracle.numbers import by_id, places, rounded, spread
@@ -105,11 +106,13 @@ class Attempt:
 
     @property
     def discount_weights(self) -> list[Decimal]:
-        """The value over which order-level amounts are spread."""
-        return [
+        """The value over which order-level amounts are spread; where nothing has any, the lines that have units."""
+        values = [
             row - promotion - (tax if self.includes_tax else ZERO)
             for row, promotion, tax in zip(self.rows, self.line_promotions, self.line_taxes, strict=True)
         ]
+        has_units = [Decimal(line.quantity > 0) for line in self.lines]
+        return values if any(value > 0 for value in values) else has_units
 
 
 def attempts(order: Order, currency_digits: int | None) -> Iterator[Attempt]:
@@ -129,10 +132,10 @@ def attempts(order: Order, currency_digits: int | None) -> Iterator[Attempt]:
         if max(places(order.total), places(order.manual)) > digits:
             continue
         first = rounded(order.discount or ZERO, digits)
-        yield _attempt(order, digits, 1, lines, rows, first)
+        yield from _attempts(order, digits, 1, lines, rows, first)
         if order.with_discounts is not None:
             second = rounded(order.subtotal - order.with_discounts - order.discount_amounts, digits)
-            yield _attempt(order, digits, 2, lines, rows, second)
+            yield from _attempts(order, digits, 2, lines, rows, second)
 
 
 def _stored_places(order: Order) -> int:
@@ -146,14 +149,15 @@ def _stored_places(order: Order) -> int:
     return max(places(amount) for amount in amounts)
 
 
-def _attempt(
+def _attempts(
     order: Order,
     digits: int,
     reading: int,
     lines: tuple[Line, ...],
     rows: tuple[Decimal, ...],
     promotions: Decimal,
-) -> Attempt:
+) -> Iterator[Attempt]:
+    """Yield the attempt at which the rows are nearer to the goods' value, and the other where it is near enough."""
     line_promotions = tuple(rounded(line.promotion or ZERO, digits) for line in lines)
     shipping_price = order.overridden_shipping
     if shipping_price is None:
@@ -166,11 +170,10 @@ def _attempt(
     excluding = sum((line.excluding_tax or ZERO for line in lines), ZERO)
     on_lines = sum(line_promotions, ZERO)
     goods = [order.subtotal - on_lines, order.subtotal - promotions, order.subtotal - promotions - on_lines]
-    includes_tax = min(abs(including - value) for value in goods) < min(
-        abs(excluding - value) for value in goods
-    )
+    off_including = min(abs(including - value) for value in goods)
+    off_excluding = min(abs(excluding - value) for value in goods)
     line_taxes = tuple((line.including_tax or ZERO) - (line.excluding_tax or ZERO) for line in lines)
-    return Attempt(
+    nearer = Attempt(
         order,
         digits,
         reading,
@@ -181,9 +184,12 @@ def _attempt(
         shipping_price,
         shipping_discount,
         charged,
-        includes_tax,
+        off_including < off_excluding,
         line_taxes,
     )
+    yield nearer
+    if max(off_including, off_excluding) <= nearer.tolerance and rounded(sum(line_taxes, ZERO), digits):
+        yield replace(nearer, includes_tax=not nearer.includes_tax)
 
 
 def shipping_tax_of(attempt: Attempt, max_rate: Decimal) -> tuple[Decimal, Decimal, bool] | None:
@@ -231,10 +237,14 @@ def explain(
 ) -> Explained | str:
     """Explain an order, or return the reason why it cannot be: tax_unresolvable or order_does_not_add_up."""
     tried = list(attempts(order, currency_digits))
-    for attempt in tried:
-        found = shipping_tax_of(attempt, max_rate)
-        if found is not None:
-            odd, shipping_tax, inside = found
+    for _, alike in groupby(tried, key=lambda attempt: (attempt.digits, attempt.reading)):
+        told = [
+            (attempt, found) for attempt in alike if (found := shipping_tax_of(attempt, max_rate)) is not None
+        ]
+        # Better without a tax of shipping that nobody told of.
+        told.sort(key=lambda pair: order.shipping_tax is None and pair[1][1] != 0)
+        if told:
+            attempt, (odd, shipping_tax, inside) = told[0]
             return _of_worth(attempt, _explained(attempt, odd, shipping_tax, inside=inside))
     for attempt in tried:
         if rows_tell_no_tax(attempt):

@@ -80,12 +80,14 @@ def candidates(
     meant = [{code}, {key(each) for each in aliases.get(code or "", ())} - {code}]
     found: list[Candidate] = []
     for skus in meant:
-        lines = [line for line in order.lines if key(line.sku) in skus]
-        lines.sort(key=lambda line: (_price(line.net, line.quantity, duplicate_sku), by_id(line.id)))
-        found += [_line_candidate(line, unit, products) for line in lines]
+        lines = [line for line in order.lines if key(line.sku) in skus and not _has_nameless_part(line)]
+        found += sorted(
+            (_line_candidate(line, unit, products) for line in lines),
+            key=lambda each: (_price(each, each.line.net, duplicate_sku), by_id(each.line.id)),
+        )
     for skus in meant:
         parts = [
-            (line, item)
+            (Candidate(line, item, _rate(item, unit, products)), item)
             for line in order.lines
             if line.is_kit
             for item in line.items
@@ -93,18 +95,25 @@ def candidates(
         ]
         parts.sort(
             key=lambda part: (
-                _price(part[1].net, part[1].quantity, duplicate_sku),
-                by_id(part[0].id),
+                _price(part[0], part[1].net, duplicate_sku),
+                by_id(part[0].line.id),
                 part[1].sort_order,
                 by_id(part[1].component_id or ""),
             )
         )
-        found += [Candidate(line, item, _rate(item, unit, products)) for line, item in parts]
+        found += [candidate for candidate, _ in parts]
     return found
 
 
-def _price(net: Decimal, quantity: Decimal, duplicate_sku: str) -> Fraction:
-    return Fraction(net) / Fraction(quantity) if duplicate_sku == "cheapest_first" else Fraction(0)
+def _has_nameless_part(line: KeptLine) -> bool:
+    return line.is_kit and any(key(item.sku) is None for item in line.items)
+
+
+def _price(candidate: Candidate, net: Decimal, duplicate_sku: str) -> Fraction:
+    """Return what a unit costs as it came back, or as it was ordered where the two do not meet."""
+    if duplicate_sku != "cheapest_first":
+        return Fraction(0)
+    return Fraction(net) / Fraction(candidate.quantity) * (candidate.rate or 1)
 
 
 def _line_candidate(line: KeptLine, unit: str | None, products: Catalogue) -> Candidate:

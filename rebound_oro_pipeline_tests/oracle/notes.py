@@ -40,10 +40,7 @@ def write_note(
     before = sum((note["_shipping_base"] for note in earlier), ZERO)
     shipping, shipping_tax = _shipping(books, order, takes, base, before, rules, seeds)
     gross = sums["total_amount"] + shipping + shipping_tax
-    fee = sum(
-        (rules.fee(line["reason_code"], line["total_amount"], order.digits) for line in lines),
-        ZERO,
-    )
+    fee = sum((_fee(rules, lines, place, order.digits) for place in range(len(lines))), ZERO)
     if fee > 0:
         fee = min(fee, max(gross, ZERO))
     note = {
@@ -66,6 +63,13 @@ def write_note(
     earlier.append(note)
     books.credit_note_lines += lines
     books.inventory_deltas += _deltas(takes, number, rules)
+
+
+def _fee(rules: Rules, lines: Sequence[dict[str, Any]], place: int, digits: int) -> Decimal:
+    """Return the fee of a note's line; a flat amount goes with the first one of a return line."""
+    line = lines[place]
+    is_first = all(each["return_line_key"] != line["return_line_key"] for each in lines[:place])
+    return rules.fee(line["reason_code"], line["total_amount"], digits, with_flat=is_first)
 
 
 def _item_of(order: Explained, claim: Claim) -> Item:

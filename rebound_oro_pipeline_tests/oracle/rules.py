@@ -93,21 +93,28 @@ class Rules:
             return False
         return status in statuses
 
-    def fee(self, reason: str | None, amount: Decimal, digits: int) -> Decimal:
+    def fee(self, reason: str | None, amount: Decimal, digits: int, *, with_flat: bool) -> Decimal:
         """Return what a credited line costs the customer: its restocking fee less its goodwill."""
-        return _part(self.restocking_fee, reason, amount, digits) - _part(
-            self.goodwill, reason, amount, digits
+        fee, goodwill = (
+            _part(amounts, reason, amount, digits, with_flat=with_flat)
+            for amounts in (self.restocking_fee, self.goodwill)
         )
+        return fee - goodwill
 
 
 def _part(
-    amounts: Mapping[str, Mapping[str, Any]], reason: str | None, amount: Decimal, digits: int
+    amounts: Mapping[str, Mapping[str, Any]],
+    reason: str | None,
+    amount: Decimal,
+    digits: int,
+    *,
+    with_flat: bool,
 ) -> Decimal:
     given = amounts.get((reason or "").lower()) or amounts.get(ANY)
     if given is None:
         return Decimal(0)
     percent, flat = Decimal(str(given.get("percent", 0))), Decimal(str(given.get("flat", 0)))
-    return rounded(amount * percent / 100 + flat, digits)
+    return rounded(amount * percent / 100, digits) + (rounded(flat, digits) if with_flat else 0)
 
 
 @dataclass(frozen=True)

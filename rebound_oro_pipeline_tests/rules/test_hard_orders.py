@@ -1,0 +1,194 @@
+"""Orders that can be read in two ways, or that shops make now and then: right to the cent, by SQL and oracle."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+
+from rebound_oro_pipeline_tests.rules.by_hand import came_back, item, product, row, sold
+from rebound_oro_pipeline_tests.rules.deciding import Document, decide_with_oracle
+from rebound_oro_pipeline_tests.rules.outcomes import Tables
+from rebound_oro_pipeline_tests.rules.price import Part
+from rebound_oro_pipeline_tests.rules.sql_runner import decide_with_sql
+
+NO_SHIPPING = {"credit": {"shipping": "never"}}
+WHEN_COMPLETE = {"credit": {"shipping": "on_complete_return"}}
+TWENTY_OFF = {"after_promotions": True, "shipping": "200", "currency": "SEK"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What all notes of these returns must come to; `quarantined` are the reasons of what is not credited."""
+
+    name: str
+    orders: Sequence[Document]
+    returns: Sequence[Document]
+    total: str
+    shipping_tax: str = "0"
+    quarantined: Sequence[str] = ()
+    products: Sequence[Document] = ()
+    policy: Mapping[str, Any] = field(default_factory=dict)
+
+    def check(self, tables: Tables) -> None:
+        notes = tables.credit_notes
+        assert sum(note["total_amount"] for note in notes) == Decimal(self.total)
+        assert sum(note["shipping_tax_amount"] for note in notes) == Decimal(self.shipping_tax)
+        assert [each["reason"] for each in tables.quarantine] == list(self.quarantined)
+
+
+def _back(*items: dict[str, Any], order: int = 1) -> dict[str, Any]:
+    return came_back(f"R{order}", f"SO-{order}", *items)
+
+
+def _twelve_one_by_one() -> list[Document]:
+    return [came_back(f"R{n}", "SO-1", item("T", "1", unit_code="item"), on=n) for n in range(1, 13)]
+
+
+BULBS = product(7, "T", kg=(3, "1"), g=(0, "0.001"))
+BOXES = product(7, "T", item=(0, "1"), box=(None, "12"))
+NAMELESS = Part(None, Decimal(1), Decimal(20))
+FIGURES = (
+    Figure(
+        "a discount of the size of the tax, prices without tax",
+        [
+            sold(
+                1,
+                row("S0", "2", "23.01", "0.25"),
+                row("S1", "2", "94.25", "0.25"),
+                row("S2", "2", "11.33", "0.25"),
+                order_promotion="51.436",
+                **TWENTY_OFF,
+            )
+        ],
+        [_back(item("S0", "2"))],
+        "46.02",
+        policy=NO_SHIPPING,
+    ),
+    Figure(
+        "the tax given away, prices with tax",
+        [sold(1, row("A", "1", "119.00", "0.19"), includes_tax=True, order_promotion="19.00")],
+        [_back(item("A", "1"))],
+        "100.00",
+    ),
+    Figure(
+        "the tax given away on the line, prices with tax",
+        [sold(1, row("A", "1", "119.00", "0.19", promotion=Decimal("19.00")), includes_tax=True)],
+        [_back(item("A", "1"))],
+        "100.00",
+    ),
+    Figure(
+        "the cheaper unit is the one that costs less for what came back",
+        [
+            sold(
+                1,
+                row("T", "1", "10.00", unit="kg", product_id="7"),
+                row("T", "1000", "0.02", unit="g", product_id="7"),
+            )
+        ],
+        [_back(item("T", "1", unit_code="kg"))],
+        "10.00",
+        products=[BULBS],
+    ),
+    Figure(
+        "units are compared without regard to case",
+        [sold(1, row("T", "2", "10.00", unit="kg", product_id="7"))],
+        [_back(item("T", "1000", unit_code="G"), item("T", "1", unit_code="KG"))],
+        "20.00",
+        products=[BULBS],
+    ),
+    Figure(
+        "a box comes back item by item, and with the last one its shipping",
+        [sold(1, row("T", "1", "12.00", unit="box", product_id="7"), shipping="3.00")],
+        _twelve_one_by_one(),
+        "15.00",
+        products=[BOXES],
+        policy=WHEN_COMPLETE,
+    ),
+    Figure(
+        "two thirds three times over",
+        [
+            sold(
+                1,
+                row("T", "2", "12.00", unit="box", product_id="7"),
+                row("T", "1", "15.00", unit="box", product_id="7"),
+            )
+        ],
+        [came_back(f"R{n}", "SO-1", item("T", "8", unit_code="item"), on=n) for n in range(1, 4)],
+        "24.00",
+        products=[BOXES],
+    ),
+    Figure(
+        "a whole kit with a component that has no SKU stops nothing else",
+        [
+            sold(1, row("KIT", "2", "30.00", parts=(Part("X", Decimal(1), Decimal(10)), NAMELESS))),
+            sold(2, row("A", "4", "3.00")),
+        ],
+        [_back(item("KIT", "1"), item("X", "1")), _back(item("A", "1"), order=2)],
+        "13.00",
+        quarantined=["unknown_sku"],
+    ),
+    Figure(
+        "a line of quantity 0 takes no odd cent",
+        [
+            sold(1, row("Z", "0", "0"), row("A", "1", "0"), total_off_by="0.01"),
+            sold(2, row("A", "4", "3.00")),
+        ],
+        [_back(item("A", "1")), _back(item("A", "1"), order=2)],
+        "3.01",
+    ),
+)
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda each: each.name)
+def test_the_oracle_credits_that_much(figure: Figure) -> None:
+    figure.check(
+        decide_with_oracle(figure.orders, figure.returns, products=figure.products, policy=figure.policy)
+    )
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda each: each.name)
+def test_the_sql_credits_that_much(rules_conn: psycopg.Connection[Any], figure: Figure) -> None:
+    figure.check(
+        decide_with_sql(
+            rules_conn, figure.orders, figure.returns, products=figure.products, policy=figure.policy
+        )
+    )
+
+
+@pytest.mark.parametrize("with_subtotals", [False, True])
+def test_a_fifth_off_at_a_quarter_of_tax_is_explained_whatever_the_cents(
+    rules_conn: psycopg.Connection[Any], with_subtotals: bool
+) -> None:
+    """The rows with tax then sum to the prices, and those without to what was paid: only the total tells."""
+    random = Random(1)
+    orders, returns = [], []
+    for number in range(1, 101):
+        rows = [
+            row(
+                f"S{place}",
+                str(random.choice((1, 2, 3, 5, 7))),
+                f"{random.randint(100, 9999) / 100:.2f}",
+                "0.25",
+            )
+            for place in range(random.randint(2, 6))
+        ]
+        worth = sum((each.quantity * each.value for each in rows), Decimal(0))
+        shipping = random.choice(("0", "200"))
+        orders.append(
+            sold(
+                number,
+                *rows,
+                order_promotion=worth * Decimal("0.2"),
+                **TWENTY_OFF | {"shipping": shipping, "with_subtotals": with_subtotals},
+            )
+        )
+        returns.append(_back(*(item(each.sku or "", str(each.quantity)) for each in rows), order=number))
+    found = decide_with_sql(rules_conn, orders, returns)
+    assert not found.quarantine
+    assert not any(note["shipping_tax_amount"] for note in found.credit_notes)
+    totals = {order["data"]["id"]: Decimal(order["data"]["attributes"]["totalValue"]) for order in orders}
+    assert {note["order_id"]: note["total_amount"] for note in found.credit_notes} == totals

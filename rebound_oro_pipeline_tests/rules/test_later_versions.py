@@ -1,0 +1,130 @@
+"""A later version of a return says something else: what was credited is never forgotten, no unit in two places."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from rebound_oro_pipeline_tests.oracle.books import Books
+from rebound_oro_pipeline_tests.oracle.decide import decide, world
+from rebound_oro_pipeline_tests.rules.by_hand import came_back, day, item, row, sold
+from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT, Document, seeds, tables
+from rebound_oro_pipeline_tests.rules.outcomes import COLUMNS, Tables
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed
+
+HOUR = timedelta(hours=1)
+ORDER = sold(1, row("Abc", "4", "3.00"), row("B", "4", "5.00"))
+
+
+def decided_in_turn(conn: psycopg.Connection[Any], *versions: Document) -> Tables:
+    """Decide each version of a return an hour after the one before; the SQL and the oracle agree."""
+    books = Books()
+    with landed(conn, [ORDER], []) as there:
+        for number, version in enumerate(versions):
+            land(conn, [], [version])
+            at = DECIDED_AT + number * HOUR
+            found = there.decide(decided_at=at)
+            seen = world([ORDER], [version], [], [], {}, seeds())
+            expected = tables(decide(seen, books, decided_at=at))
+            assert {name: found.rows(name) for name in COLUMNS} == {
+                name: expected.rows(name) for name in COLUMNS
+            }
+    return found
+
+
+def reasons(found: Tables) -> list[tuple[str, str, Decimal]]:
+    return [(each["return_line_key"], each["reason"], each["quantity"]) for each in found.quarantine]
+
+
+def test_a_credited_line_that_the_hub_books_to_another_sku_is_told(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    """Without ids of its lines ReBound tells of a new line; of the old one there are fewer units than credited."""
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("Abc", "2")),
+        came_back("R1", "SO-1", item("B", "2")),
+        came_back("R1", "SO-1", item("B", "2")),
+    )
+    assert reasons(found) == [("R1:Abc:1", "received_quantity_decreased", 2)]
+    assert "not in the return any more" in found.quarantine[0]["detail"]
+    assert found.sums()["total_amount"] == 16
+
+
+def test_a_credited_line_that_is_left_out_is_told_until_it_is_back(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    both = item("Abc", "2", id="L1"), item("B", "1", id="L2")
+    first, without = came_back("R1", "SO-1", *both), came_back("R1", "SO-1", both[0])
+    assert reasons(decided_in_turn(rules_conn, first, without)) == [("L2", "received_quantity_decreased", 1)]
+    assert reasons(decided_in_turn(rules_conn, first, without, first)) == []
+
+
+def test_a_credited_return_that_has_no_lines_any_more_is_told(rules_conn: psycopg.Connection[Any]) -> None:
+    found = decided_in_turn(rules_conn, came_back("R1", "SO-1", item("Abc", "2")), came_back("R1", "SO-1"))
+    assert reasons(found) == [("R1:Abc:1", "received_quantity_decreased", 2)]
+
+
+def test_a_sku_in_other_letters_is_the_same_line(rules_conn: psycopg.Connection[Any]) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("Abc", "2")),
+        came_back("R1", "SO-1", item("ABC", "3")),
+    )
+    assert reasons(found) == []
+    assert found.sums()["total_amount"] == 9
+
+
+def test_units_of_a_line_that_is_left_out_are_in_one_place(rules_conn: psycopg.Connection[Any]) -> None:
+    with landed(rules_conn, [ORDER], [came_back("R1", "SO-1", item("Abc", "2"))]) as there:
+        there.decide()
+        land(rules_conn, [], [came_back("R1", "SO-1", item("B", "2"))])
+        there.decide(decided_at=DECIDED_AT + HOUR)
+        assert places(there) == [
+            ("B", "credited", Decimal(2)),
+            ("Abc", "credited", Decimal(2)),
+            ("Abc", "quarantined", Decimal(2)),
+        ]
+
+
+def places(there: Landed) -> list[tuple[str, str, Decimal]]:
+    query = (
+        "select sku, destination, quantity from marts.return_line_destinations order by position, destination"
+    )
+    return there.conn.execute(query).fetchall()
+
+
+@contextmanager
+def corrected(conn: psycopg.Connection[Any], first: Document, then: Document, on: int) -> Iterator[Landed]:
+    """Decide the 20th with the first version, then only the day of the other."""
+    with landed(conn, [ORDER], [first]) as there:
+        there.decide([day(20)])
+        land(conn, [], [then])
+        there.decide([day(on)], decided_at=DECIDED_AT + HOUR)
+        yield there
+
+
+@pytest.mark.parametrize("first", ["yesterday", "2026-11-20T01:00:00Z"], ids=["malformed", "quarantined"])
+def test_what_is_corrected_is_closed_although_it_moves_to_another_day(
+    rules_conn: psycopg.Connection[Any], first: str
+) -> None:
+    wrong = came_back("R1", "SO-1", item("X" if "T" in first else "Abc", "1", id="L1"), on=first)
+    right = came_back("R1", "SO-1", item("Abc", "1", id="L1"), on=3)
+    with corrected(rules_conn, wrong, right, on=3) as there:
+        assert reasons(there.tables()) == []
+        assert places(there) == [("Abc", "credited", Decimal(1))]
+        closed = rules_conn.execute("select count(*) from ledger.quarantine where resolved_at is not null")
+        assert closed.fetchone() == (1,)
+
+
+def test_what_is_held_is_closed_although_it_moves_to_another_day(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    early = came_back("R1", "NOWHERE", item("Abc", "1"), on=20)
+    with corrected(rules_conn, early, came_back("R1", "SO-1", item("Abc", "1"), on=3), on=3) as there:
+        assert there.tables().held == []
+        assert places(there) == [("Abc", "credited", Decimal(1))]
