@@ -35,7 +35,12 @@ def main() -> None:
 @click.option("--days", default=30, show_default=True, type=_AT_LEAST_ONE, help="Days of returns.")
 @click.option("--orders", default=2000, show_default=True, type=_AT_LEAST_ONE, help="Orders in the sandbox.")
 @click.option("--returns", default=600, show_default=True, type=_AT_LEAST_ONE, help="Returns in the sandbox.")
-@click.option("--seed", default=1, show_default=True, help="The whole sandbox follows from this number.")
+@click.option(
+    "--seed",
+    default=1,
+    show_default=True,
+    help="Follows from this number, and from the day: the same day gives the same sandbox.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary for machines.")
 def demo(days: int, orders: int, returns: int, seed: int, as_json: bool) -> None:
     """Run the whole loop over HTTP against a sandbox of both systems, and show what came out.

@@ -4,14 +4,16 @@ Each setting is a variable `REBOUND_ORO_<NAME>`. A secret may stand in a file in
 `REBOUND_ORO_<NAME>_FILE` names it. docs/settings.md lists them; a test compares it with this module.
 """
 
+import re
 from datetime import date
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AnyHttpUrl, Field, SecretStr, model_validator
+from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "REBOUND_ORO_"
+_CRON = re.compile(r"@(?:hourly|daily|midnight|weekly|monthly|yearly|annually)|[\w*/,-]+(?:\s+[\w*/,-]+){4}")
 SECRETS = (
     "database_url",
     "dagster_database_url",
@@ -23,6 +25,22 @@ SECRETS = (
     "alert_urls",
     "metrics_token",
 )
+
+
+def _cron(text: str) -> str:
+    if _CRON.fullmatch(text.strip()) is None:
+        raise ValueError(
+            f"{text!r} is no cron schedule; write minute, hour, day, month and day of the week, such as 15 4 * * *"
+        )
+    return text
+
+
+Cron = Annotated[str, AfterValidator(_cron)]
+"""A schedule as cron has it; whether each number is one is for Dagster to say."""
+
+
+class WrongSetting(ValueError):  # noqa: N818 - reads as what it says in a traceback
+    """A setting that cannot be used; the message names the variable."""
 
 
 class MissingSetting(ValueError):  # noqa: N818 - reads as what it says in a traceback
@@ -131,32 +149,34 @@ class Settings(BaseSettings):
     )
 
     first_day: date = Field(default=date(2025, 1, 1), description="First daily partition.")
-    daily_cron: str = Field(default="15 4 * * *", description="When the daily returns run, UTC.")
+    daily_cron: Cron = Field(default="15 4 * * *", description="When the daily returns run, UTC.")
     daily_enabled: bool = Field(default=False, description="Whether the daily schedule starts switched on.")
     push_enabled: bool = Field(default=False, description="Whether the push sensor starts switched on.")
     stock_mode: Literal["batched", "near_real_time"] = Field(
         default="batched", description="Stock levels on a schedule, or whenever something is waiting."
     )
-    stock_cron: str = Field(default="*/30 * * * *", description="When batched stock levels are written, UTC.")
-    reconcile_cron: str = Field(
+    stock_cron: Cron = Field(
+        default="*/30 * * * *", description="When batched stock levels are written, UTC."
+    )
+    reconcile_cron: Cron = Field(
         default="15 5 * * *", description="When OroCommerce is read back and compared, UTC."
     )
     reconcile_enabled: bool = Field(
         default=False, description="Whether the nightly reconciliation starts switched on."
     )
-    open_returns_cron: str = Field(
+    open_returns_cron: Cron = Field(
         default="45 */4 * * *", description="When open returns of the last 30 days are read again, UTC."
     )
     open_returns_enabled: bool = Field(
         default=False, description="Whether the schedule of open returns starts switched on."
     )
-    catalogue_cron: str = Field(
+    catalogue_cron: Cron = Field(
         default="30 3 * * *", description="When products and stock levels are read again, UTC."
     )
     catalogue_enabled: bool = Field(
         default=False, description="Whether the schedule of the catalogue starts switched on."
     )
-    catch_up_cron: str = Field(
+    catch_up_cron: Cron = Field(
         default="15 2 * * *", description="When returns and orders are looked for that webhooks missed, UTC."
     )
     catch_up_enabled: bool = Field(
@@ -182,7 +202,7 @@ class Settings(BaseSettings):
         description="Whether the schedule that finds returnable items and the sensor that sends them to ReBound start "
         "switched on.",
     )
-    offers_cron: str = Field(
+    offers_cron: Cron = Field(
         default="*/15 * * * *",
         description="When changed orders are read and returnable items are found, UTC.",
     )

@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
-from pydantic import AnyHttpUrl, SecretStr, ValidationError
+from pydantic import AfterValidator, AnyHttpUrl, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
 from rebound_oro_pipeline.settings import PREFIX, SECRETS, MissingSetting, Settings
@@ -35,6 +35,8 @@ def sample(field: FieldInfo) -> tuple[str, Any]:
     kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType]
     if get_origin(field.annotation) is Literal:
         return kinds[-1], kinds[-1]
+    if any(isinstance(each, AfterValidator) for each in field.metadata):
+        return "0 6 * * 1-5", "0 6 * * 1-5"
     least = max((bound.ge for bound in field.metadata if hasattr(bound, "ge")), default=0)
     return (str(least + 1), least + 1) if kinds[0] is int else SAMPLES[kinds[0]]
 
@@ -125,3 +127,18 @@ def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(f"{PREFIX}{name.upper()}", "hush-hush")
     settings = Settings()
     assert "hush-hush" not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+@pytest.mark.parametrize("cron", ["15 4 * * *", "*/30 * * * *", "@daily", "0 6 * jan-mar mon,wed"])
+def test_a_cron_schedule_is_taken(cron: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBOUND_ORO_DAILY_CRON", cron)
+    assert Settings().daily_cron == cron
+
+
+@pytest.mark.parametrize("cron", ["xx", "15 4 * *", "15 4 * * * *", "@sometimes", "4:15"])
+def test_what_is_no_cron_schedule_is_refused_with_an_example(
+    cron: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBOUND_ORO_DAILY_CRON", cron)
+    with pytest.raises(ValidationError, match="such as 15 4"):
+        Settings()

@@ -147,7 +147,7 @@ attempts as (
         )
 ),
 
-figured as (
+figured as materialized (
     select
         attempts.*,
         round(attempts.shipping_amount, attempts.digits) as shipping,
@@ -188,7 +188,7 @@ sided as (
     where sides.is_nearer or (figured.rows_tax <> 0 and sides.off <= figured.tolerance)
 ),
 
--- Materialized, as is `judged`: these figures are used a dozen times, and would be computed as often.
+-- Materialized, as are `figured` and `judged`: these figures are used a dozen times, and would be computed as often.
 charged as materialized (
     select
         sided.*,

@@ -300,28 +300,6 @@ found as (
     select * from undecided
     union all
     select * from unsent
-),
-
-next_steps (kind, next_step) as (
-    values
-    ('note_not_ours', 'Find out who wrote it; if it credits a return of that order a second time, delete it in OroCommerce.'),
-    ('note_missing_in_oro', 'Find out who deleted it, then write it again: rebound-oro outbox recheck.'),
-    ('note_twice_in_oro', 'Delete the one that the outbox does not name: rebound-oro outbox show tells the id of ours.'),
-    ('note_order_differs', 'Correct the order of the note in OroCommerce, or delete it; then rebound-oro outbox recheck.'),
-    ('note_amounts_differ', 'Correct the amounts in OroCommerce, or delete the note and recheck it: rebound-oro outbox recheck.'),
-    ('note_lines_differ', 'Correct the lines in OroCommerce, or delete the note and recheck it: rebound-oro outbox recheck.'),
-    ('note_not_in_oro_in_time', 'Look at the push: rebound-oro outbox show tells the last error.'),
-    ('level_books_differ', 'Compare rebound-oro trace of the SKU with the level, and count the stock.'),
-    ('note_abandoned', 'Nothing if it was credited by hand; else credit it by hand: it is never sent any more.'),
-    ('level_gone', 'Find out whether the product, or its unit, was deleted in OroCommerce; count the stock.'),
-    ('level_moved_unexplained', 'Count the stock: it moved by more or less than was sold since our last write.'),
-    ('order_changed_after_credit', 'Decide who pays the difference; further returns go on by the figures that were kept.'),
-    ('order_line_changed_after_credit', 'Look at the order: its totals, and what to do, stand under order_changed_after_credit.'),
-    (
-        'order_not_credited_in_full',
-        'Keep the books as they are and report it: rebound-oro trace of the order shows its notes; finance books the rest.'
-    ),
-    ('return_without_an_answer', 'Decide its day: rebound-oro run; then see what it says of the line.')
 )
 
 select
@@ -333,14 +311,14 @@ select
     found.theirs,
     coalesce(found.theirs, 0) - coalesce(found.ours, 0) as difference,
     found.detail,
-    next_steps.next_step,
+    kinds.next_step,
     found.seen_at,
     coalesce(sightings.first_seen_at, now()) as first_seen_at,
     noted.acknowledged_at,
     noted.acknowledged_by,
     noted.acknowledged_why
 from found
-inner join next_steps on found.kind = next_steps.kind
+inner join seeds.discrepancy_kinds as kinds on found.kind = kinds.kind
 left join reconciliation.sightings as sightings
     on
         found.kind = sightings.kind

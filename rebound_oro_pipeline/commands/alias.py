@@ -87,14 +87,16 @@ def alias_remove(
 
     Example: rebound-oro alias remove OLD-SHIRT-M --why "was a typing error"
     """
-    from rebound_oro_pipeline.services.operate_deed import Deed
+    from rebound_oro_pipeline.services.operate_deed import Deed, OperatorError
     from rebound_oro_pipeline.warehouse import reference
 
     with operators_database(read_settings, dry_run=dry_run) as (_, conn):
         deed = Deed(who, why)
         removed = reference.remove_alias(conn, code, sku)
-        if removed:
-            deed.log(conn, "alias removed", [code], sku=sku, pairs=removed)
+        if not removed:
+            pair = code if sku is None else f"{code} of {sku}"
+            raise OperatorError(f"there is no alias {pair}; `rebound-oro alias list` names them")
+        deed.log(conn, "alias removed", [code], sku=sku, pairs=removed)
     _tell({"removed": removed}, as_json=as_json, dry_run=dry_run)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -49,13 +50,15 @@ def import_history(
 ) -> None:
     """Land the returns of FILE, and report what was wrong in it: file, line, field, remedy.
 
+    Exit status 1 if nothing in the file could be read.
+
     With --decide they are decided at once, and what would be sent waits for `outbox release`; without it, the next
     look at their days decides them.
 
     Example: rebound-oro import-history returns-2025.csv --columns columns.yaml --decide --why "history of 2025"
     """
     from rebound_oro_pipeline import wiring
-    from rebound_oro_pipeline.services.import_history import HistoryError, load_columns
+    from rebound_oro_pipeline.services.import_history import HistoryError, load_columns, require_status
     from rebound_oro_pipeline.services.import_history import import_history as run_import
     from rebound_oro_pipeline.services.operate_deed import Deed
 
@@ -67,6 +70,7 @@ def import_history(
     try:
         given = load_columns(columns) if columns else None
         with operators_database(read_settings, dry_run=dry_run) as (settings, conn):
+            require_status(conn, status)
             done = run_import(
                 conn,
                 file,
@@ -81,10 +85,11 @@ def import_history(
             notes = _decide(read_settings, done.registered_at, now) if decide else None
     except HistoryError as error:
         raise click.ClickException(str(error)) from None
+    nothing_read = bool(done.faults) and not done.landed.received
     if as_json:
         told = {"landed": asdict(done.landed), "faults": [asdict(fault) for fault in done.faults]}
         print_json({**told, "credit_notes": notes, "dry_run": dry_run})
-        return
+        sys.exit(int(nothing_read))
     for fault in done.faults:
         click.echo(str(fault), err=True)
     landed = done.landed
@@ -94,6 +99,7 @@ def import_history(
     if notes is not None:
         click.echo(f"{notes} credit notes decided and held back; `rebound-oro outbox release` lets them go")
     print_dry_run(dry_run)
+    sys.exit(int(nothing_read))
 
 
 def _decide(read_settings: SettingsReader, registered_at: Collection[datetime], now: datetime) -> int:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rebound_oro_pipeline.services.operate_holds import Hold, HoldFilter
 
+_REASONS = ("unknown_order", "not_confirmed", "not_dispatched")
 _COLUMNS = (
     "subject",
     "reason",
@@ -40,7 +41,7 @@ def _filters(command: Command) -> Command:
         older_option,
         click.option("--order", "order_reference", metavar="REFERENCE", help="Only those of this order."),
         click.option("--return", "return_id", metavar="ID", help="Only those of this return."),
-        click.option("--reason", help="Only unknown_order, not_confirmed or not_dispatched."),
+        click.option("--reason", type=click.Choice(_REASONS), help="Only those with this reason."),
         click.argument("subjects", nargs=-1),
     ):
         command = option(command)

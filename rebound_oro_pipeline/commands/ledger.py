@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from rebound_oro_pipeline.commands.output import (
+    MOST_DAYS,
     SettingsReader,
     json_option,
     operators_database,
@@ -100,7 +101,7 @@ def ledger(read_settings: SettingsReader, /, *, month: str, out: Path, as_json: 
     "--older-than",
     "days",
     required=True,
-    type=click.IntRange(1),
+    type=click.IntRange(1, MOST_DAYS),
     metavar="DAYS",
     help="Age of the documents.",
 )

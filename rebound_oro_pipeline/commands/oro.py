@@ -113,6 +113,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         )
     except PolicyError as error:
         yield Finding("policy", "failure", str(error), "Correct the file; docs/policy.md lists every key.")
+    yield from _readable_files(settings)
     try:
         server = wiring.embedded_server(settings)
         if server is not None and server.status().state == "absent":
@@ -136,6 +137,30 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         except (ValueError, OSError) as error:
             # A ValueError is a missing setting or a URL that secrets must not be sent to, an OSError a secret's file.
             yield Finding(subject, "failure", str(error), "Correct the setting; docs/settings.md lists them.")
+
+
+def _readable_files(settings: Settings) -> Iterator[Finding]:
+    """Read what a run reads beside the policy: the mapping of ReBound's documents, and where alerts go."""
+    from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.clients.alerts import AlertUrlError
+    from rebound_oro_pipeline.contracts.rebound_mapping import MappingError
+    from rebound_oro_pipeline.services.doctor import Finding
+
+    file = settings.rebound_mapping_file
+    try:
+        wiring.rebound_mapping(settings)
+        yield Finding("mapping", "ok", f"read from {file}" if file else "the default")
+    except MappingError as error:
+        remedy = "Correct the file; rebound_oro_pipeline/contracts/rebound_mapping.yaml is the default one."
+        yield Finding("mapping", "failure", str(error), remedy)
+    if not settings.secret_is_set("alert_urls"):
+        return
+    try:
+        wiring.alert_channel(settings)
+        yield Finding("alerts", "ok", "every URL is one that alerts can be sent to")
+    except AlertUrlError as error:
+        remedy = "Correct REBOUND_ORO_ALERT_URLS: until then nobody is told of failures."
+        yield Finding("alerts", "failure", str(error), remedy)
 
 
 def _examine_rebound(settings: Settings) -> Iterator[Finding]:

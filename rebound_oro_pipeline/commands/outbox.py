@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rebound_oro_pipeline.commands.output import (
+    MOST_ROWS,
     Command,
     SettingsReader,
     json_option,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 _KINDS = ("oro_credit_note", "oro_inventory_delta", "rebound_order")
 _STATES = ("pending", "sending", "confirmed", "rejected", "unknown", "skipped", "abandoned")
-_COLUMNS = ("kind", "business_key", "state", "attempts", "changed_at", "last_error")
+_COLUMNS = ("kind", "business_key", "state", "held_back", "attempts", "changed_at", "last_error")
 _OPEN = ("pending", "sending", "unknown", "rejected")
 
 
@@ -55,7 +56,11 @@ def outbox() -> None:
 @outbox.command("list")
 @_filters
 @click.option(
-    "--limit", default=100, show_default=True, type=click.IntRange(1), help="At most so many, newest first."
+    "--limit",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, MOST_ROWS),
+    help="At most so many, newest first.",
 )
 @json_option
 @click.pass_obj

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -35,12 +35,15 @@ def amount(text: str) -> Decimal:
     return number
 
 
+MOST_DAYS = 36_500
+"""A century: what is older than any document of ours."""
+MOST_ROWS = 1_000_000
 json_option = click.option("--json", "as_json", is_flag=True, help="Print for machines.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show what would come of it; change nothing.")
 older_option = click.option(
     "--older-than",
     "older_than_days",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MOST_DAYS),
     metavar="DAYS",
     help="Open for more than so many days.",
 )
@@ -74,9 +77,9 @@ def operators_database(
         wiring.connect_database(settings, application_name="rebound-oro operator") as conn,
     ):
         conn.read_only = read_only
-        yield settings, conn
-        if dry_run:
-            conn.rollback()
+        # Within a transaction of ours nothing that a service commits stays.
+        with conn.transaction(force_rollback=True) if dry_run else nullcontext():
+            yield settings, conn
 
 
 def rules_now(settings: Settings, conn: psycopg.Connection[Any], *, dry_run: bool) -> Rules:
@@ -160,6 +163,8 @@ def _fields(row: object) -> Mapping[str, Any]:
 def _text(value: object) -> str:
     if value is None:
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "-"
     if isinstance(value, list):
         return ",".join(map(str, value)) or "-"
     if isinstance(value, datetime):

@@ -34,7 +34,7 @@ def policy() -> None:
     "--window",
     type=(_DAY, _DAY),
     metavar="FIRST LAST",
-    help=f"Days of returns (UTC), both included; by default the last {_LAST_DAYS}.",
+    help=f"Days of returns (UTC), both included; by default the last {_LAST_DAYS} up to yesterday.",
 )
 @json_option
 @click.pass_obj
@@ -67,13 +67,14 @@ def diff(
     if as_json:
         print_json(_document(found))
     else:
+        click.echo(f"returns registered from {first} to {last}")
         _show(found)
 
 
 def _days(window: tuple[datetime, datetime] | None) -> tuple[date, date]:
     if window is None:
-        today = datetime.now(UTC).date()
-        return today - timedelta(days=_LAST_DAYS - 1), today
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        return yesterday - timedelta(days=_LAST_DAYS - 1), yesterday
     first, last = (moment.date() for moment in window)
     if first > last:
         raise click.BadParameter(f"{first} is after {last}", param_hint="--window")

@@ -111,12 +111,14 @@ def quarantine_show(read_settings: SettingsReader, /, *, subject: str, as_json: 
     for row in rows:
         click.echo(f"{row.reason}: {row.detail}")
         click.echo(f"  what happened: {row.what_happened}\n  remedy: {row.remedy}")
-    print_rows(
-        past["history"],
-        ("reason", "quantity", "opened_at", "resolved_at", "resolution"),
-        as_json=False,
-        of="rows",
-    )
+    # What the outbox was refused is open here, and has its history there.
+    if past["history"] or not rows:
+        print_rows(
+            past["history"],
+            ("reason", "quantity", "opened_at", "resolved_at", "resolution"),
+            as_json=False,
+            of="rows",
+        )
     print_rows(
         past["decisions"],
         ("verdict", "reason", "quantity", "who", "why", "decided_at"),
@@ -265,6 +267,8 @@ def quarantine_tag(
 
     if not added and not removed:
         raise click.UsageError("give --add or --remove")
+    if not all(each.strip() for each in (*added, *removed)):
+        raise click.UsageError("a tag may not be empty")
     _note(
         read_settings,
         filters,

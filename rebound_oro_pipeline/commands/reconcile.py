@@ -66,7 +66,7 @@ def reconcile(
                 "theirs",
                 "difference",
                 "first_seen_at",
-                *(["acknowledged_by"] if with_acknowledged else []),
+                *(["acknowledged_by", "acknowledged_why"] if with_acknowledged else []),
                 "detail",
                 "next_step",
             ),

@@ -34,7 +34,7 @@ class Commands(click.Group):
             raise
         except Exception as error:
             if isinstance(error, _foreseen()):
-                raise click.ClickException(" ".join(str(error).split())) from error
+                raise click.ClickException(_told(error)) from error
             raise
 
 
@@ -55,6 +55,20 @@ def read_settings() -> Settings:
         raise click.ClickException("; ".join(faults)) from None
 
 
+def _told(error: Exception) -> str:
+    import psycopg
+
+    from rebound_oro_pipeline.settings import PREFIX
+
+    words = " ".join(str(error).split())
+    # Without a state nobody answered: what the server says has one.
+    if isinstance(error, psycopg.OperationalError) and error.sqlstate is None:
+        return (
+            f"{words}; check {PREFIX}DATABASE_URL, and that the server runs; `rebound-oro doctor` tells more"
+        )
+    return words
+
+
 def _foreseen() -> tuple[type[Exception], ...]:
     """Return the errors whose text tells a person what to do."""
     import psycopg
@@ -65,7 +79,7 @@ def _foreseen() -> tuple[type[Exception], ...]:
     from rebound_oro_pipeline.contracts.rebound_mapping import MappingError
     from rebound_oro_pipeline.demo_scene import DemoError
     from rebound_oro_pipeline.dev import DevError
-    from rebound_oro_pipeline.settings import MissingSetting
+    from rebound_oro_pipeline.settings import MissingSetting, WrongSetting
     from rebound_oro_pipeline.sqlmodels.errors import SqlModelError
     from rebound_oro_pipeline.warehouse.errors import WarehouseError
 
@@ -80,5 +94,6 @@ def _foreseen() -> tuple[type[Exception], ...]:
         PolicyError,
         SqlModelError,
         WarehouseError,
+        WrongSetting,
         psycopg.OperationalError,
     )

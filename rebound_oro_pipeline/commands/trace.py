@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from rebound_oro_pipeline.commands.output import (
+    MOST_ROWS,
     SettingsReader,
     json_option,
     operators_database,
@@ -26,7 +27,11 @@ from rebound_oro_pipeline.commands.output import (
     help="What ID is meant to be; by default whatever it is found to be.",
 )
 @click.option(
-    "--returns", default=20, show_default=True, type=click.IntRange(1), help="Newest returns of a SKU."
+    "--returns",
+    default=20,
+    show_default=True,
+    type=click.IntRange(1, MOST_ROWS),
+    help="Newest returns of a SKU.",
 )
 @click.option("--payloads", is_flag=True, help="Print the documents too: what was landed and what was sent.")
 @json_option

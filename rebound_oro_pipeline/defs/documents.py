@@ -16,6 +16,7 @@ SECTIONS = (
     ("landing.*", "tour.md#2-orocommerce-says-what-was-sold"),
     ("staging.*", "tour.md#3-the-text-becomes-typed-rows"),
     ("seeds.currencies", "rules.md#cutting-an-order"),
+    ("seeds.discrepancy_kinds", "operations.md#reconciliation"),
     ("seeds.dispositions", "rules.md#stock"),
     ("seeds.quarantine_reasons", "operations.md#each-reason"),
     ("seeds.rebound_statuses", "rules.md#which-rule-comes-first"),

@@ -23,6 +23,8 @@ def range_of_days(settings: Settings, first: date, last: date) -> tuple[str, str
     keys = (first.isoformat(), last.isoformat())
     if first > last:
         raise DayError(f"{keys[0]} is after {keys[1]}")
+    if partitions.get_last_partition_key() is None:
+        raise DayError(f"there are no days yet: the first one is {settings.first_day} ({PREFIX}FIRST_DAY)")
     for key in keys:
         if not partitions.has_partition_key(key):
             raise DayError(

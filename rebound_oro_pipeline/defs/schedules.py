@@ -13,14 +13,28 @@ from rebound_oro_pipeline.defs.jobs import (
     PUSH_STOCK,
     RECONCILE,
 )
-from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.settings import PREFIX, Settings, WrongSetting
 
 if TYPE_CHECKING:
     from rebound_oro_pipeline.defs.jobs import Job
 
 
+def _check_cron(name: str, cron: str) -> None:
+    try:
+        dg.ScheduleDefinition(name=name, job_name=name, cron_schedule=cron)
+    except dg.DagsterInvalidDefinitionError:
+        message = f"{PREFIX}{name.upper()}: {cron!r} is no cron schedule that Dagster takes"
+        raise WrongSetting(message) from None
+
+
 def build_schedules(settings: Settings, returns: "Job") -> list[dg.ScheduleDefinition]:
-    """Return the schedules; all times are UTC, like the partitions."""
+    """Return the schedules; all times are UTC, like the partitions.
+
+    Raises WrongSetting for a cron that Dagster does not take.
+    """
+    for name in type(settings).model_fields:
+        if name.endswith("_cron"):
+            _check_cron(name, getattr(settings, name))
 
     def status(*, enabled: bool) -> dg.DefaultScheduleStatus:
         return dg.DefaultScheduleStatus.RUNNING if enabled else dg.DefaultScheduleStatus.STOPPED

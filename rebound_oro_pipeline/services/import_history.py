@@ -22,8 +22,12 @@ from rebound_oro_pipeline.contracts.model_faults import describe
 from rebound_oro_pipeline.contracts.rebound import ReturnDocument, read_return
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping, default_mapping
 from rebound_oro_pipeline.contracts.yaml_file import YamlFileError, load_yaml
+from rebound_oro_pipeline.services.operate_filter import require_known
 from rebound_oro_pipeline.services.reading import CHUNK_BYTES, read_chunks, readers
+from rebound_oro_pipeline.warehouse import statements
 from rebound_oro_pipeline.warehouse.landing import Landed, land_returns
+
+_SQL = statements.load("operators")
 
 LANDED_BY: Final = "import-history"
 
@@ -117,6 +121,11 @@ def load_columns(path: Path) -> Columns:
     except ValidationError as error:
         faults = "".join(f"\n- {fault}" for fault in describe(error, Columns))
         raise HistoryError(f"{path} cannot be used:{faults}") from None
+
+
+def require_status(conn: psycopg.Connection[Any], status: str) -> None:
+    """Raise OperatorError where the seed knows no such status: every return that names none would be quarantined."""
+    require_known("status of returns", status.strip().lower(), conn.execute(_SQL["statuses"]))
 
 
 def import_history(

@@ -4,6 +4,7 @@ ReBound lists ids by day and gives one document at a time; it announces no updat
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -52,7 +53,9 @@ def land_rebound_returns(
         for first, last in window.spans(SEARCH_DAYS)
         for return_id in rebound.search_returns(first, last)
     )
-    landed = _land(rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers)
+    landed = _land(
+        rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers, listed_for=window.start
+    )
     leave_to_next_look(conn, window, run_id, now)
     conn.commit()
     return landed
@@ -94,7 +97,9 @@ def land_missing_returns(
     known = known_returns(conn, ids)
     conn.commit()
     missing = (return_id for return_id in ids if return_id not in known)
-    return _land(rebound, conn, missing, mapping, now=now, run_id=run_id, workers=workers)
+    return _land(
+        rebound, conn, missing, mapping, now=now, run_id=run_id, workers=workers, listed_for=window.start
+    )
 
 
 def _land(
@@ -106,14 +111,21 @@ def _land(
     now: datetime,
     run_id: str,
     workers: int,
+    listed_for: datetime | None = None,
 ) -> Landed:
-    documents = in_order(partial(_read, rebound, mapping), ids, workers=workers)
+    documents = in_order(partial(_read, rebound, mapping, listed_for), ids, workers=workers)
     return land_returns(conn, documents, source="api", landed_by=run_id, landed_at=now)
 
 
-def _read(rebound: ReboundClient, mapping: ReboundMapping, return_id: str) -> ReturnDocument | Fault:
+def _read(
+    rebound: ReboundClient, mapping: ReboundMapping, listed_for: datetime | None, return_id: str
+) -> ReturnDocument | Fault:
+    """Read a return. What names no moment belongs to the days for which ReBound lists it, which are decided next."""
     try:
-        return read_return(rebound.get_return(return_id), mapping)
+        found = read_return(rebound.get_return(return_id), mapping)
     except Refused as error:
         message = f"is listed by ReBound, but its document is refused: {error}"
-        return Fault("rebound", RESOURCE, return_id, return_id, "$", message, "")
+        found = Fault("rebound", RESOURCE, return_id, return_id, "$", message, "")
+    if isinstance(found, Fault) and found.registered_at is None:
+        return replace(found, registered_at=listed_for)
+    return found

@@ -66,6 +66,8 @@ class LedgerExport:
 
 def month_window(month: str) -> Window:
     """Return the window of a month written as 2026-10. Raises ValueError."""
+    if len(month) != len("2026-10"):
+        raise ValueError(month)
     first = datetime.strptime(month, "%Y-%m").replace(tzinfo=UTC)
     following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
     return Window(first, datetime(following.year, following.month, 1, tzinfo=UTC))

@@ -17,13 +17,17 @@ _SQL = statements.load("operators")
 
 @dataclass(frozen=True)
 class StoredMessage:
-    """A message as operators see it; `last_error` is the other system's own words."""
+    """A message as operators see it; `last_error` is the other system's own words.
+
+    `held_back`: it is not sent until somebody releases it.
+    """
 
     kind: Kind
     business_key: str
     state: str
     attempts: int
     next_attempt_at: datetime
+    held_back: bool
     remote_id: str | None
     refusal_reason: str | None
     last_error: str | None

@@ -15,7 +15,7 @@ from psycopg.rows import class_row, dict_row
 
 from rebound_oro_pipeline.services.operate_again import Decided, Rules, decide_moment, decisions_locked
 from rebound_oro_pipeline.services.operate_deed import Deed, OperatorError
-from rebound_oro_pipeline.services.operate_filter import Filter
+from rebound_oro_pipeline.services.operate_filter import Filter, require_known
 from rebound_oro_pipeline.warehouse import statements
 
 Verdict = Literal["rejected", "written_off", "released"]
@@ -83,13 +83,16 @@ class _StandingDecision:
 
 
 def open_rows(conn: psycopg.Connection[Any], wanted: QuarantineFilter) -> list[QuarantineRow]:
-    """List the open rows, oldest first."""
+    """List the open rows, oldest first. Raises OperatorError for a reason that there is not."""
     parameters = {
         **asdict(wanted),
         "subjects": list(wanted.subjects) if wanted.subjects is not None else None,
     }
     with conn.cursor(row_factory=class_row(QuarantineRow)) as cursor:
-        return cursor.execute(_SQL["quarantine"], parameters).fetchall()
+        rows = cursor.execute(_SQL["quarantine"], parameters).fetchall()
+    if not rows and wanted.reason is not None:
+        require_known("reason", wanted.reason, conn.execute(_SQL["reasons"]))
+    return rows
 
 
 def history(conn: psycopg.Connection[Any], subject: str) -> dict[str, list[dict[str, Any]]]:

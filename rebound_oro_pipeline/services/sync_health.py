@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 
+from rebound_oro_pipeline.services.operate_filter import require_known
 from rebound_oro_pipeline.warehouse import statements
 
 _SQL = statements.load("sync_health")
@@ -104,7 +105,13 @@ def discrepancies(
     kinds: Collection[str] | None = None,
     order_identifier: str | None = None,
 ) -> list[Discrepancy]:
-    """Return what does not agree, acknowledged or not, of some kinds, one order, or all, the largest first."""
+    """Return what does not agree, acknowledged or not, of some kinds, one order, or all, the largest first.
+
+    Raises OperatorError for a kind that there is not.
+    """
     wanted = {"kinds": None if kinds is None else list(kinds), "order": order_identifier}
     with conn.cursor(row_factory=class_row(Discrepancy)) as cursor:
-        return cursor.execute(_SQL["discrepancies"], wanted).fetchall()
+        found = cursor.execute(_SQL["discrepancies"], wanted).fetchall()
+    for kind in kinds or () if not found else ():
+        require_known("kind of discrepancy", kind, conn.execute(_SQL["kinds"]))
+    return found

@@ -138,6 +138,26 @@ def test_days_that_there_are_not_are_refused(command: Command, first: str, last:
     in_one_sentence(command("run", "--from", first, "--to", last), words)
 
 
+def test_there_are_no_days_before_the_first_one(command: Command) -> None:
+    told = command("run", "--from", "2027-01-01", "--to", "2027-01-01", FIRST_DAY="2999-01-01")
+    in_one_sentence(told, "the first one is 2999-01-01 (REBOUND_ORO_FIRST_DAY)")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"REBOUND_MAPPING_FILE": "/nowhere.yaml"}, "FAILURE  mapping: /nowhere.yaml"),
+        ({"ALERT_URLS": "nonsense"}, "FAILURE  alerts: alert URL 1"),
+    ],
+)
+def test_the_doctor_reads_what_a_run_reads(
+    command: Command, database_url: str, settings: dict[str, str], words: str
+) -> None:
+    told = command("doctor", DATABASE_URL=database_url, **settings)
+    assert told.exit_code == 1
+    assert words in told.stdout
+
+
 def test_a_run_names_the_first_setting_that_it_misses(command: Command, database_url: str) -> None:
     told = command("run", "--from", "2026-03-04", "--to", "2026-03-04", DATABASE_URL=database_url)
     in_one_sentence(told, "REBOUND_ORO_REBOUND_URL is not set")

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.commands.operators import COMMANDS
+from rebound_oro_pipeline_tests.rules.sql_runner import land
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
 
 Run = Callable[..., Result]
@@ -88,6 +89,21 @@ def printed(result: Result) -> Any:
     return json.loads(result.stdout)
 
 
+def contents(conn: psycopg.Connection) -> dict[str, tuple[int, int]]:
+    """Return how many rows each table has, and a sum over what they hold; working sets are left out."""
+    conn.rollback()
+    tables = conn.execute(
+        "select schemaname || '.' || tablename from pg_tables"
+        " where schemaname in ('landing', 'ledger', 'marts', 'outbox', 'reconciliation', 'reference', 'seeds')"
+    )
+    return {
+        table: conn.execute(
+            f"select count(*), sum(hashtextextended(t::text, 0)) from {table} as t"
+        ).fetchall()[0]
+        for (table,) in tables.fetchall()
+    }
+
+
 def counts(conn: psycopg.Connection) -> tuple[int, ...]:
     tables = (
         "outbox.audit_log",
@@ -112,16 +128,24 @@ def counts(conn: psycopg.Connection) -> tuple[int, ...]:
         ("outbox", "abandon", "--kind", "oro_credit_note", *WHY),
         ("replay-return", "R1", *WHY),
         ("retention", "--older-than", "1", *WHY),
+        ("import-history", "returns.jsonl", *WHY),
+        ("discrepancy", "acknowledge", "--kind", "note_not_in_oro_in_time", *WHY),
     ],
 )
 def test_a_write_lands_in_the_audit_log_and_a_dry_run_changes_nothing(
-    run: Run, shop: psycopg.Connection, arguments: tuple[str, ...]
+    run: Run,
+    shop: psycopg.Connection,
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = counts(shop)
+    monkeypatch.chdir(tmp_path)
+    Path("returns.jsonl").write_text(json.dumps(a_return("R4", {"quantity": "1"})))
+    before = contents(shop)
     run(*arguments, "--dry-run")
-    assert counts(shop) == before
+    assert contents(shop) == before
     run(*arguments, "--json")
-    assert counts(shop)[0] > before[0]
+    assert contents(shop)["outbox.audit_log"] != before["outbox.audit_log"]
     shop.rollback()
     said = shop.execute("select distinct actor, reason from outbox.audit_log").fetchall()
     assert said == [("maria", "counted again")]
@@ -175,6 +199,91 @@ def test_what_is_held_is_shown_with_the_money_at_stake(run: Run, shop: psycopg.C
 
 def test_what_is_no_amount_is_refused(run: Run) -> None:
     assert "'much' is no amount" in run("quarantine", "list", "--min-amount", "much", expected=2).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("quarantine", "list", "--reason", "over_returns"), "known: currency_mismatch, dispatch_timeout"),
+        (("hold", "list", "--reason", "nonsense"), "'not_confirmed'"),
+        (("reconcile", "--no-read", "--kind", "nonsense"), "known: level_books_differ"),
+        (("discrepancy", "acknowledge", "--kind", "nonsense", *WHY), "known: level_books_differ"),
+        (("alias", "remove", "NOSUCH", *WHY), "there is no alias NOSUCH"),
+        (("quarantine", "tag", SUBJECT, "--add", " ", *WHY), "a tag may not be empty"),
+        (("ledger", "--month", "2026-1", "--out", "out"), "2026-1 is no month"),
+        (("import-history", "returns.jsonl", "--status", "nope", *WHY), "known: at_hub, cancelled"),
+        (("quarantine", "list", "--older-than", "9999999999"), "range"),
+        (("outbox", "list", "--limit", "99999999999999999999"), "range"),
+        (("trace", "R1", "--returns", "99999999999999999999"), "range"),
+        (("retention", "--older-than", "99999999", *WHY), "range"),
+    ],
+)
+def test_a_typing_error_is_told(
+    run: Run,
+    shop: psycopg.Connection,
+    arguments: tuple[str, ...],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else nothing would be found, which looks as if all were well."""
+    monkeypatch.chdir(tmp_path)
+    Path("returns.jsonl").write_text(json.dumps(a_return("R4")))
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code in (1, 2)
+    assert told in result.output
+    assert isinstance(result.exception, SystemExit)
+
+
+def test_currencies_are_compared_without_regard_to_case(run: Run, shop: psycopg.Connection) -> None:
+    assert SUBJECT in run("quarantine", "list", "--currency", "usd").stdout
+
+
+def test_a_file_of_which_nothing_can_be_read_ends_with_one(
+    run: Run, shop: psycopg.Connection, tmp_path: Path
+) -> None:
+    file = tmp_path / "returns.jsonl"
+    file.write_text("no document\n")
+    assert "1 faults" in run("import-history", str(file), *WHY, expected=1).output
+
+
+def test_what_a_decision_held_back_is_told_apart(run: Run, shop: psycopg.Connection) -> None:
+    shop.execute(
+        "update outbox.messages set next_attempt_at = outbox.held_back_until() where business_key = 'R1-ORD-1'"
+    )
+    shop.commit()
+    listed = {row["business_key"]: row["held_back"] for row in printed(run("outbox", "list", "--json"))}
+    assert listed == {"R1-ORD-1": True, "R1-ORD-1:1": False}
+    lines = [line.split() for line in run("outbox", "list").stdout.splitlines()]
+    assert lines[0][4:6] == ["held", "back"]
+    assert {line[1]: line[3] for line in lines[1:3]} == {"R1-ORD-1": "yes", "R1-ORD-1:1": "-"}
+
+
+def test_a_document_that_cannot_be_read_is_told_when_it_is_decided_again(
+    run: Run, shop: psycopg.Connection
+) -> None:
+    land(shop, [], [a_return("R7") | {"date_added": "soon"}])
+    shop.commit()
+    told = run("replay-return", "R7", *WHY).stdout
+    assert "the document: - quarantined (malformed_document)" in told
+
+
+def test_a_database_that_does_not_answer_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBOUND_ORO_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert "check REBOUND_ORO_DATABASE_URL" in run("hold", "list", expected=1).output
+
+
+def test_a_sku_is_traced_through_its_aliases(run: Run, shop: psycopg.Connection) -> None:
+    """What moved its level came back under another code."""
+    run("alias", "add", "OLD", "SHIRT", *WHY)
+    run("quarantine", "resolve", "--return", "R2", *WHY)
+    assert "R2-ORD-2" in run("trace", "SHIRT").stdout
+
+
+def test_a_trace_tells_what_was_acknowledged(run: Run, shop: psycopg.Connection) -> None:
+    run("discrepancy", "acknowledge", "R1-ORD-1", *WHY)
+    assert "audit: discrepancy acknowledged" in run("trace", "ORD-1").stdout
+    assert "counted again" in run("reconcile", "--no-read", "--all").stdout
 
 
 def test_whoever_writes_must_say_what_is_meant(run: Run, shop: psycopg.Connection) -> None:

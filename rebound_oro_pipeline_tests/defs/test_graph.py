@@ -11,7 +11,7 @@ from dagster import AutomationCondition
 from syrupy.assertion import SnapshotAssertion
 
 from rebound_oro_pipeline.defs.all import build_definitions
-from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.settings import Settings, WrongSetting
 from rebound_oro_pipeline_tests.docs.tables import ROOT
 
 GROUPS = {"landing", "staging", "intermediate", "ledger", "marts", "push", "reconciliation"}
@@ -199,6 +199,12 @@ def test_crons_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv(f"REBOUND_ORO_{name}_CRON", "7 7 * * *")
     repository = build_definitions(Settings()).get_repository_def()
     assert {schedule.cron_schedule for schedule in repository.schedule_defs} == {"7 7 * * *"}
+
+
+def test_a_cron_that_dagster_does_not_take_is_told_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REBOUND_ORO_STOCK_CRON", "99 99 * * *")
+    with pytest.raises(WrongSetting, match="REBOUND_ORO_STOCK_CRON"):
+        build_definitions(Settings())
 
 
 def _asset(node: Any) -> dict[str, Any]:

@@ -147,6 +147,20 @@ def test_a_document_that_cannot_be_read_does_not_stop_the_others(
     assert land(rebound, conn) == Landed(received=3, new=2, malformed=1)
 
 
+@pytest.mark.parametrize("is_there", [True, False], ids=["unreadable", "refused"])
+def test_what_names_no_moment_belongs_to_the_days_for_which_it_is_listed(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection, is_there: bool
+) -> None:
+    """These are decided next; the day on which it was read is not."""
+    hub.add("R1")
+    hub.documents["R1"]["date_added"] = "soon"
+    if not is_there:
+        del hub.documents["R1"]
+    land(rebound, conn)
+    query = "select registered_at from landing.malformed_documents"
+    assert conn.execute(query).fetchall() == [(DAY.start,)]
+
+
 def test_a_document_that_is_refused_does_not_stop_the_others(
     hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
 ) -> None:

@@ -74,10 +74,10 @@ def test_a_note_deleted_in_oro_is_named_with_its_amount(shop: psycopg.Connection
     exported = export_ledger(shop, "2026-11", tmp_path)
     assert not exported.ties
     [total] = exported.trial_totals
-    assert (total["verdict"], total["difference"]) == ("does not tie", Decimal("10.00"))
+    assert (total["verdict"], total["difference"]) == ("does not tie", Decimal("-10.00"))
     [difference] = exported.differences
     assert difference["credit_note_number"] == "R2-ORD-1"
-    assert (difference["finding"], difference["difference"]) == ("missing_in_oro", Decimal("10.00"))
+    assert (difference["finding"], difference["difference"]) == ("missing_in_oro", Decimal("-10.00"))
 
 
 def test_notes_from_before_the_cut_over_are_told_apart_and_the_others_tie(

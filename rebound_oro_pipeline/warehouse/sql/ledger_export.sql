@@ -170,7 +170,7 @@ shown as (
     select
         totals.*,
         greatest(scale(totals.total_amount), scale(trim_scale(totals.oro_total_amount))) as digits,
-        totals.total_amount - totals.never_sent_amount - totals.oro_total_amount as difference
+        totals.oro_total_amount - (totals.total_amount - totals.never_sent_amount) as difference
     from totals
 )
 
@@ -206,7 +206,7 @@ select
     findings.currency,
     findings.decided_total_amount,
     findings.oro_total_amount,
-    coalesce(findings.decided_total_amount, 0) - coalesce(findings.oro_total_amount, 0) as difference,
+    coalesce(findings.oro_total_amount, 0) - coalesce(findings.decided_total_amount, 0) as difference,
     findings.oro_credit_note_id,
     findings.push_state,
     findings.read_at

@@ -36,7 +36,7 @@ where
     and (%(reason)s::text is null or exceptions.reason = %(reason)s)
     and (%(owner)s::text is null or %(owner)s in (exceptions.owner, work.assignee))
     and (%(return_id)s::text is null or exceptions.return_id = %(return_id)s)
-    and (%(currency)s::text is null or exceptions.currency = %(currency)s)
+    and (%(currency)s::text is null or exceptions.currency = upper(%(currency)s))
     and (%(min_amount)s::numeric is null or exceptions.amount_at_stake >= %(min_amount)s)
     and (%(max_amount)s::numeric is null or exceptions.amount_at_stake <= %(max_amount)s)
     and (%(tag)s::text is null or %(tag)s = any(work.tags))
@@ -45,6 +45,12 @@ where
         or exceptions.opened_at < statement_timestamp() - make_interval(days => %(older_than_days)s::integer)
     )
 order by exceptions.opened_at, exceptions.subject, exceptions.reason;
+
+-- name: reasons
+select reason from seeds.quarantine_reasons;
+
+-- name: statuses
+select status from seeds.rebound_statuses;
 
 -- name: history
 select
@@ -100,9 +106,28 @@ select
     destinations.reason,
     destinations.quantity,
     destinations.detail
-from marts.return_line_destinations as destinations
-where destinations.return_id = %(return_id)s
-order by destinations.position, destinations.destination, destinations.reason_or_none;
+from (
+    select
+        placed.return_line_key,
+        placed.destination,
+        placed.reason,
+        placed.quantity,
+        placed.detail,
+        placed.position
+    from marts.return_line_destinations as placed
+    where placed.return_id = %(return_id)s
+    union all
+    select
+        'the document' as return_line_key,
+        'quarantined' as destination,
+        unread.reason,
+        null as quantity,
+        unread.detail,
+        0 as position
+    from ledger.quarantine as unread
+    where unread.return_id = %(return_id)s and unread.return_line_key is null and unread.resolved_at is null
+) as destinations
+order by destinations.position, destinations.destination, destinations.reason;
 
 -- name: notes
 select
@@ -196,6 +221,7 @@ select
     messages.state::text as state,
     messages.attempts,
     messages.next_attempt_at,
+    messages.state = 'pending' and messages.next_attempt_at = outbox.held_back_until() as held_back,
     messages.remote_id,
     messages.refusal_reason,
     messages.last_error,

@@ -69,3 +69,6 @@ select
 from found
 on conflict (kind, subject) where resolved_at is null do update set
 currency = excluded.currency, difference = excluded.difference, acknowledged_at = excluded.acknowledged_at;
+
+-- name: kinds
+select kind from seeds.discrepancy_kinds;

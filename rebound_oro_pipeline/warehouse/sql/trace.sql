@@ -70,9 +70,17 @@ from (
         select distinct
             returns.return_id,
             returns.registered_at
-        from landing.rebound_return_lines as lines
-        inner join landing.rebound_returns as returns on lines.return_id = returns.return_id
-        where lines.sku_key = any(%(sku_keys)s::text[])
+        from (
+            select lines.return_id
+            from landing.rebound_return_lines as lines
+            where lines.sku_key = any(%(sku_keys)s::text[])
+            union
+            -- Under an alias, or as a component of a kit.
+            select deltas.return_id
+            from ledger.inventory_deltas as deltas
+            where landing.match_key(deltas.sku) = any(%(sku_keys)s::text[])
+        ) as met
+        inner join landing.rebound_returns as returns on met.return_id = returns.return_id
         order by returns.registered_at desc, returns.return_id asc
         limit %(at_most)s
     ) as newest
@@ -256,7 +264,7 @@ select
     'held' as event,
     holds.subject,
     format(
-        '%%s, %%s units, asked %%s times, next at %%s', holds.reason, trim_scale(holds.quantity), holds.attempts,
+        '%%s, %%s units, time to ask %%s of OroCommerce, at %%s', holds.reason, trim_scale(holds.quantity), holds.attempts,
         to_char(holds.next_check_at, 'YYYY-MM-DD HH24:MI')
     ) as said,
     null as payload
@@ -337,7 +345,28 @@ select
     concat_ws(', ', 'by ' || log.actor, log.reason, 'request ' || log.request_id) as said,
     log.detail as payload
 from outbox.audit_log as log
-where log.subject in (select subjects.subject from subjects)
+where
+    log.subject in (select subjects.subject from subjects)
+    or (
+        log.action like 'discrepancy %%'
+        and exists (
+            select from unnest(%(order_ids)s::text[]) as each (order_id)
+            left join landing.oro_orders as orders on each.order_id = orders.order_id
+            left join ledger.orders as kept on each.order_id = kept.order_id
+            where
+                log.subject in (orders.identifier, kept.order_identifier)
+                or starts_with(log.subject, coalesce(kept.order_identifier, orders.identifier) || ', ')
+        )
+    )
+    or (
+        log.action like 'discrepancy %%'
+        and exists (
+            select from levels
+            where
+                log.subject
+                = levels.sku || ', ' || coalesce(levels.unit_code, 'no unit') || ' (level ' || levels.level_id || ')'
+        )
+    )
 union all
 select
     held.read_at as at,
