@@ -80,7 +80,11 @@ def candidates(
     meant = [{code}, {key(each) for each in aliases.get(code or "", ())} - {code}]
     found: list[Candidate] = []
     for skus in meant:
-        lines = [line for line in order.lines if key(line.sku) in skus and not _has_nameless_part(line)]
+        lines = [
+            line
+            for line in order.lines
+            if line.quantity > 0 and key(line.sku) in skus and not _has_nameless_part(line)
+        ]
         found += sorted(
             (_line_candidate(line, unit, products) for line in lines),
             key=lambda each: (_price(each, each.line.net, duplicate_sku), by_id(each.line.id)),
@@ -91,7 +95,7 @@ def candidates(
             for line in order.lines
             if line.is_kit
             for item in line.items
-            if key(item.sku) in skus
+            if item.quantity > 0 and key(item.sku) in skus
         ]
         parts.sort(
             key=lambda part: (

@@ -53,7 +53,11 @@ def _return(document: Mapping[str, Any], random: Random) -> dict[str, Any]:
         later["current_tracking_status"] = random.choice(("cancelled", "at_hub", "delivered"))
     elif what < 0.4:
         later["current_tracking_status"] = "processed"
+    if len(later["item"]) > 1 and random.random() < 0.2:
+        later["item"].remove(random.choice(later["item"]))
     for item in later["item"]:
+        if random.random() < 0.1:
+            item["sku_code"] = str(item.get("sku_code") or "").swapcase()
         if random.random() < 0.6:
             item["quantity_received"] = str(random.choice((0, 1, 2, 3, 5, 8, 13)))
         if random.random() < 0.2:

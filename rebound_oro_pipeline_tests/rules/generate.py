@@ -5,7 +5,7 @@ one order and its returns alone (`Shop.only`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -146,9 +146,13 @@ def _row(random: Random, digits: int, habits: Habits, like: Row | None = None) -
     value = _price(random, digits)
     if not is_weight and random.random() < 0.15:
         parts = tuple(_part(random, digits, place) for place in range(random.randint(1, 4)))
+        if habits.rarely(random, 0.05):
+            parts = (replace(parts[0], sku=None), *parts[1:])
         own = random.choice((ZERO, ZERO, value))
         value = own + sum((part.value * part.quantity for part in parts), ZERO)
         quantity = Decimal(random.randint(1, 9))
+    if habits.rarely(random, 0.01):
+        quantity, parts = ZERO, ()
     promotion = ZERO
     if random.random() < 0.2:
         share = random.choice(("0.05", "0.15", "0.15", "0.5", "1"))
@@ -202,6 +206,10 @@ def _sale(random: Random, order_id: str, habits: Habits, identifier: str | None 
         if has_row_totals
         else ZERO
     )
+    if has_row_totals and random.random() < 0.05:
+        # As much off as the tax comes to: the rows alone do not tell whether prices include it.
+        rows = [replace(row, rate=Decimal("0.25"), promotion=ZERO) for row in rows]
+        order_promotion = subtotal * Decimal("0.2")
     if not has_row_totals:
         rows = [Row(**(vars(row) | {"promotion": ZERO})) for row in rows]
     return Sale(
@@ -342,7 +350,8 @@ def _item(random: Random, sale: Sale, habits: Habits) -> dict[str, Any]:
     if habits.rarely(random, 0.05):
         item["reason"] = random.choice(([], [{"reason": "whatever"}], [{"reason": " Faulty "}]))
     if habits.rarely(random, 0.1):
-        item["unit_code"] = random.choice(("item", "set", "box", "kg", "g", "pallet", unit))
+        code = random.choice(("item", "set", "box", "kg", "g", "pallet", unit))
+        item["unit_code"] = random.choice((code, code, code.upper() if code else code))
     if habits.rarely(random, 0.03):
         item["currency"] = random.choice((sale.currency, sale.currency.lower(), "CHF"))
     if habits.rarely(random, 0.02):
@@ -354,7 +363,7 @@ def _quantity(random: Random, units: Decimal, unit: str | None, habits: Habits) 
     if random.random() < 0.25:
         return units
     if unit == "kg":
-        return Decimal(random.randint(1, int(units * 1000))).scaleb(-3)
+        return Decimal(random.randint(1, max(1, int(units * 1000)))).scaleb(-3)
     if habits.rarely(random, 0.02):
         return Decimal("0.5")
     most = int(units) + (random.randint(0, 3) if random.random() < habits.over else 0)
