@@ -103,16 +103,18 @@ wanted as (
     ) as claimed
 ),
 
--- Twelve digits take back what a conversion by thirds left over, before a unit is cut that cannot be divided.
+-- A third of a box has no last digit: what was received is counted to six. A hundred-thousandth takes back what that left
+-- over, before a unit is cut that cannot be divided.
 demands as (
     select
         wanted.*,
         case
             when wanted.ordered_rate = wanted.returned_rate and wanted.unit_precision is null then wanted.wanted_quantity
+            when wanted.ordered_rate = wanted.returned_rate then trunc(wanted.wanted_quantity, wanted.unit_precision)
             when wanted.unit_precision is null
                 then round(wanted.wanted_quantity * wanted.returned_rate / wanted.ordered_rate, 12)
             else trunc(
-                round(wanted.wanted_quantity * wanted.returned_rate / wanted.ordered_rate, 12), wanted.unit_precision
+                (wanted.wanted_quantity + 0.00001) * wanted.returned_rate / wanted.ordered_rate, wanted.unit_precision
             )
         end as demanded
     from wanted
@@ -135,6 +137,10 @@ taken as (
         demand_intervals.credit_note_number,
         demand_intervals.ordered_rate,
         demand_intervals.returned_rate,
+        demand_intervals.wanted_quantity,
+        demand_intervals.demanded,
+        greatest(demand_intervals.demand_from, supply_intervals.supply_from) - demand_intervals.demand_from as part_from,
+        least(demand_intervals.demand_to, supply_intervals.supply_to) - demand_intervals.demand_from as part_to,
         supply_intervals.order_id,
         supply_intervals.order_line_id,
         supply_intervals.order_item_id,
@@ -152,8 +158,33 @@ taken as (
     where demand_intervals.demanded > 0 and supply_intervals.available > 0
 ),
 
--- Nor do thirds leave anything behind, or take anything more: what is less than a millionth of a returned unit is none.
-rounded_off as (
+-- Nor do thirds leave anything behind on the order, or take anything more: what is less than a millionth of a returned unit
+-- is none.
+converted as (
+    select
+        taken.*,
+        case
+            when
+                taken.unit_precision is null
+                and round((taken.available - taken.taken_to) * taken.ordered_rate / taken.returned_rate, 6) = 0
+                then taken.available
+            else taken.taken_to
+        end as rounded_to,
+        round(taken.part_from * taken.ordered_rate / taken.returned_rate, 6) as received_from,
+        case
+            when
+                taken.part_to = taken.demanded
+                and abs(taken.demanded * taken.ordered_rate / taken.returned_rate - taken.wanted_quantity) <= 0.00001
+                then taken.wanted_quantity
+            else round(taken.part_to * taken.ordered_rate / taken.returned_rate, 6)
+        end as received_to
+    from taken
+    where
+        taken.ordered_rate <> taken.returned_rate
+        and round((taken.taken_to - taken.taken_from) * taken.ordered_rate / taken.returned_rate, 6) > 0
+),
+
+counted as (
     select
         taken.order_id,
         taken.order_line_id,
@@ -163,32 +194,25 @@ rounded_off as (
         taken.return_line_key,
         taken.registered_at,
         taken.credit_note_number,
-        taken.ordered_rate,
-        taken.returned_rate,
         taken.taken_from,
-        case
-            when
-                taken.ordered_rate <> taken.returned_rate
-                and taken.unit_precision is null
-                and round((taken.available - taken.taken_to) * taken.ordered_rate / taken.returned_rate, 6) = 0
-                then taken.available
-            else taken.taken_to
-        end as taken_to
+        taken.taken_to,
+        taken.taken_to - taken.taken_from as received_units
     from taken
-),
-
-counted as (
+    where taken.ordered_rate = taken.returned_rate
+    union all
     select
-        rounded_off.*,
-        case
-            when rounded_off.ordered_rate = rounded_off.returned_rate then rounded_off.taken_to - rounded_off.taken_from
-            else
-                round(
-                    (rounded_off.taken_to - rounded_off.taken_from) * rounded_off.ordered_rate / rounded_off.returned_rate,
-                    6
-                )
-        end as received_units
-    from rounded_off
+        converted.order_id,
+        converted.order_line_id,
+        converted.order_item_id,
+        converted.is_kit,
+        converted.return_id,
+        converted.return_line_key,
+        converted.registered_at,
+        converted.credit_note_number,
+        converted.taken_from,
+        converted.rounded_to as taken_to,
+        converted.received_to - converted.received_from as received_units
+    from converted
 )
 
 select
@@ -206,7 +230,7 @@ select
     %(decision_id)s as decision_id
 from counted
 inner join items on counted.order_id = items.order_id and counted.order_item_id = items.order_item_id
-where not counted.is_kit and counted.received_units > 0
+where not counted.is_kit
 union all
 select
     items.item_number,
@@ -234,4 +258,4 @@ select
     %(decision_id)s as decision_id
 from counted
 inner join items on counted.order_id = items.order_id and counted.order_line_id = items.order_line_id
-where counted.is_kit and counted.received_units > 0
+where counted.is_kit

@@ -141,6 +141,9 @@ def _decide_return(seen: World, books: Books, document: Return, decided_at: date
     takes: list[Take] = []
     order: Explained | None = None
     lines, vanished = _named_as_credited(books, name, document.lines)
+    for held_key in books.held_since.keys() - {(name, line.key) for line in lines}:
+        if held_key[0] == name:
+            del books.held_since[held_key]
     for line_key in vanished:
         credited = books.credited_units(name, line_key)
         verdict = Verdict("quarantine", "received_quantity_decreased", "the line is gone", credited)

@@ -50,6 +50,7 @@ def _twelve_one_by_one() -> list[Document]:
 
 BULBS = product(7, "T", kg=(3, "1"), g=(0, "0.001"))
 BOXES = product(7, "T", item=(0, "1"), box=(None, "12"))
+SETS = product(7, "T", item=(0, "1"), set=(0, "6"))
 NAMELESS = Part(None, Decimal(1), Decimal(20))
 FIGURES = (
     Figure(
@@ -120,6 +121,33 @@ FIGURES = (
         [came_back(f"R{n}", "SO-1", item("T", "8", unit_code="item"), on=n) for n in range(1, 4)],
         "24.00",
         products=[BOXES],
+    ),
+    Figure(
+        "a set comes from lines of several units",
+        [
+            sold(
+                1,
+                row("T", "1", "1.00", product_id="7"),
+                row("T", "1", "30.00", unit="set", product_id="7"),
+                row("T", "5", "3.00", product_id="7"),
+            )
+        ],
+        [_back(item("T", "1", unit_code="set"))],
+        "16.00",
+        products=[SETS],
+    ),
+    Figure(
+        "a set comes from six lines",
+        [
+            sold(
+                1,
+                row("T", "1", "60.00", unit="set", product_id="7"),
+                *(row("T", "1", f"{price}.00", product_id="7") for price in range(1, 7)),
+            )
+        ],
+        [_back(item("T", "1", unit_code="set"))],
+        "21.00",
+        products=[SETS],
     ),
     Figure(
         "a whole kit with a component that has no SKU stops nothing else",
