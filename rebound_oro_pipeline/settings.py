@@ -13,7 +13,7 @@ from pydantic import AfterValidator, AnyHttpUrl, Field, SecretStr, model_validat
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "REBOUND_ORO_"
-_CRON = re.compile(r"@(?:hourly|daily|midnight|weekly|monthly|yearly|annually)|[\w*/,-]+(?:\s+[\w*/,-]+){4}")
+_CRON = re.compile(r"@\w+|[\w*/,#?-]+(?:\s+[\w*/,#?-]+){4}")
 SECRETS = (
     "database_url",
     "dagster_database_url",
@@ -36,7 +36,7 @@ def _cron(text: str) -> str:
 
 
 Cron = Annotated[str, AfterValidator(_cron)]
-"""A schedule as cron has it; whether each number is one is for Dagster to say."""
+"""Five fields, or a word with an @; whether they make a schedule is for Dagster to say (`defs/schedules.py`)."""
 
 
 class WrongSetting(ValueError):  # noqa: N818 - reads as what it says in a traceback

@@ -16,7 +16,7 @@ lines as (
         lines.return_line_key,
         lines.order_id,
         lines.sku_key,
-        lower(lines.unit_code) as unit_code,
+        lines.unit_code,
         lines.received_quantity
     from intermediate.int_return_lines_gated as lines
     where lines.destination is null
@@ -92,26 +92,45 @@ candidates as materialized (
     order by found.order_id, found.sku_key, found.order_line_id, coalesce(found.order_item_id, ''), found.tier
 ),
 
-converted as (
+counted as (
     select
         lines.return_id,
         lines.return_line_key,
         lines.received_quantity,
         candidates.*,
-        case
-            when lines.unit_code is null or lines.unit_code = lower(candidates.unit_code) then 1
-            else returned_units.conversion_rate
-        end as returned_rate,
-        case
-            when lines.unit_code is null or lines.unit_code = lower(candidates.unit_code) then 1
-            else ordered_units.conversion_rate
-        end as ordered_rate
+        coalesce(
+            lines.unit_code is null
+            or lines.unit_code = candidates.unit_code
+            or (exact_units.product_id is null and lower(lines.unit_code) = lower(candidates.unit_code)),
+            false
+        ) as is_same_unit,
+        coalesce(exact_units.conversion_rate, alike_units.conversion_rate) as returned_conversion_rate,
+        ordered_units.conversion_rate as ordered_conversion_rate
     from lines
     inner join candidates on lines.order_id = candidates.order_id and lines.sku_key = candidates.sku_key
-    left join staging.stg_oro__product_units as returned_units
-        on candidates.product_id = returned_units.product_id and lines.unit_code = lower(returned_units.unit_code)
+    left join staging.stg_oro__product_units as exact_units
+        on candidates.product_id = exact_units.product_id and lines.unit_code = exact_units.unit_code
+    left join lateral (
+        select units.conversion_rate
+        from staging.stg_oro__product_units as units
+        where
+            lines.unit_code is not null
+            and exact_units.product_id is null
+            and units.product_id = candidates.product_id
+            and lower(units.unit_code) = lower(lines.unit_code)
+        order by units.unit_code
+        limit 1
+    ) as alike_units on true
     left join staging.stg_oro__product_units as ordered_units
         on candidates.product_id = ordered_units.product_id and candidates.unit_code = ordered_units.unit_code
+),
+
+converted as (
+    select
+        counted.*,
+        case when counted.is_same_unit then 1 else counted.returned_conversion_rate end as returned_rate,
+        case when counted.is_same_unit then 1 else counted.ordered_conversion_rate end as ordered_rate
+    from counted
 )
 
 select

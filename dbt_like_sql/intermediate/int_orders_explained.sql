@@ -86,8 +86,9 @@ line_sums as (
     group by lines.order_id
 ),
 
--- Materialized, so that each order meets its sums once and not once an attempt.
-summed as materialized (
+-- `offset 0` keeps what is above from being worked out again for each use, without writing it down: here once an order
+-- and not once an attempt.
+summed as (
     select
         orders.*,
         line_sums.line_count,
@@ -101,6 +102,7 @@ summed as materialized (
         line_sums.value_digits
     from orders
     inner join line_sums on orders.order_id = line_sums.order_id
+    offset 0
 ),
 
 attempts as (
@@ -147,7 +149,7 @@ attempts as (
         )
 ),
 
-figured as materialized (
+figured as (
     select
         attempts.*,
         round(attempts.shipping_amount, attempts.digits) as shipping,
@@ -169,10 +171,11 @@ figured as materialized (
         attempts.rows_amount = attempts.subtotal_amount
         and scale(trim_scale(attempts.total_amount)) <= attempts.digits
         and scale(trim_scale(attempts.manual_discount_amount)) <= attempts.digits
+    offset 0
 ),
 
 -- Prices include tax, or not: whichever row totals are nearer to the goods' value. Where a discount is about as large as the
--- tax, both are as near as rounding goes, and the total tells which it is.
+-- tax, both are as near as rounding goes, and the total tells which it is. (A tax that is no more than that makes no difference.)
 sided as (
     select
         figured.*,
@@ -185,17 +188,18 @@ sided as (
             (false, figured.off_excluding_tax, figured.off_excluding_tax <= figured.off_including_tax),
             (true, figured.off_including_tax, figured.off_including_tax < figured.off_excluding_tax)
         ) as sides (prices_include_tax, off, is_nearer)
-    where sides.is_nearer or (figured.rows_tax <> 0 and sides.off <= figured.tolerance)
+    where sides.is_nearer or (sides.off <= figured.tolerance and abs(figured.rows_tax) > figured.tolerance)
 ),
 
--- Materialized, as are `figured` and `judged`: these figures are used a dozen times, and would be computed as often.
-charged as materialized (
+-- These figures are used a dozen times, as are those of `figured` and `judged`.
+charged as (
     select
         sided.*,
         sided.total_amount - sided.goods_amount - sided.shipping + sided.shipping_discount as tax_charged,
         case when sided.prices_include_tax then 0 else sided.rows_tax end as goods_tax_on_top,
         round(sided.shipping_tax_amount_by_subtotals, sided.digits) as shipping_tax_by_subtotals
     from sided
+    offset 0
 ),
 
 rests as (
@@ -208,7 +212,7 @@ rests as (
     cross join intermediate.int_policy as policy
 ),
 
-judged as materialized (
+judged as (
     select
         rests.*,
         rests.is_without_row_totals
@@ -238,6 +242,7 @@ judged as materialized (
             else 0
         end as shipping_tax_included
     from rests
+    offset 0
 ),
 
 -- tax.without_rows: by_value explains the order by spreading all that is not shipping's own tax by value.

@@ -50,7 +50,9 @@ respelt as (
     inner join staging.stg_rebound__return_lines as lines
         on orphaned.return_id = lines.return_id and lower(orphaned.return_line_key) = lower(lines.return_line_key)
     where
-        not exists (
+        -- An id of ReBound's own is another one in other letters.
+        starts_with(orphaned.return_line_key, orphaned.return_id || ':')
+        and not exists (
             select 1
             from credited_before
             where
@@ -64,7 +66,7 @@ lines as (
         returns.return_id,
         lines.position,
         coalesce(respelt.return_line_key, lines.return_line_key) as return_line_key,
-        lines.subject,
+        lines.return_id || ' / ' || coalesce(respelt.return_line_key, lines.return_line_key) as subject,
         returns.order_reference,
         returns.order_reference_key,
         returns.registered_at,

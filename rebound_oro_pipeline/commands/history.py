@@ -70,7 +70,8 @@ def import_history(
     try:
         given = load_columns(columns) if columns else None
         with operators_database(read_settings, dry_run=dry_run) as (settings, conn):
-            require_status(conn, status)
+            with conn.transaction():
+                require_status(conn, status)
             done = run_import(
                 conn,
                 file,
@@ -79,9 +80,8 @@ def import_history(
                 status=status,
                 now=now,
             )
-            Deed(who, why).log(conn, "history imported", [file.name], **asdict(done.landed))
-            if not dry_run:
-                conn.commit()
+            with conn.transaction():
+                Deed(who, why).log(conn, "history imported", [file.name], **asdict(done.landed))
             notes = _decide(read_settings, done.registered_at, now) if decide else None
     except HistoryError as error:
         raise click.ClickException(str(error)) from None

@@ -123,9 +123,7 @@ def retention(
 
     with operators_database(read_settings, dry_run=dry_run) as (_, conn):
         deed = Deed(who, why)
-        removed = remove_old_documents(
-            conn, timedelta(days=days), deed, now=datetime.now(UTC), dry_run=dry_run
-        )
+        removed = remove_old_documents(conn, timedelta(days=days), deed, now=datetime.now(UTC))
     if as_json:
         print_json({**asdict(removed), "dry_run": dry_run})
         return

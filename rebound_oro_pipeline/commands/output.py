@@ -82,15 +82,14 @@ def operators_database(
             yield settings, conn
 
 
-def rules_now(settings: Settings, conn: psycopg.Connection[Any], *, dry_run: bool) -> Rules:
+def rules_now(settings: Settings, conn: psycopg.Connection[Any]) -> Rules:
     """Return by what a decision is made at this moment: the models, and the policy in force."""
     from rebound_oro_pipeline import wiring
     from rebound_oro_pipeline.services.operate_again import Rules
     from rebound_oro_pipeline.sqlmodels.read import read_models
 
-    version = wiring.save_policy(settings, conn)
-    if not dry_run:
-        conn.commit()
+    with conn.transaction():
+        version = wiring.save_policy(settings, conn)
     return Rules(read_models(), version, datetime.now(UTC), f"operator {uuid4().hex}")
 
 

@@ -203,8 +203,8 @@ def quarantine_reopen(
     from rebound_oro_pipeline.services.operate_quarantine import reopen
 
     with operators_database(read_settings, dry_run=dry_run) as (settings, conn):
-        deed, rules = Deed(who, why), rules_now(settings, conn, dry_run=dry_run)
-        decided = reopen(conn, subject, reason, deed, rules, dry_run=dry_run)
+        deed, rules = Deed(who, why), rules_now(settings, conn)
+        decided = reopen(conn, subject, reason, deed, rules)
     print_decided(decided, as_json=as_json, dry_run=dry_run)
 
 
@@ -313,8 +313,8 @@ def _settle(
 
     with operators_database(read_settings, dry_run=dry_run) as (settings, conn):
         rows, deed = _pick(conn, filters), Deed(who, why)
-        rules = rules_now(settings, conn, dry_run=dry_run)
-        decided = settle(conn, rows, verdict, deed, rules, dry_run=dry_run)
+        rules = rules_now(settings, conn)
+        decided = settle(conn, rows, verdict, deed, rules)
     print_decided(decided, as_json=as_json, dry_run=dry_run)
 
 

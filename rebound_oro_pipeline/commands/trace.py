@@ -98,7 +98,7 @@ def replay_return(
     from rebound_oro_pipeline.services.operate_deed import Deed
 
     with operators_database(read_settings, dry_run=dry_run) as (settings, conn):
-        deed, rules = Deed(who, why), rules_now(settings, conn, dry_run=dry_run)
+        deed, rules = Deed(who, why), rules_now(settings, conn)
         mapping = wiring.rebound_mapping(settings)
-        decided = decide_again(conn, given, deed, rules, mapping=mapping, dry_run=dry_run)
+        decided = decide_again(conn, given, deed, rules, mapping=mapping)
     print_decided([decided], as_json=as_json, dry_run=dry_run)

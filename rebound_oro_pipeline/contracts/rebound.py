@@ -114,7 +114,8 @@ class _Lines:
             code, action, wish = self._mapping.reason.read(reason, self._document, faults)
         elif reason is not None:
             faults["reasons"] = f"is not a reason but {kind(reason)}"
-        seen = self._seen[sku or ""] = self._seen.get(sku or "", 0) + 1
+        spelt_alike = (sku or "").lower()
+        seen = self._seen[spelt_alike] = self._seen.get(spelt_alike, 0) + 1
         by_sku = f"{self._return_id}:{sku or ''}:{seen}"
         # _make takes half the time of naming each value.
         line = ReturnLine._make(

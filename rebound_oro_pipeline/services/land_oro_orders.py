@@ -134,7 +134,7 @@ class _Search:
     """Finds orders by their references, under one field of an order first, what is not found under the others.
 
     One thread asks and one reads, so that what is not found under the first field is asked for under the others while
-    the last answers are being read.
+    the last answers are being read. At most three pages for each worker wait in memory, some four megabytes each.
     """
 
     def __init__(self, oro: OroClient, fields: Sequence[str], *, with_subtotals: bool, workers: int) -> None:

@@ -63,12 +63,12 @@ class Decided:
 
 
 @contextmanager
-def decisions_locked(conn: psycopg.Connection[Any], *, dry_run: bool) -> Iterator[None]:
-    """Open a transaction in which nobody else decides; a dry run takes everything back at its end.
+def decisions_locked(conn: psycopg.Connection[Any]) -> Iterator[None]:
+    """Open a transaction in which nobody else decides.
 
     The lock comes before any row is touched: a decision takes it first too, so neither can wait for the other.
     """
-    with conn.transaction(force_rollback=dry_run):
+    with conn.transaction():
         conn.execute(_LOCK)
         yield
 
@@ -109,14 +109,13 @@ def replay_return(
     rules: Rules,
     *,
     mapping: ReboundMapping,
-    dry_run: bool = False,
 ) -> Decided:
     """Decide one return again, `given` by its id or displayed number, from what is kept of it.
 
     A document that could not be read is read again first, by the mapping as it is now. What was credited stays
     credited. Raises OperatorError where no such return is known, DecisionRefused.
     """
-    with decisions_locked(conn, dry_run=dry_run):
+    with decisions_locked(conn):
         rows = conn.execute(_SQL["returns"], {"given": given}).fetchall()
         if not rows:
             raise OperatorError(

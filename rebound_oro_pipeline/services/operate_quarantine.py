@@ -111,20 +111,18 @@ def settle(
     verdict: Verdict | None,
     deed: Deed,
     rules: Rules,
-    *,
-    dry_run: bool = False,
 ) -> list[Decided]:
     """Decide rows by hand (verdict None: only ask the rules again), and decide their returns again at once.
 
-    One transaction per moment of registration, so that one refusal takes nothing else back. A dry run does all of it
-    and takes it back. Raises OperatorError where a row cannot be settled so, DecisionRefused.
+    One transaction per moment of registration, so that one refusal takes nothing else back. Raises OperatorError where a
+    row cannot be settled so, DecisionRefused.
     """
     _check(rows, verdict)
     decided: list[Decided] = []
     by_moment = groupby(sorted(rows, key=lambda row: row.registered_at), key=lambda row: row.registered_at)
     for registered_at, together in by_moment:
         at_once = list(together)
-        with decisions_locked(conn, dry_run=dry_run):
+        with decisions_locked(conn):
             for row in at_once:
                 _settle_row(conn, row, verdict, deed, rules.decided_at)
             decided += decide_moment(conn, registered_at, _returns_of(at_once), rules)
@@ -137,14 +135,12 @@ def reopen(
     reason: str | None,
     deed: Deed,
     rules: Rules,
-    *,
-    dry_run: bool = False,
 ) -> list[Decided]:
     """Revoke what people decided about a subject (for one reason, or all), and decide its return again.
 
     What was credited because of a release stays credited. Raises OperatorError where nothing stands.
     """
-    with decisions_locked(conn, dry_run=dry_run):
+    with decisions_locked(conn):
         with conn.cursor(row_factory=class_row(_StandingDecision)) as cursor:
             standing = cursor.execute(_SQL["decisions"], {"subject": subject, "reason": reason}).fetchall()
         if not standing:

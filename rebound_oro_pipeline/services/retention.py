@@ -34,14 +34,13 @@ def remove_old_documents(
     deed: Deed,
     *,
     now: datetime,
-    dry_run: bool = False,
 ) -> Removed:
-    """Remove documents older than that, in one transaction; a dry run counts them and takes it back.
+    """Remove documents older than that, in one transaction.
 
     A return with something held or quarantined, and its order, are kept whole until it is settled.
     """
     times = {"before": now - older_than, "now": now}
-    with conn.transaction(force_rollback=dry_run):
+    with conn.transaction():
         conn.execute(_SQL["choose_returns"], times)
         conn.execute(_SQL["choose_orders"], times)
         conn.execute(_SQL["empty_return_lines"], times)

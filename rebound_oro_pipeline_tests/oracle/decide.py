@@ -180,7 +180,9 @@ def _named_as_credited(
         alike = [
             number
             for number, line in enumerate(named)
-            if line.key.lower() == line_key.lower() and line.key not in credited
+            if line.key.lower() == line_key.lower()
+            and line_key.startswith(f"{return_id}:")
+            and line.key not in credited
         ]
         if alike:
             named[alike[0]] = replace(named[alike[0]], key=line_key)

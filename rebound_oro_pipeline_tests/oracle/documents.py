@@ -282,7 +282,8 @@ def _code(reasons: Any) -> str | None:
 
 def _return_line(return_id: str | None, item: Mapping[str, Any], seen: dict[str, int]) -> ReturnLine:
     sku, explicit = _text(item.get("sku_code")), _text(item.get("id"))
-    seen[sku or ""] = seen.get(sku or "", 0) + 1
+    alike = key(sku) or ""
+    seen[alike] = seen.get(alike, 0) + 1
     fault = None if sku else "sku_code is missing"
     announced, received = _readable(item.get("quantity")), _readable(item.get("quantity_received"))
     if UNREADABLE in (announced, received):
@@ -291,7 +292,7 @@ def _return_line(return_id: str | None, item: Mapping[str, Any], seen: dict[str,
         fault = fault or "quantity is missing"
     reasons = item.get("reason") or []
     return ReturnLine(
-        key=explicit or f"{return_id}:{sku or ''}:{seen[sku or '']}",
+        key=explicit or f"{return_id}:{sku or ''}:{seen[alike]}",
         explicit_key=explicit is not None,
         sku=sku,
         announced=announced if isinstance(announced, Decimal) else None,

@@ -188,7 +188,8 @@ def _attempts(
         line_taxes,
     )
     yield nearer
-    if max(off_including, off_excluding) <= nearer.tolerance and rounded(sum(line_taxes, ZERO), digits):
+    tax = abs(rounded(sum(line_taxes, ZERO), digits))
+    if max(off_including, off_excluding) <= nearer.tolerance < tax:
         yield replace(nearer, includes_tax=not nearer.includes_tax)
 
 

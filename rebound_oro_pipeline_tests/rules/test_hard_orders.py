@@ -122,6 +122,45 @@ FIGURES = (
         "24.00",
         products=[BOXES],
     ),
+    *(
+        Figure(
+            f"{units} of {threes} threes come from lines of {lines}, precision {precision}",
+            [
+                sold(
+                    1,
+                    *(row("T", lines, "3.00", product_id="7") for _ in range(int(threes) * 3 // int(lines))),
+                )
+            ],
+            [_back(item("T", units, unit_code="three"))],
+            str(3 * 3 * int(threes)) + ".00",
+            products=[product(7, "T", item=(precision, "1"), three=(None, "3"))],
+        )
+        for units, threes, lines in (("2", "2", "2"), ("1", "1", "1"), ("2", "2", "1"))
+        for precision in (0, 3, None)
+    ),
+    Figure(
+        "units that differ in case alone are told apart by their spelling",
+        [sold(1, row("T", "12", "1.00", product_id="7"))],
+        [_back(item("T", "1", unit_code="box"))],
+        "3.00",
+        products=[product(7, "T", item=(0, "1"), Box=(0, "2"), box=(0, "3"))],
+    ),
+    Figure(
+        "a tax of cents, prices with tax, and shipping's on top",
+        [
+            sold(
+                1,
+                *(row(f"S{n}", "1", "0.07", "0.10") for n in range(4)),
+                *(row(f"S{n}", "1", "0.08", "0.10") for n in range(4, 6)),
+                includes_tax=True,
+                shipping="0.80",
+                shipping_rate="0.10",
+            )
+        ],
+        [_back(*(item(f"S{n}", "1") for n in range(6)))],
+        "1.32",
+        shipping_tax="0.08",
+    ),
     Figure(
         "a set comes from lines of several units",
         [

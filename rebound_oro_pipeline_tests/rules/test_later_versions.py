@@ -79,6 +79,58 @@ def test_a_sku_in_other_letters_is_the_same_line(rules_conn: psycopg.Connection[
     assert found.sums()["total_amount"] == 9
 
 
+def test_which_of_two_lines_of_one_sku_it_is_does_not_depend_on_letters(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("Abc", "1"), item("ABC", "1")),
+        came_back("R1", "SO-1", item("Abc", "1"), item("abc", "1")),
+    )
+    assert (reasons(found), found.sums()["total_amount"]) == ([], 6)
+
+
+def test_an_id_of_rebounds_in_other_letters_is_another_line(rules_conn: psycopg.Connection[Any]) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("Abc", "1", id="aB")),
+        came_back("R1", "SO-1", item("B", "1", id="Ab")),
+    )
+    assert reasons(found) == [("aB", "received_quantity_decreased", 1)]
+    assert found.sums()["total_amount"] == 8
+
+
+def test_what_was_written_off_of_a_line_stays_so_in_other_letters(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    with landed(rules_conn, [ORDER], [came_back("R1", "SO-1", item("Abc", "6"))]) as there:
+        (row_,) = there.decide().quarantine
+        rules_conn.execute(
+            "insert into reference.operator_decisions (subject, reason, return_id, return_line_key,"
+            " registered_at, verdict, quantity, who, why, decided_at) values (%(subject)s, %(reason)s,"
+            " %(return_id)s, %(return_line_key)s, %(registered_at)s, 'written_off', 2, 'mia', 'lost', %(at)s)",
+            row_ | {"at": DECIDED_AT},
+        )
+        land(rules_conn, [], [came_back("R1", "SO-1", item("ABC", "6"))])
+        assert there.decide(decided_at=DECIDED_AT + HOUR).quarantine == []
+
+
+def test_a_version_that_cannot_be_read_is_told_whichever_days_are_decided(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    """It lies where the version before it lies, which stands until it can be read."""
+    first = came_back("R1", "SO-1", item("Abc", "1"), on=3)
+    with landed(rules_conn, [ORDER], [first]) as there:
+        there.decide([day(3)])
+        land(rules_conn, [], [came_back("R1", "SO-1", item("Abc", "2"), on="soon")])
+        for number, window in enumerate([day(20), day(3), day(20), day(3)], start=1):
+            found = there.decide([window], DECIDED_AT + number * HOUR)
+        assert [each["reason"] for each in found.quarantine] == ["malformed_document"]
+        assert rules_conn.execute("select count(*) from ledger.quarantine").fetchone() == (1,)
+        land(rules_conn, [], [came_back("R1", "SO-1", item("Abc", "2"), on=3)])
+        assert there.decide([day(3)], DECIDED_AT + 9 * HOUR).quarantine == []
+
+
 def test_units_of_a_line_that_is_left_out_are_in_one_place(rules_conn: psycopg.Connection[Any]) -> None:
     with landed(rules_conn, [ORDER], [came_back("R1", "SO-1", item("Abc", "2"))]) as there:
         there.decide()

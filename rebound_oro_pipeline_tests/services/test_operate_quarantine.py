@@ -88,9 +88,11 @@ def test_reopening_puts_the_units_back(conn: psycopg.Connection) -> None:
         reopen(conn, SUBJECT, None, DEED, rules(there))
 
 
-def test_a_dry_run_tells_what_would_come_of_it_and_leaves_no_trace(conn: psycopg.Connection) -> None:
+def test_what_is_settled_in_a_transaction_of_the_caller_can_be_taken_back(conn: psycopg.Connection) -> None:
+    """As a dry run does."""
     there = open_shop(conn, [order()], [a_return("R1", {"quantity": "5"})])
-    [decided] = settle(conn, quarantined(conn), "rejected", DEED, rules(there), dry_run=True)
+    with conn.transaction(force_rollback=True):
+        [decided] = settle(conn, quarantined(conn), "rejected", DEED, rules(there))
     assert "rejected" in {place.destination for place in decided.places}
     assert places(conn, "R1")["quarantined", "over_return"] == 2
     assert len(quarantined(conn)) == 1

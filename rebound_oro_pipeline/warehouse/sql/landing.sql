@@ -115,11 +115,20 @@ insert into landing.malformed_documents as stored (
     source, landed_at, landed_by
 )
 select
-    source_system, resource, document_key, document_id, coalesce(registered_at, landed_at), fault_path, fault,
-    document, source, landed_at, landed_by
-from pg_temp.incoming_malformed_documents
+    incoming.source_system, incoming.resource, incoming.document_key, incoming.document_id,
+    -- Where an earlier version that could be read lies, else where it is said to lie, else now.
+    coalesce(returns.registered_at, incoming.registered_at, incoming.landed_at), incoming.fault_path, incoming.fault,
+    incoming.document, incoming.source, incoming.landed_at, incoming.landed_by
+from pg_temp.incoming_malformed_documents as incoming
+left join landing.rebound_returns as returns
+    on
+        incoming.source_system = 'rebound'
+        and incoming.resource = 'returns'
+        and incoming.document_id = returns.return_id
 on conflict (source_system, resource, document_key) do update set
     document_id = excluded.document_id,
+    registered_at
+    = case when excluded.registered_at = excluded.landed_at then stored.registered_at else excluded.registered_at end,
     fault_path = excluded.fault_path,
     fault = excluded.fault,
     document = excluded.document,
@@ -128,5 +137,8 @@ on conflict (source_system, resource, document_key) do update set
     landed_by = excluded.landed_by
 where
     stored.landed_at <= excluded.landed_at
-    and (stored.fault_path, stored.fault, stored.document)
-    is distinct from (excluded.fault_path, excluded.fault, excluded.document);
+    and (
+        (stored.fault_path, stored.fault, stored.document)
+        is distinct from (excluded.fault_path, excluded.fault, excluded.document)
+        or excluded.registered_at not in (stored.registered_at, excluded.landed_at)
+    );
