@@ -102,7 +102,7 @@ summed as (
         line_sums.value_digits
     from orders
     inner join line_sums on orders.order_id = line_sums.order_id
-    offset 0
+    offset 0  -- noqa: AM09
 ),
 
 attempts as (
@@ -171,7 +171,7 @@ figured as (
         attempts.rows_amount = attempts.subtotal_amount
         and scale(trim_scale(attempts.total_amount)) <= attempts.digits
         and scale(trim_scale(attempts.manual_discount_amount)) <= attempts.digits
-    offset 0
+    offset 0  -- noqa: AM09
 ),
 
 -- Prices include tax, or not: whichever row totals are nearer to the goods' value. Where a discount is about as large as the
@@ -199,7 +199,7 @@ charged as (
         case when sided.prices_include_tax then 0 else sided.rows_tax end as goods_tax_on_top,
         round(sided.shipping_tax_amount_by_subtotals, sided.digits) as shipping_tax_by_subtotals
     from sided
-    offset 0
+    offset 0  -- noqa: AM09
 ),
 
 rests as (
@@ -242,7 +242,7 @@ judged as (
             else 0
         end as shipping_tax_included
     from rests
-    offset 0
+    offset 0  -- noqa: AM09
 ),
 
 -- tax.without_rows: by_value explains the order by spreading all that is not shipping's own tax by value.

@@ -114,8 +114,8 @@ def settle(
 ) -> list[Decided]:
     """Decide rows by hand (verdict None: only ask the rules again), and decide their returns again at once.
 
-    One transaction per moment of registration, so that one refusal takes nothing else back. Raises OperatorError where a
-    row cannot be settled so, DecisionRefused.
+    One transaction per moment of registration, so that one refusal takes nothing else back. Raises OperatorError where
+    a row cannot be settled so, DecisionRefused.
     """
     _check(rows, verdict)
     decided: list[Decided] = []
