@@ -176,6 +176,14 @@ def test_an_event_that_is_older_than_a_reading_of_ours_is_passed_over(conn: psyc
     assert statuses(conn) == {"R-1": "processed"}
 
 
+def test_a_file_of_the_past_is_no_later_reading(conn: psycopg.Connection[Any]) -> None:
+    known = read_return({**envelope(1)["return"], **CANCELLED}, default_mapping())
+    land_returns(conn, [known], source="file", landed_by="import-history", landed_at=NOW - timedelta(hours=1))
+    put(conn, [body_of(envelope(1, occurred_at=(NOW - timedelta(hours=2)).isoformat()))])
+    assert process(conn).outcomes == {"landed": 1}
+    assert statuses(conn) == {"R-1": "processed"}
+
+
 def test_an_event_from_the_future_or_without_a_time_counts_from_its_receipt(
     conn: psycopg.Connection[Any],
 ) -> None:

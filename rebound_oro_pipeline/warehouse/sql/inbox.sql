@@ -46,7 +46,8 @@ where
         select from landing.rebound_returns as known
         where
             known.return_id = given.return_id collate "C"
-            and known.source <> 'webhook'
+            -- A file tells what was once, whenever it is imported.
+            and known.source = 'api'
             and known.landed_at > given.occurred_at + %(clock_tolerance)s
     );
 
