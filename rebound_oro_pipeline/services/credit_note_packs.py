@@ -1,6 +1,6 @@
 """Which credit notes go into one request, and which of them an answer speaks of."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -40,13 +40,13 @@ def refuse_or_skip(entry: Entry) -> Outcome | None:
     return None
 
 
-def packs(entries: Iterable[Entry], attempts_alone: int) -> Iterator[list[Entry]]:
-    """Yield what goes in one request: within both limits of a batch, and alone what failed so many times."""
+def packs(entries: Iterable[Entry], goes_alone: Callable[[Message], bool]) -> Iterator[list[Entry]]:
+    """Yield what goes in one request: within both limits of a batch, and alone what `goes_alone` says."""
     pack: list[Entry] = []
     lines = 0
     for entry in entries:
         more = len(entry.note.lines)
-        if more > SYNC_INCLUDED or entry.message.attempts >= attempts_alone:
+        if more > SYNC_INCLUDED or goes_alone(entry.message):
             yield [entry]
             continue
         if len(pack) == SYNC_RECORDS or lines + more > SYNC_INCLUDED:

@@ -45,7 +45,7 @@ from rebound_oro_pipeline.services.oro_documents import (
     single_document,
 )
 from rebound_oro_pipeline.services.sending import Worker, still_to_run, words_of
-from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
+from rebound_oro_pipeline.warehouse.outbox import Failure, Message, Outcome
 
 _Answered = tuple[list[Entry], ApiError | None]
 """A request's notes, and the error if it ended with one: whether they were written is to be read."""
@@ -83,7 +83,7 @@ class CreditNoteSender:
     # --- sending -----------------------------------------------------------------------------------
 
     def _send(self) -> None:
-        queue = deque(packs(self._sendable(), self._worker.rules.attempts_alone))
+        queue = deque(packs(self._sendable(), self._worker.rules.goes_alone))
         while queue and self._worker.circuit.wait():
             answered: list[_Answered] = []
             while queue and self._worker.circuit.wait():
@@ -188,7 +188,7 @@ class CreditNoteSender:
                 continue
             for entry in absent:
                 if error is not None and len(pack) > 1:
-                    self._end(self._worker.put_off(entry.message, error))
+                    self._end(self._worker.put_off(entry.message, error, "shared"))
                 else:
                     self._end(self._absent(entry.message, error))
         return again
@@ -203,9 +203,10 @@ class CreditNoteSender:
             )
         else:
             words = str(error)
-        if message.attempts >= self._worker.rules.attempts_at_most and self._worker.circuit.has_succeeded:
+        failure = self._worker.failure_alone()
+        if self._worker.is_given_up(message, failure):
             return Outcome.rejected(message, words)
-        return Outcome.retry(message, words, self._worker.rules.delay(message.attempts))
+        return Outcome.retry(message, words, self._worker.rules.delay(message.attempts), failure=failure)
 
     def _prove(self, entries: list[Entry]) -> list[Entry]:
         """Read notes back, settle those that are there, and return those that are not."""
@@ -256,7 +257,9 @@ class CreditNoteSender:
                 if reason is not None and 400 <= (reason.status or 0) < 500 and reason.status != 409:
                     self._end(Outcome.rejected(entry.message, str(reason)))
                 else:
-                    self._end(Outcome.retry(entry.message, "not found when read back", 0.0))
+                    failure: Failure | None = "shared" if operation_id is not None else None
+                    words = "not found when read back"
+                    self._end(Outcome.retry(entry.message, words, 0.0, failure=failure))
 
     def _errors_of(self, operation_id: str) -> dict[int | None, Reason] | None:
         """Return the errors of an operation that has ended, by record; None while it has not."""

@@ -11,7 +11,7 @@ from rebound_oro_pipeline.services.oro_levels import LEVELS, level_document, qua
 from rebound_oro_pipeline.services.sending import Worker, words_of
 from rebound_oro_pipeline.warehouse import level_writes
 from rebound_oro_pipeline.warehouse.level_writes import LevelWrite, Verdict
-from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
+from rebound_oro_pipeline.warehouse.outbox import Failure, Message, Outcome
 
 
 class LevelClaim:
@@ -56,12 +56,21 @@ class LevelClaim:
             ],
         )
 
-    def leave(self, write: LevelWrite, words: str, request_id: str | None = None) -> None:
+    def leave(
+        self,
+        write: LevelWrite,
+        words: str,
+        request_id: str | None = None,
+        failure: Failure | None = None,
+    ) -> None:
         """Leave a write open of which nobody knows yet; it is read later."""
         messages = self.of(write)
         delay = self.worker.rules.delay(1 + max((message.checks for message in messages), default=0))
         place = (write.operation_id, 0) if write.operation_id else None
-        self.settle(Outcome.unknown(message, words, delay, place, request_id) for message in messages)
+        self.settle(
+            Outcome.unknown(message, words, delay, place, request_id=request_id, failure=failure)
+            for message in messages
+        )
 
     def judge(self, writes: Sequence[LevelWrite], words: str) -> list[LevelWrite]:
         """Read levels and let them tell; return the writes that had no effect, which are still open.
@@ -114,7 +123,7 @@ class LevelClaim:
                 self.confirm([write], request_id)
             else:
                 words = f"OroCommerce answered {seen} to a write of {write.quantity_target}"
-                self.leave(write, words, request_id)
+                self.leave(write, words, request_id, self.worker.failure_alone())
 
     def refuse(self, write: LevelWrite, words: str, request_id: str | None) -> None:
         """Settle a write that OroCommerce refuses."""
@@ -139,8 +148,9 @@ class LevelClaim:
         """Leave writes open that may have had an effect; take the others back."""
         if error.outcome_unknown:
             self.worker.circuit.failed(error)
+            failure = self.worker.failure_alone() if len(writes) == 1 else "shared"
             for write in writes:
-                self.leave(write, str(error), error.request_id)
+                self.leave(write, str(error), error.request_id, failure)
             return
         self.take_back(writes, partial(self.worker.put_off, error=error), error.request_id)
         if not error.retryable:

@@ -103,8 +103,7 @@ class LevelSender:
         levels = levels_of_products(self._oro, (product_id for product_id, _ in by_level))
         plans = [self._plan(level, entries, levels.get(level, [])) for level, entries in by_level.items()]
         planned = [plan for plan in plans if plan is not None]
-        attempts = max((message.attempts for message in self._claim.open.values()), default=0)
-        alone = len(planned) == 1 or attempts >= self._worker.rules.attempts_alone
+        alone = len(planned) == 1 or any(map(self._worker.rules.goes_alone, self._claim.open.values()))
         batched = self._worker.batches and not alone
         if not planned:
             return
@@ -182,7 +181,9 @@ class LevelSender:
             self._worker.batches_off.set()
             self._claim.take_back(writes, Outcome.released, error.request_id)
             return
-        self._claim.take_back(writes, partial(self._worker.put_off, error=error), error.request_id)
+        self._claim.take_back(
+            writes, partial(self._worker.put_off, error=error, failure="shared"), error.request_id
+        )
 
     def _after_answer(self, writes: list[LevelWrite], batch: Batch, request_id: str) -> None:
         operation = batch.operation
@@ -205,6 +206,6 @@ class LevelSender:
 
             def again(message: Message) -> Outcome:
                 delay = self._worker.rules.delay(message.attempts)
-                return Outcome.retry(message, words, delay, request_id)
+                return Outcome.retry(message, words, delay, request_id, "shared")
 
             self._claim.take_back(self._claim.judge(untold, words), again, request_id)

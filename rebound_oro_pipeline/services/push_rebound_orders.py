@@ -153,13 +153,13 @@ class _Sender:
         if not (error.retryable or error.outcome_unknown):
             raise error
         worker.circuit.failed(error)
-        tried_enough = message.attempts >= worker.rules.attempts_at_most
-        if tried_enough and worker.circuit.has_succeeded and isinstance(error, ServerError):
+        if not error.outcome_unknown:
+            return worker.put_off(message, error)
+        failure = worker.failure_alone()
+        if worker.is_given_up(message, failure) and isinstance(error, ServerError):
             return Outcome.rejected(message, str(error), request_id=error.request_id)
-        if error.outcome_unknown:
-            delay = worker.rules.delay(message.attempts, error.retry_after)
-            return Outcome.unknown(message, str(error), delay, request_id=error.request_id)
-        return worker.put_off(message, error)
+        delay = worker.rules.delay(message.attempts, error.retry_after)
+        return Outcome.unknown(message, str(error), delay, request_id=error.request_id, failure=failure)
 
     def _keep_claim(self) -> None:
         if time.monotonic() - self._renewed_at > self._worker.rules.lease / 4:

@@ -24,7 +24,7 @@ from rebound_oro_pipeline.clients.errors import ApiError
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline.warehouse.outbox import Claimant, Kind, Message, MessageState, Outcome
+from rebound_oro_pipeline.warehouse.outbox import Claimant, Failure, Kind, Message, MessageState, Outcome
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,10 @@ class SendingRules:
     first_delay, longest_delay: wait after the first failed attempt, doubled with each one, with jitter.
     failures_before_break: consecutive failures (429, 5xx, no answer) after which the circuit opens.
     shortest_break, longest_break: how long it then stays open, doubled with each opening.
-    attempts_alone: attempts after which a record is sent alone, so that it cannot hold up its neighbours.
-    attempts_at_most: attempts after which a record is rejected that still ends in a server error, sent alone,
-        while others pass: OroCommerce answers 500 to some records that violate a database constraint.
+    attempts_alone: which attempt sends a record alone, so that it cannot hold up its neighbours; those before it
+        count only where a request was taken and failed (`outbox.Failure`), not where it was refused unseen.
+    attempts_at_most: failures of its own after which a record is rejected: sent alone, while others passed.
+        OroCommerce answers 500 to some records that violate a database constraint.
     """
 
     mode: SendingMode = "batch"
@@ -65,6 +66,10 @@ class SendingRules:
     attempts_alone: int = 3
     attempts_at_most: int = 8
     lease: float = outbox.LEASE_SECONDS
+
+    def goes_alone(self, message: Message) -> bool:
+        """Whether a record has failed so often in company that it is sent alone."""
+        return message.failures + 1 >= self.attempts_alone
 
     def delay(self, attempts: int, at_least: float | None = None) -> float:
         """Return the waiting time after so many attempts; `at_least` is what the other side asked for."""
@@ -169,10 +174,18 @@ class Worker:
         """Write outcomes and count them."""
         self.settled += self.claims.settle(self.conn, outcomes)
 
-    def put_off(self, message: Message, error: ApiError) -> Outcome:
+    def put_off(self, message: Message, error: ApiError, failure: Failure | None = None) -> Outcome:
         """Return the outcome of a message that was certainly not written and may be tried again."""
         delay = self.rules.delay(message.attempts, error.retry_after)
-        return Outcome.retry(message, str(error), delay, error.request_id)
+        return Outcome.retry(message, str(error), delay, error.request_id, failure)
+
+    def failure_alone(self) -> Failure:
+        """Return whose failure it is that a request with one record was taken and not carried out."""
+        return "own" if self.circuit.has_succeeded else "shared"
+
+    def is_given_up(self, message: Message, failure: Failure | None = None) -> bool:
+        """Whether a record has failed by itself as often as the rules allow, the present failure included."""
+        return message.own_failures + (failure == "own") >= self.rules.attempts_at_most
 
 
 def words_of(error: ApiError) -> str:

@@ -32,6 +32,10 @@ Kind = Literal["oro_credit_note", "oro_inventory_delta", "rebound_order"]
 RefusalReason = Literal["push_rejected", "stock_write_ambiguous"]
 """Under which reason a rejected message stands in the quarantine."""
 
+Failure = Literal["shared", "own"]
+"""Whose failure it may be that the other system took a request and did not carry it out. `own`: that of the one record
+in it, for others passed. `shared`: also that of its neighbours in the request, or of a system that fails everybody."""
+
 LEASE_SECONDS: Final = 300.0
 """How long a claim is good for while its worker's session lives: above any request (a batch: 25 s)."""
 
@@ -54,7 +58,8 @@ class MessageState(StrEnum):
 class Message:
     """A claimed message. `payload` holds decimals as strings.
 
-    `attempts` counts sendings and `checks` readings since its fate is unknown, this claim included.
+    `attempts` counts tries and `checks` readings since its fate is unknown, this claim included; `failures` those of
+    requests with it, `own_failures` those of them that were its own.
     """
 
     message_id: int
@@ -62,6 +67,8 @@ class Message:
     ordering_key: str
     payload: dict[str, Any]
     attempts: int
+    failures: int
+    own_failures: int
     checks: int
     operation_id: str | None
     operation_index: int | None
@@ -73,6 +80,7 @@ class Outcome:
     """What became of a claimed message; made by the class methods, written by `settle`.
 
     `delay` is in seconds. `was_tried` is false for a message that was claimed and given back untouched.
+    `failure`: the other system took the request and did not carry it out; None also where it refused it unseen.
     """
 
     message_id: int
@@ -84,6 +92,7 @@ class Outcome:
     operation_id: str | None = None
     operation_index: int | None = None
     was_tried: bool = True
+    failure: Failure | None = None
     request_id: str | None = None
 
     @classmethod
@@ -114,9 +123,18 @@ class Outcome:
         return cls(message.message_id, MessageState.SKIPPED, error=detail)
 
     @classmethod
-    def retry(cls, message: Message, error: str | None, delay: float, request_id: str | None = None) -> Self:
+    def retry(
+        cls,
+        message: Message,
+        error: str | None,
+        delay: float,
+        request_id: str | None = None,
+        failure: Failure | None = None,
+    ) -> Self:
         """Certainly not written; to be tried again in `delay` seconds."""
-        return cls(message.message_id, MessageState.PENDING, delay, error, request_id=request_id)
+        return cls(
+            message.message_id, MessageState.PENDING, delay, error, request_id=request_id, failure=failure
+        )
 
     @classmethod
     def released(cls, message: Message, delay: float = 0.0, error: str | None = None) -> Self:
@@ -130,7 +148,9 @@ class Outcome:
         error: str,
         delay: float,
         operation: tuple[str, int] | None = None,
+        *,
         request_id: str | None = None,
+        failure: Failure | None = None,
     ) -> Self:
         """Perhaps written: to be read in `delay` seconds. `operation`: the running batch, the place in it."""
         operation_id, operation_index = operation or (None, None)
@@ -142,6 +162,7 @@ class Outcome:
             operation_id=operation_id,
             operation_index=operation_index,
             request_id=request_id,
+            failure=failure,
         )
 
 

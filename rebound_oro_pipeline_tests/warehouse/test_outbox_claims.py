@@ -179,6 +179,24 @@ def test_a_message_given_back_untouched_has_not_used_up_an_attempt(first: psycop
     assert first.execute("select count(*) from outbox.audit_log").fetchone() == (0,)
 
 
+def test_failures_are_counted_by_whose_they_are_and_forgotten_when_an_operator_sends_again(
+    first: psycopg.Connection,
+) -> None:
+    put(first, "A")
+    worker = Claimant(KIND, "w")
+    counted = []
+    for failure in (None, "shared", "own"):
+        [message] = worker.claim(first, 1)
+        worker.settle(first, [Outcome.retry(message, "no", 0.0, failure=failure)])
+        counted.append((one(first, "attempts"), one(first, "failures"), one(first, "own_failures")))
+    assert counted == [(1, 0, 0), (2, 1, 0), (3, 2, 1)]
+    [message] = worker.claim(first, 1)
+    assert (message.attempts, message.failures, message.own_failures) == (4, 2, 1)
+    worker.settle(first, [Outcome.rejected(message, "no")])
+    outbox.retry(first, KIND, ["A"], actor="mia", reason="again")
+    assert (one(first, "attempts"), one(first, "failures"), one(first, "own_failures")) == (0, 0, 0)
+
+
 def test_every_settled_write_is_in_the_audit_log(first: psycopg.Connection) -> None:
     put(first, "A", "B")
     worker = Claimant(KIND, "run 7/1")

@@ -1,6 +1,7 @@
 """Credit notes arrive once although connections break, the shop is busy, and workers die."""
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,14 @@ class Killed(BaseException):
 
 def kill(_: httpx.Request) -> None:
     raise Killed
+
+
+def no_route(_: httpx.Request) -> None:
+    raise httpx.ConnectError("no route to host")
+
+
+def make_due(box: Box) -> None:
+    box.execute("update outbox.messages set next_attempt_at = now()")
 
 
 @pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
@@ -159,6 +168,99 @@ def test_repeated_failure_opens_the_circuit_and_the_run_ends_as_to_be_continued(
     third = push_credit_notes(oro, database_url, run_id="3", rules=rules)
     assert (third.confirmed, third.remaining, shop.notes()) == (20, 0, numbers)
     assert box.execute("select count(*) from outbox.circuits").fetchone() == (0,)
+
+
+OUTAGE = SendingRules(
+    first_delay=0.0,
+    longest_delay=0.0,
+    patience=0.0,
+    workers=1,
+    failures_before_break=1,
+    shortest_break=0.0,
+    longest_break=0.0,
+)
+"""Ends a run with the first failure, and lets the next one begin at once."""
+
+
+def shop_fails_for(number: str) -> Callable[[httpx.Request], object]:
+    """Answer 503 to requests that carry this note, and let the others through."""
+    return lambda request: httpx.Response(503, request=request) if number.encode() in request.read() else None
+
+
+@pytest.mark.parametrize(
+    ("failure", "tries"),
+    [(answer(429), 1), (answer(503), 1), (cut, 1), (no_route, 2)],
+    ids=["429", "503", "cut", "no route"],
+)
+def test_failures_of_an_outage_are_not_the_records_own(
+    failure: Callable[[httpx.Request], object],
+    tries: int,
+    shop: Shop,
+    oro: OroClient,
+    box: Box,
+    database_url: str,
+) -> None:
+    """Nothing passes seven times; then one fails beside another that passes: that is its first failure."""
+    put_note(box, "CN-1", shop.order_id)
+    for run in range(7):
+        shop.network.before(*SINGLE, failure, times=tries)
+        push_credit_notes(oro, database_url, run_id=f"outage {run}", rules=OUTAGE)
+    assert box.execute("select attempts, own_failures from outbox.messages").fetchone() == (7, 0)
+    put_note(box, "CN-0", shop.order_id)
+    box.execute(
+        "update outbox.messages set next_attempt_at = now() - interval '1 hour' where business_key = 'CN-0'"
+    )
+    shop.network.before(*SINGLE, shop_fails_for("CN-1"), times=2)
+    single = SendingRules(mode="single", first_delay=300.0, patience=0.0, workers=1)
+    push_credit_notes(oro, database_url, run_id="after", rules=single)
+    assert states(box) == {"CN-0": "confirmed", "CN-1": "pending"}
+    assert box.execute("select own_failures from outbox.messages where business_key = 'CN-1'").fetchone() == (
+        1,
+    )
+
+
+def test_a_note_is_rejected_after_eight_failures_while_others_pass_and_not_before(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_note(box, "bad", shop.order_id)
+    rules = SendingRules(mode="single", first_delay=60.0, longest_delay=60.0, patience=0.0, workers=1)
+    seen = []
+    for run in range(8):
+        put_note(box, f"good {run}", shop.order_id)
+        shop.network.before(*SINGLE, shop_fails_for("bad"), times=2)
+        push_credit_notes(oro, database_url, run_id=f"{run}", rules=rules)
+        seen.append(states(box)["bad"])
+        make_due(box)
+    assert seen == ["pending"] * 7 + ["rejected"]
+    assert "503" in error(box, "bad")
+
+
+@pytest.mark.parametrize(("failure", "tries"), [(answer(429), 1), (no_route, 2)], ids=["429", "no route"])
+def test_a_batch_that_was_refused_unseen_stays_one(
+    failure: Callable[[httpx.Request], object],
+    tries: int,
+    shop: Shop,
+    oro: OroClient,
+    box: Box,
+    database_url: str,
+) -> None:
+    """A shop that limits us is not helped by fifty requests instead of one."""
+    put_notes(box, shop.order_id, 50)
+    for run in range(2):
+        shop.network.before(*BATCH, failure, times=tries)
+        push_credit_notes(oro, database_url, run_id=f"limited {run}", rules=OUTAGE)
+    counts = push_credit_notes(oro, database_url, run_id="after", rules=AT_ONCE)
+    assert (counts.confirmed, counts.write_requests) == (50, 1)
+
+
+def test_a_batch_that_failed_twice_is_sent_one_by_one(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    numbers = put_notes(box, shop.order_id, 3)
+    shop.network.before(*BATCH, answer(500), times=2)
+    counts = push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert (counts.confirmed, shop.notes()) == (3, numbers)
+    assert (shop.network.count(*BATCH), shop.network.count(*SINGLE)) == (2, 3)
 
 
 def test_an_expired_token_is_renewed_and_nothing_is_lost(

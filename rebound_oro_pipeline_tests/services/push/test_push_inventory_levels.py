@@ -305,6 +305,26 @@ def test_a_batch_still_to_run_is_waited_for_and_its_levels_are_written_no_other_
         )
 
 
+def test_levels_of_a_batch_that_was_refused_unseen_go_in_one_again(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    for number in (1, 2, 3):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    shop.network.before(*BATCH, answer(429), times=2)
+    counts = push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert (counts.confirmed, counts.write_requests) == (3, 3)
+
+
+def test_levels_of_a_batch_that_is_refused_without_a_name_are_sent_one_by_one_in_the_end(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    for number in (1, 2, 3):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    shop.network.before(*BATCH, answer(400), times=2)
+    counts = push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert (counts.confirmed, counts.write_requests) == (3, 5)
+
+
 def test_a_batch_without_an_answer_is_not_written_again_while_it_may_be_queued(
     tmp_path: Path, box: Box, database_url: str
 ) -> None:

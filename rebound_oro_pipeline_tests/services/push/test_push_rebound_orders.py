@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -228,6 +229,28 @@ def test_what_was_not_answered_is_told_again_and_is_there_once(
     assert (counts.confirmed, counts.remaining) == (1, 0)
     assert states(books) == {"1:1": "confirmed"}
     assert held(box)["SO-1"]["pushes"] == (2 if failure is lost else 1)
+
+
+def test_an_offer_is_rejected_for_its_failures_beside_others_and_not_for_those_of_an_outage(
+    network: Network, rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books, 1)
+    ends_at_once = replace(ONE_TRY, failures_before_break=1, shortest_break=0.0, longest_break=0.0)
+    for run in range(8):
+        network.before(*PUSH, answer(503 if run % 2 else 429))
+        push(rebound, database_url, ends_at_once, run_id=f"outage {run}")
+        books.execute("update outbox.messages set next_attempt_at = now()")
+    seen = []
+    for run in range(8):
+        offer(books, 2 + run)
+        books.execute("update outbox.messages set message_id = default where business_key = '1:1'")
+        network.before(
+            *PUSH, lambda request: answer(503)(request) if b"SO-1%22" in request.read() else None, times=2
+        )
+        push(rebound, database_url, ONE_TRY, run_id=f"after {run}")
+        books.execute("update outbox.messages set next_attempt_at = now()")
+        seen.append(states(books)["1:1"])
+    assert seen == ["unknown"] * 7 + ["rejected"]
 
 
 def test_no_later_version_goes_while_an_earlier_one_is_in_doubt(
