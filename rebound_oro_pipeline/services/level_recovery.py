@@ -87,10 +87,7 @@ class LevelRecovery:
             claim.take_back([write], lambda message: Outcome.retry(message, "planned anew", 0.0))
         elif not self._worker.circuit.wait():
             claim.leave(write, "The circuit is open.")
-        elif (
-            self._worker.circuit.has_succeeded
-            and min(message.checks for message in messages) >= rules.attempts_at_most
-        ):
+        elif all(map(self._worker.is_given_up, messages)):
             words = f"OroCommerce has not set the level in {rules.attempts_at_most} attempts, others pass"
             claim.refuse(write, words, None)
         else:

@@ -1,6 +1,7 @@
 """Stock goes back on its level, exactly once, and nothing is guessed."""
 
 import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -303,6 +304,48 @@ def test_a_batch_still_to_run_is_waited_for_and_its_levels_are_written_no_other_
             Decimal(1012),
             Decimal(1005),
         )
+
+
+def test_looks_at_a_batch_that_waits_in_the_queue_are_no_failures_of_its_levels(
+    tmp_path: Path, box: Box, database_url: str
+) -> None:
+    (tmp_path / "slow").mkdir()
+    with open_shop(tmp_path / "slow", wait=0.2) as shop, shop.client() as oro:
+        shop.store.consuming = False
+        for number in (1, 2):
+            put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+        for run in range(9):
+            push_inventory_levels(oro, database_url, run_id=f"waiting {run}", rules=ONE_TRY)
+            make_due(box)
+        shop.store.misbehave_once("success_without_writing")
+        shop.store.consuming = True
+        time.sleep(0.5)
+        put_delta(box, "N3:1", "SKU-3", "1")
+        box.execute(
+            "update outbox.messages set next_attempt_at = now() + interval '1 second' where business_key <> 'N3:1'"
+        )
+        rules = SendingRules(first_delay=0.5, workers=1, patience=5.0)
+        push_inventory_levels(oro, database_url, run_id="flowing", rules=rules)
+        assert states(box) == dict.fromkeys(("N1:1", "N2:1", "N3:1"), "confirmed")
+        assert (shop.level("SKU-1"), shop.level("SKU-2")) == (Decimal(1005), Decimal(1005))
+
+
+def test_a_level_that_fails_while_others_pass_is_refused_after_so_many_writes_and_not_before(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_delta(box, "bad:1", "SKU-1", "5")
+    put_delta(box, "good:1", "SKU-2", "5")
+    bad = ("PATCH", f"/inventorylevels/{shop.level_id('SKU-1')}")
+    shop.network.before(*bad, answer(500), times=99)
+    rules = SendingRules(
+        mode="single", first_delay=0.0, longest_delay=0.0, workers=1, attempts_at_most=3, patience=5.0
+    )
+    push_inventory_levels(oro, database_url, run_id="1", rules=rules)
+    assert states(box) == {"bad:1": "rejected", "good:1": "confirmed"}
+    assert "has not set the level in 3 attempts" in error(box, "bad:1")
+    # The first one failed before anything had passed.
+    assert shop.network.count(*bad) == 4
+    assert writes(box)[0] == ("1000", "1005", "not_written")
 
 
 def test_levels_of_a_batch_that_was_refused_unseen_go_in_one_again(
