@@ -42,6 +42,9 @@ LINE_FIELDS: Final = MappingProxyType(
         "reason_code": "reasonCode",
     }
 )
+NEEDED_NOTE_FIELDS: Final = ("credit_note_number", "currency", "total_amount")
+NEEDED_LINE_FIELDS: Final = ("line_key", "sku", "quantity", "total_amount")
+"""What the entity must have and show: by it a note is found again and compared."""
 
 
 class NamesError(ValueError):
@@ -52,7 +55,7 @@ class NamesError(ValueError):
 class CreditNoteNames:
     """How the shop's credit-note entity is called. Our field → its field; a field left out is not sent.
 
-    Number, key, currency, SKU, quantity and totals must be named: by them a note is found again and compared.
+    Those of `NEEDED_NOTE_FIELDS` and `NEEDED_LINE_FIELDS` must be named.
     """
 
     note_type: str = "reboundcreditnotes"
@@ -65,8 +68,8 @@ class CreditNoteNames:
 
     def __post_init__(self) -> None:
         for given, known, required in (
-            (self.note_fields, NOTE_FIELDS, ("credit_note_number", "currency", "total_amount")),
-            (self.line_fields, LINE_FIELDS, ("line_key", "sku", "quantity", "total_amount")),
+            (self.note_fields, NOTE_FIELDS, NEEDED_NOTE_FIELDS),
+            (self.line_fields, LINE_FIELDS, NEEDED_LINE_FIELDS),
         ):
             if unknown := given.keys() - known.keys():
                 raise ValueError(f"credit-note field {min(unknown)!r} is not one of {', '.join(known)}")

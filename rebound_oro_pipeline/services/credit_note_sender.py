@@ -216,12 +216,12 @@ class CreditNoteSender:
             wanted = {entry.note.credit_note_number: entry.note.order_id for entry in entries}
             found = find_notes(self._oro, self._names, wanted)
         except ApiError as error:
-            if not error.retryable:
-                raise
-            self._worker.circuit.failed(error)
             for entry in entries:
                 words = f"could not be read back: {error}"
                 self._end(Outcome.unknown(entry.message, words, self._check_delay(entry.message)))
+            if not error.retryable:
+                raise
+            self._worker.circuit.failed(error)
             return []
         absent = []
         for entry in entries:

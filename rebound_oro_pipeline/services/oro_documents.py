@@ -13,8 +13,20 @@ from typing import Any, Final
 from rebound_oro_pipeline.clients.errors import MalformedAnswer
 from rebound_oro_pipeline.clients.jsonapi import Document, Filters, in_lists, is_listable, plain
 from rebound_oro_pipeline.clients.oro import OroClient
-from rebound_oro_pipeline.contracts.credit_note_names import LINE_FIELDS, NOTE_FIELDS, CreditNoteNames
-from rebound_oro_pipeline.contracts.jsonapi_resources import Resource, Resources, attributes, related_id
+from rebound_oro_pipeline.contracts.credit_note_names import (
+    LINE_FIELDS,
+    NEEDED_LINE_FIELDS,
+    NEEDED_NOTE_FIELDS,
+    NOTE_FIELDS,
+    CreditNoteNames,
+)
+from rebound_oro_pipeline.contracts.jsonapi_resources import (
+    Resource,
+    Resources,
+    attributes,
+    has_relation,
+    related_id,
+)
 from rebound_oro_pipeline.contracts.values import read_decimal, read_text
 from rebound_oro_pipeline.services.credit_notes import Note, NoteLine
 
@@ -102,7 +114,10 @@ def find_notes(
 def stored_notes(
     oro: OroClient, names: CreditNoteNames, filters: Filters | None = None
 ) -> Iterator[StoredNote]:
-    """Yield the notes of a filter (or all) with their lines."""
+    """Yield the notes of a filter (or all) with their lines.
+
+    Raises MalformedAnswer also where a field is absent by which notes are compared: it is hidden from the API's user.
+    """
     fields = {
         names.note_type: [*names.note_fields.values(), names.order_relation, names.lines_relation],
         names.line_type: list(names.line_fields.values()),
@@ -156,6 +171,14 @@ def _attributes(part: Note | NoteLine, fields: Mapping[str, str]) -> dict[str, s
 
 def _stored_note(resources: Resources, resource: Resource, names: CreditNoteNames) -> StoredNote:
     held = attributes(resource)
+    _require_shown(
+        resource,
+        (names.note_fields[name] for name in NEEDED_NOTE_FIELDS),
+        relations=(names.order_relation, names.lines_relation),
+    )
+    lines = [line for _, line in resources.related(resource, names.lines_relation)]
+    for line in lines:
+        _require_shown(line, (names.line_fields[name] for name in NEEDED_LINE_FIELDS))
     return StoredNote(
         remote_id=str(resource["id"]),
         number=str(held.get(names.number_field)),
@@ -170,15 +193,27 @@ def _stored_note(resources: Resources, resource: Resource, names: CreditNoteName
                 },
                 amounts=_amounts(attributes(line), names.line_fields, _LINE_AMOUNTS),
             )
-            for _, line in resources.related(resource, names.lines_relation)
+            for line in lines
         ),
     )
+
+
+def _require_shown(resource: Resource, fields: Iterable[str], relations: Iterable[str] = ()) -> None:
+    """Raise ValueError naming what is absent: an empty field would be null, one that may not be viewed is left out."""
+    held = attributes(resource)
+    absent = {name for name in fields if name not in held}
+    absent |= {name for name in relations if not has_relation(resource, name)}
+    if absent:
+        raise ValueError(
+            f"{resource['type']} {resource['id']} is shown without {', '.join(sorted(absent))}, by which notes are "
+            "compared: give the role of the API's user the permission to view these fields (field ACL of the entity)"
+        )
 
 
 def _amounts(
     held: Mapping[str, Any], fields: Mapping[str, str], amounts: Iterable[str]
 ) -> dict[str, Decimal | None]:
-    """Return the amounts that the entity shows; one that it does not know is not among them."""
+    """Return the amounts that the entity shows; one that it does not know, or hides, is not among them."""
     return {
         name: read_decimal(held[fields[name]]) for name in amounts if name in fields and fields[name] in held
     }
