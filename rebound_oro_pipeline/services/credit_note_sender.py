@@ -203,7 +203,7 @@ class CreditNoteSender:
             )
         else:
             words = str(error)
-        failure = self._worker.failure_alone()
+        failure = self._worker.failure_alone(message)
         if self._worker.is_given_up(message, failure):
             return Outcome.rejected(message, words)
         return Outcome.retry(message, words, self._worker.rules.delay(message.attempts), failure=failure)

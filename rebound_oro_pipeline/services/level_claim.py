@@ -123,7 +123,7 @@ class LevelClaim:
                 self.confirm([write], request_id)
             else:
                 words = f"OroCommerce answered {seen} to a write of {write.quantity_target}"
-                self.leave(write, words, request_id, self.worker.failure_alone())
+                self.leave(write, words, request_id, self.worker.failure_alone(*self.of(write)))
 
     def refuse(self, write: LevelWrite, words: str, request_id: str | None) -> None:
         """Settle a write that OroCommerce refuses."""
@@ -148,8 +148,8 @@ class LevelClaim:
         """Leave writes open that may have had an effect; take the others back."""
         if error.outcome_unknown:
             self.worker.circuit.failed(error)
-            failure = self.worker.failure_alone() if len(writes) == 1 else "shared"
             for write in writes:
+                failure = self.worker.failure_alone(*self.of(write)) if len(writes) == 1 else "shared"
                 self.leave(write, str(error), error.request_id, failure)
             return
         self.take_back(writes, partial(self.worker.put_off, error=error), error.request_id)

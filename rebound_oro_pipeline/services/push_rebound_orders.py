@@ -155,7 +155,7 @@ class _Sender:
         worker.circuit.failed(error)
         if not error.outcome_unknown:
             return worker.put_off(message, error)
-        failure = worker.failure_alone()
+        failure = worker.failure_alone(message)
         if worker.is_given_up(message, failure) and isinstance(error, ServerError):
             return Outcome.rejected(message, str(error), request_id=error.request_id)
         delay = worker.rules.delay(message.attempts, error.retry_after)

@@ -119,6 +119,8 @@ class Circuit:
         self._resume_at = 0.0
         self._error: ApiError | None = None
         self.has_succeeded = False
+        self.failed_first: set[int] = set()
+        """Messages that failed alone before anything had passed: their own failures, if others pass later on."""
 
     @property
     def error(self) -> ApiError | None:
@@ -179,9 +181,15 @@ class Worker:
         delay = self.rules.delay(message.attempts, error.retry_after)
         return Outcome.retry(message, str(error), delay, error.request_id, failure)
 
-    def failure_alone(self) -> Failure:
-        """Return whose failure it is that a request with one record was taken and not carried out."""
-        return "own" if self.circuit.has_succeeded else "shared"
+    def failure_alone(self, *messages: Message) -> Failure:
+        """Return whose failure it is that a request with one record was taken and not carried out.
+
+        One record is a note, an offer, or a level with all its `messages`.
+        """
+        if self.circuit.has_succeeded:
+            return "own"
+        self.circuit.failed_first.update(message.message_id for message in messages)
+        return "shared"
 
     def is_given_up(self, message: Message, failure: Failure | None = None) -> bool:
         """Whether a record has failed by itself as often as the rules allow, the present failure included."""
@@ -235,6 +243,7 @@ def run(
                 _remember_opening(first, circuit.error)
             elif circuit.has_succeeded:
                 outbox.close_circuit(first.conn, kind)
+                outbox.attribute_failures(first.conn, circuit.failed_first)
         return _counts(first, workers)
 
 

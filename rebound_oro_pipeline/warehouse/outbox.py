@@ -257,6 +257,11 @@ def expire_claims(conn: psycopg.Connection, kind: Kind) -> int:
     return int(expired)
 
 
+def attribute_failures(conn: psycopg.Connection, message_ids: Iterable[int]) -> None:
+    """Call the last failure of open messages their own, which was `shared` until others passed."""
+    conn.execute(_SQL["attribute_failures"], {"message_ids": list(message_ids)})
+
+
 def circuit_open_until(conn: psycopg.Connection, kind: Kind) -> datetime | None:
     """Until when nothing of this kind is sent because the other system failed repeatedly; None: go ahead."""
     row = conn.execute(_SQL["circuit_open_until"], {"kind": kind}).fetchone()

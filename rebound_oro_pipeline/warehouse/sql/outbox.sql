@@ -259,6 +259,11 @@ logged as (
 
 select state::text from changed;
 
+-- name: attribute_failures
+update outbox.messages
+set own_failures = own_failures + 1
+where message_id = any(%(message_ids)s) and state in ('pending', 'sending', 'unknown');
+
 -- name: intervene
 with changed as (
     update outbox.messages

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -346,6 +347,26 @@ def test_a_level_that_fails_while_others_pass_is_refused_after_so_many_writes_an
     # The first one failed before anything had passed.
     assert shop.network.count(*bad) == 4
     assert writes(box)[0] == ("1000", "1005", "not_written")
+
+
+def test_a_level_that_is_the_first_of_each_run_is_refused_for_what_passed_after_it(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    """What is in doubt is looked at before anything else is sent."""
+    put_delta(box, "bad:1", "SKU-1", "5")
+    bad = ("PATCH", f"/inventorylevels/{shop.level_id('SKU-1')}")
+    shop.network.before(*bad, answer(500), times=99)
+    rules = replace(ONE_TRY, mode="single", attempts_at_most=3)
+    seen = []
+    for run in range(6):
+        if run > 1:
+            put_delta(box, f"good:{run}", "SKU-2", "5")
+        push_inventory_levels(oro, database_url, run_id=f"{run}", rules=rules)
+        make_due(box)
+        seen.append(states(box)["bad:1"])
+    # Twice nothing passes, three times others do; then it is not written any more.
+    assert seen == ["unknown"] * 5 + ["rejected"]
+    assert shop.network.count(*bad) == 5
 
 
 def test_levels_of_a_batch_that_was_refused_unseen_go_in_one_again(
