@@ -34,10 +34,13 @@ notes as (
     select
         'note_' || findings.finding as kind,
         findings.credit_note_number
-        || case when findings.finding = 'twice_in_oro' then ' (' || findings.oro_credit_note_id || ')' else '' end as subject,
+        || case
+            when findings.finding in ('twice_in_oro', 'unexpected_in_oro') then ' (' || findings.oro_credit_note_id || ')'
+            else ''
+        end as subject,
         coalesce(decided.order_identifier, orders.identifier, 'id ' || findings.oro_order_id) as order_identifier,
         findings.currency,
-        findings.decided_total_amount as ours,
+        case when findings.finding = 'unexpected_in_oro' then 0 else findings.decided_total_amount end as ours,
         findings.oro_total_amount as theirs,
         case findings.finding
             when 'not_ours'
@@ -55,6 +58,7 @@ notes as (
                     end
             when 'order_differs'
                 then 'it hangs on ' || coalesce('order ' || orders.identifier, 'order id ' || findings.oro_order_id, 'no order')
+            when 'unexpected_in_oro' then findings.push_state || coalesce(': ' || messages.last_error, '')
         end as detail,
         findings.read_at as seen_at
     from reconciliation.credit_notes as findings
@@ -64,7 +68,15 @@ notes as (
         on messages.kind = 'oro_credit_note' and findings.credit_note_number = messages.business_key
     left join landing.watermarks as readings on readings.stream = 'reconciliation of credit notes'
     where
-        findings.finding in ('not_ours', 'twice_in_oro', 'order_differs', 'amounts_differ', 'lines_differ', 'abandoned')
+        findings.finding in (
+            'not_ours',
+            'unexpected_in_oro',
+            'twice_in_oro',
+            'order_differs',
+            'amounts_differ',
+            'lines_differ',
+            'abandoned'
+        )
         or (findings.finding = 'missing_in_oro' and messages.confirmed_at < readings.read_until)
 ),
 

@@ -26,6 +26,7 @@ LEVELS = dg.AssetKey(["reconciliation", "inventory"])
 NOTES_AT_FAULT = (
     "note_not_ours",
     "note_missing_in_oro",
+    "note_unexpected_in_oro",
     "note_twice_in_oro",
     "note_order_differs",
     "note_amounts_differ",
@@ -59,7 +60,7 @@ def build_reconciliation(models: Models, origins: Mapping[str, Origins]) -> list
             dg.AssetCheckSpec(
                 "oro_holds_what_was_decided",
                 asset=NOTES,
-                description="Every note once, with equal amounts, lines and order; none that we did not decide.",
+                description="Every note once, with equal amounts, lines and order; none that is not to be there.",
             )
         ],
     )

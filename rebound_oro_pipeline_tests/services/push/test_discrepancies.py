@@ -7,13 +7,23 @@ import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
 from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
 from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
 from rebound_oro_pipeline.services.sync_health import discrepancies
+from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.rules.sql_runner import prepare
-from rebound_oro_pipeline_tests.services.push.shop_at_work import AT_ONCE, Shop, put_delta, put_note
+from rebound_oro_pipeline_tests.services.push.shop_at_work import (
+    AT_ONCE,
+    ONE_TRY,
+    Shop,
+    answer,
+    lost,
+    put_delta,
+    put_note,
+)
 from rebound_oro_pipeline_tests.services.push.test_reconcile import decide_note
 
 Box = psycopg.Connection[Any]
@@ -93,6 +103,43 @@ def test_a_note_that_was_given_up_stays_named(written: Box, oro: OroClient, shop
     put_note(written, "CN-1", shop.order_id)
     written.execute("update outbox.messages set state = 'abandoned' where business_key = 'CN-1'")
     assert kinds(written, oro) == [("note_abandoned", "-16.85")]
+
+
+def test_a_note_that_was_given_up_and_is_there_all_the_same_is_named(
+    written: Box, oro: OroClient, shop: Shop, database_url: str
+) -> None:
+    decide_note(written, "CN-1", shop.order_id)
+    put_note(written, "CN-1", shop.order_id)
+    shop.network.after("POST", "/reboundcreditnotes", lost)
+    shop.network.before("GET", "/reboundcreditnotes", answer(503), times=2)
+    push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    outbox.abandon(written, "oro_credit_note", ["CN-1"], actor="mia", reason="credited by hand")
+    push_credit_notes(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert kinds(written, oro) == [("note_unexpected_in_oro", "16.8500")]
+    [found] = discrepancies(written)
+    [note] = shop.store.records("reboundcreditnotes")
+    assert found.subject == f"CN-1 ({note.id})"
+    assert found.ours == 0
+    assert (found.detail or "").startswith("abandoned: could not be read back")
+    with shop.store.write() as transaction:
+        transaction.delete("reboundcreditnotes", note.id)
+    assert kinds(written, oro) == [("note_abandoned", "-16.85")]
+
+
+@pytest.mark.parametrize("changes", [{}, {"totalAmount": "1.0000"}])
+def test_a_note_that_was_never_to_be_sent_and_is_there_all_the_same_is_named(
+    written: Box, oro: OroClient, shop: Shop, database_url: str, changes: dict[str, str]
+) -> None:
+    decide_note(written, "CN-1", shop.order_id)
+    put_note(written, "CN-1", shop.order_id)
+    push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
+    written.execute("alter table outbox.messages disable trigger user")
+    written.execute(
+        "update outbox.messages set state = 'skipped', confirmed_at = null where business_key = 'CN-1'"
+    )
+    [note] = shop.store.records("reboundcreditnotes")
+    shop.store.change("reboundcreditnotes", str(note.id), changes)
+    assert [kind for kind, _ in kinds(written, oro)] == ["note_unexpected_in_oro"]
 
 
 def test_a_level_whose_writes_are_not_what_was_confirmed_is_named(written: Box, oro: OroClient) -> None:
