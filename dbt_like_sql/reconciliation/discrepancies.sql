@@ -81,7 +81,7 @@ notes as (
 ),
 
 -- Levels that we have written, and of which no write is under way: they stand where our last write left them, less what
--- OroCommerce sold since.
+-- was sold from then until they were read. Cancelling an order puts nothing back.
 settled as (
     select findings.*
     from reconciliation.inventory as findings
@@ -121,9 +121,25 @@ sold as (
         on
             sales.order_id = orders.order_id
             and settled.last_written_at < orders.created_at
-            and orders.internal_status is distinct from 'cancelled'
+            and settled.read_at >= orders.created_at
     where settled.quantity_now <> settled.last_target
     group by settled.level_id
+),
+
+moved as (
+    select
+        settled.level_id,
+        settled.sku,
+        settled.unit_code,
+        settled.last_target - coalesce(sold.quantity, 0) as quantity_left,
+        settled.quantity_now,
+        settled.read_at,
+        coalesce(
+            settled.last_written_at >= orders_known.read_since and settled.read_at <= orders_known.read_until, false
+        ) as is_every_sale_known
+    from settled
+    left join sold on settled.level_id = sold.level_id
+    left join landing.watermarks as orders_known on orders_known.stream = 'oro_orders'
 ),
 
 levels as (
@@ -150,15 +166,17 @@ levels as (
         union all
         select
             'level_moved_unexplained' as kind,
-            settled.sku,
-            settled.unit_code,
-            settled.level_id,
-            settled.last_target - coalesce(sold.quantity, 0) as ours,
-            settled.quantity_now as theirs,
-            settled.read_at as seen_at
-        from settled
-        left join sold on settled.level_id = sold.level_id
-        where settled.quantity_now <> settled.last_target - coalesce(sold.quantity, 0)
+            moved.sku,
+            moved.unit_code,
+            moved.level_id,
+            moved.quantity_left as ours,
+            moved.quantity_now as theirs,
+            moved.read_at as seen_at
+        from moved
+        -- A sale that we do not know may explain a level that is too low, never one that is too high.
+        where
+            moved.quantity_now > moved.quantity_left
+            or (moved.quantity_now < moved.quantity_left and moved.is_every_sale_known)
         union all
         select
             'level_gone' as kind,

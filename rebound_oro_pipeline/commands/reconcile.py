@@ -33,13 +33,15 @@ def reconcile(
 ) -> None:
     """Read all credit notes and stock levels back from OroCommerce, and list what does not agree, with the next step.
 
+    Where a level fell since our last write, the orders that changed are read, too: they tell what was sold.
+
     Exit status 1 if anything does not agree that nobody took note of.
 
     Example: rebound-oro reconcile --json
     """
     from rebound_oro_pipeline import wiring
     from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
-    from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
+    from rebound_oro_pipeline.services.reconcile_inventory import land_sales, reconcile_inventory
     from rebound_oro_pipeline.services.sync_health import discrepancies, record_sightings
 
     with operators_database(read_settings) as (settings, conn):
@@ -47,6 +49,14 @@ def reconcile(
             with wiring.oro_client(settings) as oro:
                 reconcile_credit_notes(oro, conn, names=wiring.credit_note_names(settings))
                 reconcile_inventory(oro, conn)
+                land_sales(
+                    oro,
+                    conn,
+                    wiring.policy(settings),
+                    run_id="reconcile",
+                    with_subtotals=settings.oro_subtotals,
+                    workers=settings.oro_connections,
+                )
             conn.commit()
         record_sightings(conn)
         everything = discrepancies(conn, kinds=None if kind is None else [kind])

@@ -15,7 +15,7 @@ from rebound_oro_pipeline.defs.models import spec_of
 from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
 from rebound_oro_pipeline.defs.tables import table_metadata
 from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
-from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
+from rebound_oro_pipeline.services.reconcile_inventory import land_sales, reconcile_inventory
 from rebound_oro_pipeline.services.sync_health import Figure, discrepancies, figures, record_sightings
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.model import Models, Origins
@@ -82,7 +82,8 @@ def build_reconciliation(models: Models, origins: Mapping[str, Origins]) -> list
         group_name="reconciliation",
         kinds={"orocommerce", "python"},
         owners=["team:ops"],
-        description="Units decided for each stock level beside the units written to it, and the level as it is now.",
+        description="Units decided for each stock level beside the units written to it, and the level as it is now. "
+        "Where one fell, the orders that changed are read, too.",
         check_specs=[
             dg.AssetCheckSpec(
                 "levels_took_what_was_decided",
@@ -95,9 +96,18 @@ def build_reconciliation(models: Models, origins: Mapping[str, Origins]) -> list
         context: dg.AssetExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
+        settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[None]]:
         with named_failure(context), oro.client() as client, warehouse.connect("reconcile") as conn:
             reconciled = reconcile_inventory(client, conn)
+            land_sales(
+                client,
+                conn,
+                wiring.policy(settings),
+                run_id=context.run.run_id,
+                with_subtotals=settings.oro_subtotals,
+                workers=settings.oro_connections,
+            )
             is_open = _open(conn, LEVELS_AT_FAULT)
         yield _result(reconciled.read, reconciled.findings, "levels_took_what_was_decided", is_open)
 

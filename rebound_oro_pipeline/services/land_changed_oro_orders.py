@@ -87,7 +87,7 @@ def land_changed_oro_orders(
         read = partial(orders_by_id, oro, with_subtotals=with_subtotals)
         answers = in_order(read, in_lists(waiting), workers=workers)
         landed += land(one_by_one(answers))
-    watermarks.advance(conn, stream, now)
+    watermarks.advance(conn, stream, now, since=since)
     conn.commit()
     return ChangedOrders(landed, field, since, now)
 

@@ -20,9 +20,14 @@ def read_until(conn: psycopg.Connection[Any], stream: str, *, now: datetime | No
     return row[0] if row else None
 
 
-def advance(conn: psycopg.Connection[Any], stream: str, until: datetime) -> None:
-    """Remember that everything of a stream up to a moment has landed; never goes back. The caller commits."""
-    conn.execute(_SQL["advance"], {"stream": stream, "read_until": until})
+def advance(
+    conn: psycopg.Connection[Any], stream: str, until: datetime, *, since: datetime | None = None
+) -> None:
+    """Remember that everything of a stream up to a moment has landed; never goes back. The caller commits.
+
+    `since`: where this reading began. One that began after the mark leaves a gap: all is known from there on only.
+    """
+    conn.execute(_SQL["advance"], {"stream": stream, "read_since": since, "read_until": until})
 
 
 def orders_without_status(

@@ -227,6 +227,11 @@ def test_reconciliation_finds_what_somebody_changed_in_orocommerce(place: Place,
         note = place.box.state("credit_notes")["credit_notes"][0]
         changed = {"totalAmount": "1.2300"}
         place.box.control("oro", {"type": "reboundcreditnotes", "id": note["id"], "attributes": changed})
+        [(level_id, target)] = loop.rows(
+            "select level_id, last_target from reconciliation.inventory where last_target > 2 limit 1"
+        )
+        lost = {"quantity": str(target - 2)}
+        place.box.control("oro", {"type": "inventorylevels", "id": level_id, "attributes": lost})
         result = loop.run(RECONCILE)
         assert result.success
         evaluations = {check.check_name: check for check in result.get_asset_check_evaluations()}
@@ -235,7 +240,10 @@ def test_reconciliation_finds_what_somebody_changed_in_orocommerce(place: Place,
         assert evaluations["levels_took_what_was_decided"].passed
         assert not evaluations["the_systems_agree"].passed
         with connect(url) as conn:
-            found = pick(conn, DiscrepancyFilter(kind="note_amounts_differ"), acknowledged=False)
+            found = pick(conn, DiscrepancyFilter(), acknowledged=False)
+            assert [(each.kind, each.difference) for each in found if each.currency is None] == [
+                ("level_moved_unexplained", -2)
+            ]
             acknowledge(conn, found, Deed("maria", "agreed with the customer"))
         result = loop.run(RECONCILE)
         assert all(check.passed for check in result.get_asset_check_evaluations())

@@ -134,6 +134,21 @@ def test_a_mark_goes_back_for_nobody_and_does_not_blind_a_clock_that_was_set_bac
     assert watermarks.read_until(conn, "never read", now=earlier) is None
 
 
+def test_a_mark_says_since_when_a_stream_is_known_without_a_gap(conn: psycopg.Connection) -> None:
+    def known_since(since: datetime | None, until: datetime) -> datetime | None:
+        watermarks.advance(conn, STREAM, until, since=since)
+        [(found,)] = conn.execute("select read_since from landing.watermarks").fetchall()
+        return found
+
+    hour, began = timedelta(hours=1), ASKED - timedelta(days=60)
+    assert known_since(began, ASKED) == began
+    assert known_since(ASKED, ASKED + hour) == began
+    assert known_since(began - hour, ASKED + 2 * hour) == began - hour
+    assert known_since(ASKED + 3 * hour, ASKED + 4 * hour) == ASKED + 3 * hour
+    assert known_since(None, ASKED + 5 * hour) is None
+    assert known_since(ASKED + 5 * hour, ASKED + 6 * hour) == ASKED + 5 * hour
+
+
 def test_a_tracking_moves_no_time_and_is_seen_all_the_same_where_the_policy_goes_by_it(
     oro: OroClient, box: Box, conn: psycopg.Connection
 ) -> None:

@@ -98,6 +98,12 @@ select
 from shown
 on conflict (level_id) do update set quantity = excluded.quantity, read_at = excluded.read_at;
 
+-- name: fallen_levels
+select
+    coalesce(bool_or(quantity_now < last_target), false) as has_fallen,
+    statement_timestamp() as now
+from reconciliation.inventory;
+
 -- name: inventory_findings
 select
     finding,

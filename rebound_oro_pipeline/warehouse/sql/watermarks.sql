@@ -7,9 +7,13 @@ where stream = %(stream)s;
 
 -- name: advance
 -- Never back: of two readers at once the one that asked later counts.
-insert into landing.watermarks as kept (stream, read_until, updated_at)
-values (%(stream)s, %(read_until)s, clock_timestamp())
+insert into landing.watermarks as kept (stream, read_since, read_until, updated_at)
+values (%(stream)s, %(read_since)s::timestamptz, %(read_until)s, clock_timestamp())
 on conflict (stream) do update set
+    read_since = case
+        when excluded.read_since <= kept.read_until then least(kept.read_since, excluded.read_since)
+        else excluded.read_since
+    end,
     read_until = excluded.read_until,
     updated_at = excluded.updated_at
 where kept.read_until < excluded.read_until;

@@ -1,5 +1,6 @@
 """Discrepancies the month of trouble does not have: gone, given up, hidden behind open deltas, explained by sales."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,12 +8,14 @@ import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.services.land_changed_oro_orders import STREAM
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
 from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
-from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
+from rebound_oro_pipeline.services.reconcile_inventory import land_sales, reconcile_inventory
 from rebound_oro_pipeline.services.sync_health import discrepancies
-from rebound_oro_pipeline.warehouse import outbox
+from rebound_oro_pipeline.warehouse import outbox, watermarks
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.rules.sql_runner import prepare
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
@@ -62,7 +65,7 @@ def sell(box: Box, quantity: int, order_id: str, status: str = "open") -> None:
         "order_id": order_id,
         "quantity": quantity,
         "status": status,
-        "at": datetime.now(UTC) + timedelta(seconds=1),
+        "at": datetime.now(UTC),
     }
     box.execute(SOLD, given)
     box.execute(LINE, given)
@@ -72,20 +75,85 @@ def test_a_level_as_we_left_it_is_no_discrepancy(written: Box, oro: OroClient) -
     assert kinds(written, oro) == []
 
 
-def test_sales_since_our_write_explain_a_level_and_cancelled_orders_do_not(
+def know_orders(box: Box, *, since: datetime | None = None, until: datetime | None = None) -> None:
+    """Have all orders landed that were placed in a time; by default in any that a test is about."""
+    now = datetime.now(UTC)
+    watermarks.advance(
+        box, STREAM, until or now + timedelta(hours=1), since=since or now - timedelta(hours=1)
+    )
+
+
+@pytest.mark.parametrize("status", ["open", "cancelled"])
+def test_sales_since_our_write_explain_a_level_cancelled_or_not(
+    written: Box, oro: OroClient, shop: Shop, status: str
+) -> None:
+    """OroCommerce puts nothing back when an order is cancelled."""
+    know_orders(written)
+    shop.sell("SKU-1", 3)
+    assert kinds(written, oro) == [("level_moved_unexplained", "-3")]
+    sell(written, 2, "901", status=status)
+    assert kinds(written, oro) == [("level_moved_unexplained", "-1")]
+    sell(written, 1, "902", status=status)
+    assert kinds(written, oro) == []
+
+
+def test_orders_placed_before_our_write_or_after_the_reading_explain_nothing(
     written: Box, oro: OroClient, shop: Shop
 ) -> None:
-    shop.store.change("inventorylevels", shop.level_id("SKU-1"), {"quantity": "1002"})
-    assert kinds(written, oro) == [("level_moved_unexplained", "-3")]
-    sell(written, 3, "901", status="cancelled")
-    assert kinds(written, oro) == [("level_moved_unexplained", "-3")]
-    sell(written, 3, "902")
+    know_orders(written)
+    shop.sell("SKU-1", 1)
+    sell(written, 1, "901")
     assert kinds(written, oro) == []
+    time.sleep(0.01)
+    sell(written, 2, "902")
+    shop.sell("SKU-1", 2)
+    assert discrepancies(written) == []
+    assert kinds(written, oro) == []
+    written.execute("update landing.oro_orders set created_at = created_at - interval '1 day'")
+    assert kinds(written, oro) == [("level_moved_unexplained", "-3")]
+
+
+def test_a_level_that_fell_is_unexplained_only_where_all_orders_since_our_write_are_known(
+    written: Box, oro: OroClient, shop: Shop
+) -> None:
+    [(written_at,)] = written.execute("select last_written_at from reconciliation.inventory").fetchall()
+    shop.sell("SKU-1", 3)
+    assert kinds(written, oro) == []
+    [(read_at,)] = written.execute("select read_at from reconciliation.inventory").fetchall()
+    instant = timedelta(microseconds=1)
+    know_orders(written, since=written_at, until=read_at - instant)
+    assert discrepancies(written) == []
+    know_orders(written, since=written_at, until=read_at)
+    assert [each.difference for each in discrepancies(written)] == [-3]
+    written.execute("update landing.watermarks set read_since = read_since + %s", (instant,))
+    assert discrepancies(written) == []
+
+
+def test_a_level_that_rose_is_unexplained_whatever_was_sold(written: Box, oro: OroClient, shop: Shop) -> None:
+    shop.store.change("inventorylevels", shop.level_id("SKU-1"), {"quantity": "1006"})
+    assert kinds(written, oro) == [("level_moved_unexplained", "1")]
+    sell(written, 2, "901")
+    assert kinds(written, oro) == [("level_moved_unexplained", "3")]
+
+
+def test_the_orders_up_to_the_reading_are_landed_where_a_level_fell(
+    written: Box, oro: OroClient, shop: Shop
+) -> None:
+    assert kinds(written, oro) == []
+    assert land_sales(oro, written, Policy(), run_id="2") is None
+    shop.sell("SKU-1", 3)
+    assert kinds(written, oro) == []
+    landed = land_sales(oro, written, Policy(), run_id="2")
+    assert landed is not None
+    assert [(each.kind, each.difference) for each in discrepancies(written)] == [
+        ("level_moved_unexplained", -3)
+    ]
 
 
 def test_a_level_that_moved_is_seen_although_more_waits_to_be_written(
     written: Box, oro: OroClient, shop: Shop
 ) -> None:
+    know_orders(written)
     put_delta(written, "N2:1", "SKU-1", "1")
     written.execute("update outbox.messages set remote_id = %s", (shop.level_id("SKU-1"),))
     shop.store.change("inventorylevels", shop.level_id("SKU-1"), {"quantity": "900"})

@@ -1,3 +1,8 @@
+-- What reconciliation needs to say no more than is true: since when a stream is known without a gap.
+alter table landing.watermarks add column read_since timestamptz;
+comment on column landing.watermarks.read_since is
+'Since when the stream was read without a gap, up to read_until; null where nothing says so.';
+
 -- What was never to be sent, or was given up, and stands in OroCommerce all the same is a credit that nobody counts on.
 
 create or replace view reconciliation.credit_notes as
