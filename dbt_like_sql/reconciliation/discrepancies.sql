@@ -58,6 +58,8 @@ notes as (
                     end
             when 'order_differs'
                 then 'it hangs on ' || coalesce('order ' || orders.identifier, 'order id ' || findings.oro_order_id, 'no order')
+            when 'amounts_differ' then findings.differences
+            when 'lines_differ' then findings.differences
             when 'unexpected_in_oro' then findings.push_state || coalesce(': ' || messages.last_error, '')
         end as detail,
         findings.read_at as seen_at

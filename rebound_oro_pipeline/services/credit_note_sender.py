@@ -229,7 +229,7 @@ class CreditNoteSender:
             if not held:
                 absent.append(entry)
                 continue
-            differences = held[0].differences(entry.note)
+            differences = [str(each) for each in held[0].differences(entry.note)]
             if len(held) > 1:
                 differences = [f"{len(held)} notes (ids {', '.join(each.remote_id for each in held)})"]
             if differences:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rebound_oro_pipeline.clients.errors import MalformedAnswer
 from rebound_oro_pipeline.clients.jsonapi import Document, Filters, in_lists, is_listable, plain
@@ -57,6 +57,17 @@ class StoredLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Difference:
+    """In which part a stored note is not the one that was decided, and how."""
+
+    part: Literal["order", "amounts", "lines"]
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+@dataclass(frozen=True, slots=True)
 class StoredNote:
     """A note as OroCommerce holds it, with its lines."""
 
@@ -67,29 +78,32 @@ class StoredNote:
     amounts: Mapping[str, Decimal | None]
     lines: tuple[StoredLine, ...]
 
-    def differences(self, note: Note) -> list[str]:
-        """Return where the stored note differs from the one that was decided; empty: it is the same."""
+    def differences(self, note: Note) -> list[Difference]:
+        """Return where the stored note differs from the one that was decided, the gravest first; empty: it is the same.
+
+        Amounts that its entity does not have are not compared.
+        """
         found = [
-            f"{words} {held!r} instead of {decided!r}"
-            for words, held, decided in (
-                ("order", self.order_id, note.order_id),
-                ("currency", self.currency, note.currency),
-            )
-            if held != decided
+            Difference("order", words) for words in _text_differences("order", self.order_id, note.order_id)
         ]
-        found += _amount_differences("", self.amounts, note)
+        amounts = _text_differences("currency", self.currency, note.currency)
+        amounts += _amount_differences("", self.amounts, note)
+        found += [Difference("amounts", words) for words in amounts]
+        found += [Difference("lines", words) for words in self._line_differences(note)]
+        return found
+
+    def _line_differences(self, note: Note) -> Iterator[str]:
         if len(self.lines) != len(note.lines):
-            found.append(f"{len(self.lines)} lines instead of {len(note.lines)}")
+            yield f"{len(self.lines)} lines instead of {len(note.lines)}"
         held_lines = {line.texts["line_key"]: line for line in self.lines}
         for line in note.lines:
+            place = f"line {line.line_key}: "
             held = held_lines.get(line.line_key)
             if held is None:
-                found.append(f"no line {line.line_key}")
+                yield f"no line {line.line_key}"
                 continue
-            if held.texts["sku"] != line.sku:
-                found.append(f"line {line.line_key}: SKU {held.texts['sku']!r} instead of {line.sku!r}")
-            found += _amount_differences(f"line {line.line_key}: ", held.amounts, line)
-        return found
+            yield from _text_differences(f"{place}SKU", held.texts["sku"], line.sku)
+            yield from _amount_differences(place, held.amounts, line)
 
 
 def find_notes(
@@ -217,6 +231,10 @@ def _amounts(
     return {
         name: read_decimal(held[fields[name]]) for name in amounts if name in fields and fields[name] in held
     }
+
+
+def _text_differences(place: str, held: str | None, decided: str) -> list[str]:
+    return [] if held == decided else [f"{place} {held!r} instead of {decided!r}"]
 
 
 def _amount_differences(

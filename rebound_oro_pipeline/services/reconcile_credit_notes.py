@@ -1,16 +1,18 @@
 """Credit notes as OroCommerce holds them, read back and set beside what was decided."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 import psycopg
+from psycopg.rows import dict_row
 
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
 from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.credit_notes import Note
 from rebound_oro_pipeline.services.oro_documents import (
     StoredNote,
     find_notes,
@@ -21,6 +23,8 @@ from rebound_oro_pipeline.warehouse import statements, watermarks
 _SQL = statements.load("reconciliation")
 STREAM: Final = "reconciliation of credit notes"
 """Watermark: when all notes were last read. A note confirmed before that and not among them is missing."""
+COMPARED_AT_ONCE: Final = 500
+"""Notes whose lines are in memory together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ def reconcile_credit_notes(
 ) -> ReconciledNotes:
     """Read back the notes decided for returns of the window (None: every note there is, ours or not).
 
+    Each is compared with the ledger's as the push compares it with what it sent (`StoredNote.differences`).
     Replaces what was read before in `reconciliation.oro_credit_notes`, in one transaction. Raises ApiError.
     """
     called = names or CreditNoteNames()
@@ -57,7 +62,7 @@ def reconcile_credit_notes(
             wanted: dict[str, str] = dict(conn.execute(_SQL["decided_notes"], scope).fetchall())
             numbers = list(wanted)
             notes = (note for held in find_notes(oro, called, wanted).values() for note in held)
-        rows = [_row(note) for note in notes]
+        rows = list(_rows(conn, notes))
         conn.execute(_SQL["forget_notes"], {"credit_note_numbers": numbers})
         conn.execute(_SQL["keep_notes"], {"notes": json.dumps(rows, default=str)})
         if window is None:
@@ -66,15 +71,36 @@ def reconcile_credit_notes(
     return ReconciledNotes(len(rows), findings)
 
 
-def _row(note: StoredNote) -> dict[str, Any]:
-    zero = Decimal(0)
+def _rows(conn: psycopg.Connection, notes: Iterable[StoredNote]) -> Iterator[dict[str, Any]]:
+    rest = iter(notes)
+    while some := list(islice(rest, COMPARED_AT_ONCE)):
+        decided = _decided(conn, [note.number for note in some])
+        for note in some:
+            yield _row(note, decided.get(note.number))
+
+
+def _decided(conn: psycopg.Connection, numbers: Sequence[str]) -> dict[str, Note]:
+    """Return the notes of the ledger among these numbers, as they are sent."""
+    given = {"credit_note_numbers": list(numbers)}
+    with conn.cursor(row_factory=dict_row) as cursor:
+        notes = cursor.execute(_SQL["ledger_notes"], given).fetchall()
+        lines: dict[str, list[dict[str, Any]]] = {note["credit_note_number"]: [] for note in notes}
+        for line in cursor.execute(_SQL["ledger_note_lines"], given):
+            lines[line["credit_note_number"]].append(line)
+    return {
+        number: Note.model_validate({**note, "lines": lines[number]})
+        for number, note in ((note["credit_note_number"], note) for note in notes)
+    }
+
+
+def _row(note: StoredNote, decided: Note | None) -> dict[str, Any]:
+    differences = [] if decided is None else note.differences(decided)
     return {
         **note.amounts,
         "credit_note_number": note.number,
         "remote_id": note.remote_id,
         "order_id": note.order_id,
         "currency": note.currency,
-        "line_count": len(note.lines),
-        "line_quantity": sum((line.amounts.get("quantity") or zero for line in note.lines), zero),
-        "line_total_amount": sum((line.amounts.get("total_amount") or zero for line in note.lines), zero),
+        "differs_in": differences[0].part if differences else None,
+        "differences": "; ".join(map(str, differences)) or None,
     }

@@ -13,6 +13,7 @@ from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres
 from rebound_oro_pipeline.warehouse.errors import MigrationError
 from rebound_oro_pipeline.warehouse.migrate import migrate, pending, read_migrations
+from rebound_oro_pipeline_tests.services.push.test_reconcile import decide_note, findings
 
 
 class CloneDatabase(Protocol):
@@ -50,6 +51,42 @@ def test_another_server_than_ours_gets_the_same(server: EmbeddedPostgres) -> Non
     assert migrate(url) == [migration.name for migration in read_migrations()]
     with connect(url) as conn:
         assert conn.execute("select count(*) from migrations.applied").fetchone() == (len(read_migrations()),)
+
+
+def test_notes_that_were_read_before_lines_were_compared_keep_their_finding(
+    empty_database_url: str, tmp_path: Path
+) -> None:
+    for migration in read_migrations():
+        if migration.name < "0034":
+            (tmp_path / f"{migration.name}.sql").write_text(migration.text, encoding="utf-8")
+    with connect(empty_database_url) as conn:
+        migrate(conn, tmp_path)
+        kept = {
+            "CN-1": ("1", 16.85, 2),
+            "CN-2": ("2", 16.85, 2),
+            "CN-3": ("1", 1, 2),
+            "CN-4": ("1", 16.85, 7),
+        }
+        for number, (order_id, total, quantity) in kept.items():
+            decide_note(conn, number, "1")
+            conn.execute(
+                """
+                insert into reconciliation.oro_credit_notes (credit_note_number, remote_id, order_id, currency,
+                    total_amount, line_count, line_quantity, line_total_amount, read_at)
+                values (%s, '1', %s, 'USD', %s, 1, %s, 11.9, now())
+                """,
+                (number, order_id, total, quantity),
+            )
+        before = findings(conn)
+        assert before == {
+            "CN-1": "sent_not_confirmed",
+            "CN-2": "order_differs",
+            "CN-3": "amounts_differ",
+            "CN-4": "lines_differ",
+        }
+        conn.commit()
+        assert "0034_what_is_known" in migrate(conn)
+        assert findings(conn) == before
 
 
 def test_processes_that_migrate_at_once_share_the_work(empty_database_url: str) -> None:

@@ -7,6 +7,35 @@ select
 from ledger.credit_notes
 where registered_at >= %(window_start)s::timestamptz and registered_at < %(window_end)s::timestamptz;
 
+-- name: ledger_notes
+select
+    credit_note_number,
+    order_id,
+    currency,
+    net_amount,
+    discount_amount,
+    tax_amount,
+    shipping_amount,
+    shipping_tax_amount,
+    fee_amount,
+    total_amount
+from ledger.credit_notes
+where credit_note_number = any(%(credit_note_numbers)s::text[]);
+
+-- name: ledger_note_lines
+select
+    credit_note_number,
+    credit_note_number || ':' || position as line_key,
+    sku,
+    quantity,
+    net_amount,
+    discount_amount,
+    tax_amount,
+    total_amount
+from ledger.credit_note_lines
+where credit_note_number = any(%(credit_note_numbers)s::text[])
+order by credit_note_number, position;
+
 -- name: forget_notes
 delete from reconciliation.oro_credit_notes
 where %(credit_note_numbers)s::text[] is null or credit_note_number = any(%(credit_note_numbers)s::text[]);
@@ -24,9 +53,8 @@ insert into reconciliation.oro_credit_notes (
     shipping_tax_amount,
     fee_amount,
     total_amount,
-    line_count,
-    line_quantity,
-    line_total_amount,
+    differs_in,
+    differences,
     read_at
 )
 select
@@ -41,9 +69,8 @@ select
     held.shipping_tax_amount,
     held.fee_amount,
     held.total_amount,
-    held.line_count,
-    held.line_quantity,
-    held.line_total_amount,
+    held.differs_in,
+    held.differences,
     statement_timestamp() as read_at
 from jsonb_to_recordset(%(notes)s::jsonb) as held (
     credit_note_number text,
@@ -57,9 +84,8 @@ from jsonb_to_recordset(%(notes)s::jsonb) as held (
     shipping_tax_amount numeric,
     fee_amount numeric,
     total_amount numeric,
-    line_count integer,
-    line_quantity numeric,
-    line_total_amount numeric
+    differs_in text,
+    differences text
 );
 
 -- name: note_findings

@@ -210,6 +210,20 @@ def test_a_note_that_was_never_to_be_sent_and_is_there_all_the_same_is_named(
     assert [kind for kind, _ in kinds(written, oro)] == ["note_unexpected_in_oro"]
 
 
+def test_a_note_whose_lines_add_up_as_before_says_what_differs(
+    written: Box, oro: OroClient, shop: Shop, database_url: str
+) -> None:
+    decide_note(written, "CN-1", shop.order_id)
+    put_note(written, "CN-1", shop.order_id)
+    push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert kinds(written, oro) == []
+    [line] = shop.store.records("reboundcreditnotelines")
+    shop.store.change("reboundcreditnotelines", str(line.id), {"sku": "OTHER"})
+    assert [kind for kind, _ in kinds(written, oro)] == ["note_lines_differ"]
+    [found] = discrepancies(written)
+    assert found.detail == "line CN-1:1: SKU 'OTHER' instead of 'SKU-1'"
+
+
 def test_a_level_whose_writes_are_not_what_was_confirmed_is_named(written: Box, oro: OroClient) -> None:
     written.execute("update outbox.level_writes set quantity_before = quantity_before - 1")
     assert kinds(written, oro) == [("level_books_differ", "1")]

@@ -8,17 +8,27 @@ import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.contracts.credit_note_names import LINE_FIELDS, CreditNoteNames
 from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services import reconcile_credit_notes as reconciling
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
 from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
 from rebound_oro_pipeline.services.reconcile_inventory import reconcile_inventory
-from rebound_oro_pipeline_tests.services.push.shop_at_work import AT_ONCE, DAY, Shop, put_delta, put_note
+from rebound_oro_pipeline.warehouse import outbox
+from rebound_oro_pipeline_tests.services.push.shop_at_work import (
+    AT_ONCE,
+    DAY,
+    Shop,
+    put_delta,
+    put_note,
+    states,
+)
 
 Box = psycopg.Connection[Any]
 
 
-def decide_note(box: Box, number: str, order_id: str) -> None:
+def decide_note(box: Box, number: str, order_id: str, lines: int = 1) -> None:
     """Write a note into the ledger, as `put_note` writes it into the outbox."""
     box.execute(
         "insert into reference.policies (document, document_hash) values ('{}', 'h') on conflict do nothing"
@@ -39,18 +49,19 @@ def decide_note(box: Box, number: str, order_id: str) -> None:
         insert into ledger.credit_notes (credit_note_number, return_id, order_id, sequence, order_identifier, currency,
             net_amount, discount_amount, tax_amount, shipping_amount, shipping_tax_amount, fee_amount, total_amount,
             shipping_base_amount, registered_at, decided_at, decision_id, policy_version)
-        values (%s, %s, %s, 1, 'O-1', 'USD', 10, 0, 1.9, 5, 0.95, 1, 16.85, 0, %s, %s, 1, %s)
+        values (%s, %s, %s, 1, 'O-1', 'USD', 10 * %s, 0, 1.9 * %s, 5, 0.95, 1, 11.9 * %s + 4.95, 0, %s, %s, 1, %s)
         """,
-        (number, f"R-{number}", order_id, DAY, DAY, policy),
+        (number, f"R-{number}", order_id, lines, lines, lines, DAY, DAY, policy),
     )
     box.execute(
         """
         insert into ledger.credit_note_lines (credit_note_number, position, return_id, return_line_key, order_id,
             order_line_id, sku, quantity, net_amount, discount_amount, tax_amount, total_amount, fee_amount,
             registered_at)
-        values (%s, 1, %s, %s, %s, '1', 'SKU-1', 2, 10, 0, 1.9, 11.9, 1, %s)
+        select %s, line, %s, %s || line, %s, '1', 'SKU-1', 2, 10, 0, 1.9, 11.9, 1, %s
+        from generate_series(1, %s) as line
         """,
-        (number, f"R-{number}", f"R-{number}:1", order_id, DAY),
+        (number, f"R-{number}", f"R-{number}:", order_id, DAY, lines),
     )
 
 
@@ -100,6 +111,80 @@ def test_every_kind_of_difference_is_found(shop: Shop, oro: OroClient, box: Box,
     }
     assert reconciled.read == 4
     assert sum(reconciled.findings.values()) == 7
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"sku": "OTHER"}, "line CN-1:1: SKU 'OTHER' instead of 'SKU-1'"),
+        (
+            {"netAmount": "5.0000", "taxAmount": "6.9000"},
+            "line CN-1:1: net amount 5.0000 instead of 10; line CN-1:1: tax amount 6.9000 instead of 1.9",
+        ),
+        ({"returnLineKey": "zzz"}, "no line CN-1:1"),
+    ],
+)
+def test_lines_that_add_up_as_before_and_are_others_are_found(
+    shop: Shop,
+    oro: OroClient,
+    box: Box,
+    database_url: str,
+    sent: list[str],
+    changes: dict[str, str],
+    words: str,
+) -> None:
+    """As the push compares them: a recheck says the same."""
+    [line] = [
+        line
+        for line in shop.store.records("reboundcreditnotelines")
+        if line.attributes["returnLineKey"] == "CN-1:1"
+    ]
+    shop.store.change("reboundcreditnotelines", str(line.id), changes)
+    reconcile_credit_notes(oro, box)
+    assert findings(box).pop("CN-1") == "lines_differ"
+    [(told,)] = box.execute(
+        "select differences from reconciliation.credit_notes where finding = 'lines_differ'"
+    ).fetchall()
+    assert told == words
+    outbox.recheck(box, "oro_credit_note", ["CN-1"], actor="mia", reason="as the reconciliation says")
+    push_credit_notes(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert states(box)["CN-1"] == "rejected"
+
+
+def test_quantities_that_moved_between_lines_are_found(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    decide_note(box, "CN-1", shop.order_id, lines=2)
+    put_note(box, "CN-1", shop.order_id, lines=2)
+    push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
+    reconcile_credit_notes(oro, box)
+    assert findings(box) == {"CN-1": "equal"}
+    for line, quantity in zip(shop.store.records("reboundcreditnotelines"), (1, 3), strict=True):
+        shop.store.change("reboundcreditnotelines", str(line.id), {"quantity": quantity})
+    reconcile_credit_notes(oro, box)
+    assert findings(box) == {"CN-1": "lines_differ"}
+
+
+def test_fields_that_an_entity_does_not_have_are_not_compared(
+    shop: Shop, oro: OroClient, box: Box, sent: list[str]
+) -> None:
+    for line in shop.store.records("reboundcreditnotelines"):
+        shop.store.change("reboundcreditnotelines", str(line.id), {"netAmount": "1", "taxAmount": "10.9"})
+    amounts = {"net_amount", "tax_amount"}
+    fields = {name: called for name, called in LINE_FIELDS.items() if name not in amounts}
+    assert reconcile_credit_notes(oro, box, names=CreditNoteNames(line_fields=fields)).findings == {
+        "equal": 5
+    }
+    assert reconcile_credit_notes(oro, box).findings == {"lines_differ": 5}
+
+
+def test_notes_are_compared_however_many_there_are(
+    shop: Shop, oro: OroClient, box: Box, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconciling, "COMPARED_AT_ONCE", 2)
+    [*_, last] = shop.store.records("reboundcreditnotelines")
+    shop.store.change("reboundcreditnotelines", str(last.id), {"sku": "OTHER"})
+    assert reconcile_credit_notes(oro, box).findings == {"equal": 4, "lines_differ": 1}
 
 
 def test_a_note_that_is_not_ours_is_found_when_everything_is_read(
