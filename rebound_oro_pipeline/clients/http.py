@@ -85,6 +85,7 @@ class Channel:
             ),
             # A session cookie would take the token's place.
             cookies=_no_cookies(),
+            event_hooks={"request": [_in_time]},
             # A proxy for the outside world cannot reach this machine's own loopback.
             trust_env=not is_loopback(httpx.URL(self.base_url).host),
         )
@@ -93,6 +94,7 @@ class Channel:
             transport=options.get("transport") or LendingTransport(one_connection, self.max_connections),
             headers={"User-Agent": "rebound-oro-pipeline", "Accept": "application/json"},
             cookies=_no_cookies(),
+            event_hooks={"request": [_in_time]},
         )
 
     def close(self) -> None:
@@ -111,16 +113,18 @@ class Channel:
         read: Callable[[Call, httpx.Response], T],
         *,
         repeatable: bool,
+        not_after: float | None = None,
         **request: Any,
     ) -> T:
         """Send and return what `read` makes of the answer; `read` raises the ApiError that it means.
 
         `repeatable`: whether the request changes nothing, so that it may be sent again after any retryable
-        error; else it is sent again only where nothing was sent (`NotSent`). `request`: what httpx takes
-        (params, headers, content, data, auth).
+        error; else it is sent again only where nothing was sent (`NotSent`). `not_after`: the time by
+        `time.monotonic()` at which it is no longer sent, whatever it waited for; raises NotSent.
+        `request`: what httpx takes (params, headers, content, data, auth).
         """
         for attempt in stamina.retry_context(
-            on=partial(_wait_before_next, repeatable=repeatable),
+            on=partial(_wait_before_next, repeatable=repeatable, not_after=not_after),
             attempts=self._attempts,
             timeout=self._patience,
             wait_initial=0.2,
@@ -128,7 +132,7 @@ class Channel:
             wait_jitter=1.0,
         ):
             with attempt:
-                return read(call, self.exchange(call, **request))
+                return read(call, self.exchange(call, not_after=not_after, **request))
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def exchange(
@@ -141,8 +145,9 @@ class Channel:
         data: Mapping[str, str] | None = None,
         auth: httpx.Auth | None = None,
         timeout: httpx.Timeout | None = None,
+        not_after: float | None = None,
     ) -> httpx.Response:
-        """Send once and return the whole answer, whatever its status.
+        """Send once, unless it is after `not_after`, and return the whole answer, whatever its status.
 
         Raises NotSent, AnswerLost, or MalformedAnswer where it cannot be decompressed.
         """
@@ -159,6 +164,7 @@ class Channel:
                 data=data,
                 auth=auth,
                 timeout=timeout or httpx.USE_CLIENT_DEFAULT,
+                extensions={"not_after": not_after},
             )
         except httpx.HTTPError as error:
             failure = _failure(call, error)
@@ -181,16 +187,31 @@ def _no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
-def _wait_before_next(error: Exception, *, repeatable: bool) -> bool | float:
+def _in_time(request: httpx.Request) -> None:
+    """Raise PoolTimeout for a request that is too late; let the others wait no longer than they may."""
+    # Called twice: with the token at hand, and when a connection is free.
+    not_after = request.extensions.get("not_after")
+    if not_after is None:
+        return
+    left = not_after - time.monotonic()
+    if left <= 0:
+        raise httpx.PoolTimeout("its time is over", request=request)
+    timeout = request.extensions["timeout"]
+    for wait in ("pool", "connect"):
+        timeout[wait] = left if timeout[wait] is None else min(left, timeout[wait])
+
+
+def _wait_before_next(error: Exception, *, repeatable: bool, not_after: float | None = None) -> bool | float:
     """Return whether to try again: no, yes, or yes after so many seconds."""
     if not isinstance(error, ApiError) or not error.retryable:
         return False
     if not (repeatable or isinstance(error, NotSent)):
         return False
+    longest = LONGEST_WAIT if not_after is None else not_after - time.monotonic()
+    if (error.retry_after or 0.0) > longest:
+        return False
     if error.retry_after is None:
         return True
-    if error.retry_after > LONGEST_WAIT:
-        return False
     # Many threads are told the same second: let them come back one by one.
     return error.retry_after + random.uniform(0, 1)  # noqa: S311
 

@@ -65,7 +65,9 @@ class OroClient:
     """The API's words, one method each; synchronous, and safe to use from many threads.
 
     Every method raises the errors of `clients.errors`. Reads are retried, writes only where nothing was
-    sent; every write takes a `request_id`, which is sent as `X-Request-Id` and carried by the error.
+    sent; every write takes a `request_id`, which is sent as `X-Request-Id` and carried by the error. Those
+    that rest on what was read take `not_after`, the time by `time.monotonic()` at which they are no longer
+    sent, but raise NotSent.
     """
 
     def __init__(
@@ -137,14 +139,28 @@ class OroClient:
         return self._channel.send(call, jsonapi.read_document, repeatable=False, **self._write(document))
 
     def update(
-        self, resource: str, record_id: str, document: Document, *, request_id: str | None = None
+        self,
+        resource: str,
+        record_id: str,
+        document: Document,
+        *,
+        request_id: str | None = None,
+        not_after: float | None = None,
     ) -> Document:
         """Change the attributes named and return the record as it now is."""
         call = Call.new("oro", "PATCH", self._path(resource, record_id), request_id)
-        return self._channel.send(call, jsonapi.read_document, repeatable=False, **self._write(document))
+        return self._channel.send(
+            call, jsonapi.read_document, repeatable=False, not_after=not_after, **self._write(document)
+        )
 
     def batch(
-        self, resource: str, document: Document, *, mode: Mode = "sync", request_id: str | None = None
+        self,
+        resource: str,
+        document: Document,
+        *,
+        mode: Mode = "sync",
+        request_id: str | None = None,
+        not_after: float | None = None,
     ) -> Batch:
         """Send many records at once: all or none in `sync` mode, each for itself in `async` mode.
 
@@ -156,7 +172,7 @@ class OroClient:
         request = self._write(document)
         if mode == "sync":
             request["headers"]["X-Mode"] = "sync"
-        return self._channel.send(call, _read_batch, repeatable=False, **request)
+        return self._channel.send(call, _read_batch, repeatable=False, not_after=not_after, **request)
 
     def operation(self, operation_id: str) -> Operation:
         """Return an operation as it stands. Raises NotFound: those of finished sync batches are deleted."""

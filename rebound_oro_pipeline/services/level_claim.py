@@ -103,11 +103,14 @@ class LevelClaim:
                 )
         return without_effect
 
-    def update(self, write: LevelWrite) -> None:
-        """Set one level, and settle what can be settled by the answer."""
+    def update(self, write: LevelWrite, good_until: float) -> None:
+        """Set one level, unless its reading is no longer good, and settle what can be settled by the answer."""
         request_id = self.new_request()
+        document = level_document(write)
         try:
-            answer = self.oro.update(LEVELS, write.level_id, level_document(write), request_id=request_id)
+            answer = self.oro.update(
+                LEVELS, write.level_id, document, request_id=request_id, not_after=good_until
+            )
             seen = quantity(answer["data"])
         except Refused as error:
             self.worker.circuit.succeeded()

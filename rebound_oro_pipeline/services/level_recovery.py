@@ -1,7 +1,8 @@
 """Stock writes whose outcome nobody knows: the level itself tells, and nothing is sent before it has.
 
 the level shows the target           ──▶ confirmed
-it shows the quantity before         ──▶ the same absolute quantity is written again, which cannot add twice
+it shows the quantity before         ──▶ the same absolute quantity is written again, which cannot add twice:
+                                         right after one more reading, for the others were written meanwhile
 it shows neither                     ──▶ ambiguous: rejected, a person decides
 its batch is still queued            ──▶ waited for
 its batch was never answered for     ──▶ a batch that changes nothing is sent after it: once that one is
@@ -14,7 +15,7 @@ from dataclasses import replace
 from rebound_oro_pipeline.clients.errors import ApiError, NotFound, Refused
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.services.level_claim import LevelClaim
-from rebound_oro_pipeline.services.oro_levels import LEVELS, probe_document
+from rebound_oro_pipeline.services.oro_levels import LEVELS, good_until, probe_document
 from rebound_oro_pipeline.services.sending import Worker, still_to_run
 from rebound_oro_pipeline.warehouse import level_writes
 from rebound_oro_pipeline.warehouse.level_writes import LevelWrite
@@ -79,7 +80,7 @@ class LevelRecovery:
                 self._again(claim, write)
 
     def _again(self, claim: LevelClaim, write: LevelWrite) -> None:
-        """Set a level again that shows the quantity before."""
+        """Set a level again that showed the quantity before, if it still does."""
         messages = claim.of(write)
         rules = self._worker.rules
         if len(messages) < len(write.message_ids):
@@ -90,9 +91,13 @@ class LevelRecovery:
         elif all(map(self._worker.is_given_up, messages)):
             words = f"OroCommerce has not set the level in {rules.attempts_at_most} attempts, others pass"
             claim.refuse(write, words, None)
-        else:
-            level_writes.mark_sent_singly(self._worker.conn, [write])
-            claim.update(write)
+        elif claim.judge([write], _DIED):
+            until = good_until()
+            if self._worker.circuit.is_welcome:
+                level_writes.mark_sent_singly(self._worker.conn, [write])
+                claim.update(write, until)
+            else:
+                claim.leave(write, "OroCommerce asks for patience.")
 
     def _after_the_queue(self, claim: LevelClaim, writes: list[LevelWrite]) -> list[LevelWrite]:
         """Return the writes that no queue of OroCommerce can still carry out."""

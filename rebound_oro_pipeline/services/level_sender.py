@@ -4,6 +4,7 @@ Deltas of one level are added up. The level is read, what it was and shall be is
 written, and the answer is read: with the target in it, the write is confirmed. A refusal means that nothing
 was written; no answer means that the level is read later (`level_recovery`). Between our reading and our
 writing OroCommerce may sell: that its new quantity was overwritten shows nowhere, so that time is kept short.
+What is written in one request is read right before it, and who has to wait in between reads again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from rebound_oro_pipeline.services.level_claim import LevelClaim
 from rebound_oro_pipeline.services.oro_levels import (
     LEVELS,
     Delta,
+    LevelReading,
     StockLevel,
     levels_document,
     levels_of_products,
@@ -28,10 +30,11 @@ from rebound_oro_pipeline.services.oro_levels import (
 )
 from rebound_oro_pipeline.services.sending import Worker, still_to_run, words_of
 from rebound_oro_pipeline.warehouse import level_writes
-from rebound_oro_pipeline.warehouse.level_writes import LevelWrite, PlannedWrite, level_key
+from rebound_oro_pipeline.warehouse.level_writes import LevelWrite, PlannedWrite, SentAs, level_key
 from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
 
 _Entry = tuple[Message, Delta]
+_Level = tuple[str, str]  # product and unit
 _PERMISSION = "is the permission to view products or inventory levels missing?"
 
 
@@ -48,13 +51,12 @@ class LevelSender:
         """Add the deltas to their levels."""
         try:
             by_level = self._group()
-            keys = {level_key(*level): level for level in by_level}
-            with level_writes.locked(self._worker.conn, keys) as held:
-                self._write({keys[key]: by_level[keys[key]] for key in held})
+            with level_writes.locked(self._worker.conn, (level_key(*level) for level in by_level)) as held:
+                self._write({level: by_level[level] for level in by_level if level_key(*level) in held})
         except ApiError as error:
             if not error.retryable:
                 raise
-            # Reading failed: nothing was sent.
+            # Reading failed: of what is still open nothing was sent.
             self._worker.circuit.failed(error)
         finally:
             self._close()
@@ -67,11 +69,11 @@ class LevelSender:
         waiting = list(self._claim.open.values())
         self._claim.settle(Outcome.released(message, self._worker.rules.first_delay) for message in waiting)
 
-    def _group(self) -> dict[tuple[str, str], list[_Entry]]:
+    def _group(self) -> dict[_Level, list[_Entry]]:
         """Return the deltas by product and unit; reject those whose product cannot be told."""
         entries = list(self._readable())
         by_sku = product_ids(self._oro, (delta.sku for _, delta in entries if delta.product_id is None))
-        groups: dict[tuple[str, str], list[_Entry]] = {}
+        groups: dict[_Level, list[_Entry]] = {}
         for message, delta in entries:
             products = [delta.product_id] if delta.product_id else by_sku.get(delta.sku.lower(), [])
             if len(products) == 1:
@@ -99,35 +101,50 @@ class LevelSender:
                     [Outcome.rejected(message, f"Nothing was sent, the payload is faulty: {faults}")]
                 )
 
-    def _write(self, by_level: dict[tuple[str, str], list[_Entry]]) -> None:
-        levels = levels_of_products(self._oro, (product_id for product_id, _ in by_level))
-        plans = [self._plan(level, entries, levels.get(level, [])) for level, entries in by_level.items()]
+    def _write(self, by_level: dict[_Level, list[_Entry]]) -> None:
+        waiting = list(by_level)
+        while waiting:
+            size = SYNC_RECORDS if self._in_batches else 1
+            together, waiting = waiting[:size], waiting[size:]
+            reading = self._read(together)
+            if reading is None:
+                return
+            self._write_together({level: by_level[level] for level in together}, reading)
+
+    @property
+    def _in_batches(self) -> bool:
+        return self._worker.batches and not any(map(self._worker.rules.goes_alone, self._claim.open.values()))
+
+    def _read(self, levels: Sequence[_Level]) -> LevelReading | None:
+        """Read levels at a time when they may be written at once; None: the circuit is open."""
+        circuit = self._worker.circuit
+        while circuit.wait():
+            reading = levels_of_products(self._oro, (product_id for product_id, _ in levels))
+            if circuit.is_welcome:
+                return reading
+        return None
+
+    def _write_together(self, by_level: dict[_Level, list[_Entry]], reading: LevelReading) -> None:
+        """Record and write levels in one request."""
+        plans = [
+            self._plan(level, entries, reading.levels.get(level, [])) for level, entries in by_level.items()
+        ]
         planned = [plan for plan in plans if plan is not None]
-        alone = len(planned) == 1 or any(map(self._worker.rules.goes_alone, self._claim.open.values()))
-        batched = self._worker.batches and not alone
         if not planned:
             return
+        sent_as: SentAs = "single" if len(planned) == 1 else "batch"
+        worker = self._worker
         self._recorded = recorded = level_writes.record(
-            self._worker.conn,
-            self._worker.claims.worker,
-            planned,
-            "batch" if batched else "single",
-            self._worker.rules.lease,
+            worker.conn, worker.claims.worker, planned, sent_as, worker.rules.lease
         )
-        size = SYNC_RECORDS if batched else 1
-        for start in range(0, len(recorded), size):
-            writes = recorded[start : start + size]
-            if not self._worker.circuit.wait():
-                self._claim.take_back(recorded[start:], Outcome.released)
-                return
-            if batched:
-                self._batch(writes)
-            else:
-                self._claim.update(writes[0])
+        if not recorded:
+            return
+        if sent_as == "batch":
+            self._batch(recorded, reading.good_until)
+        else:
+            self._claim.update(recorded[0], reading.good_until)
 
-    def _plan(
-        self, level: tuple[str, str], entries: list[_Entry], found: list[StockLevel]
-    ) -> PlannedWrite | None:
+    def _plan(self, level: _Level, entries: list[_Entry], found: list[StockLevel]) -> PlannedWrite | None:
         product_id, unit_code = level
         if len(found) != 1:
             words = f"{len(found)} levels of product {product_id} in the unit {unit_code}"
@@ -156,10 +173,11 @@ class LevelSender:
             message_ids=[message.message_id for message, _ in good],
         )
 
-    def _batch(self, writes: list[LevelWrite]) -> None:
+    def _batch(self, writes: list[LevelWrite], good_until: float) -> None:
         request_id = self._claim.new_request()
+        document = levels_document(writes)
         try:
-            batch = self._oro.batch(LEVELS, levels_document(writes), request_id=request_id)
+            batch = self._oro.batch(LEVELS, document, request_id=request_id, not_after=good_until)
         except Refused as error:
             self._worker.circuit.succeeded()
             self._after_refusal(writes, error)

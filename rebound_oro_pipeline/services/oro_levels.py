@@ -4,7 +4,9 @@ A product has one level per unit, each with a quantity of its own. The API check
 nor the sign, and refuses exponents: what is sent is checked here.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -12,7 +14,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from rebound_oro_pipeline.clients.errors import MalformedAnswer
-from rebound_oro_pipeline.clients.jsonapi import Document, Filters, in_lists, plain
+from rebound_oro_pipeline.clients.jsonapi import Document, in_lists, plain
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.fields import Key, RequiredKey, RequiredNumber
 from rebound_oro_pipeline.contracts.jsonapi_resources import Resource, Resources, attributes, related_id
@@ -21,6 +23,8 @@ from rebound_oro_pipeline.services.amounts import fraction_digits
 from rebound_oro_pipeline.warehouse.level_writes import LevelWrite
 
 LEVELS: Final = "inventorylevels"
+READING_IS_GOOD_FOR: Final = 2.0
+"""Seconds for which a level that was read may be written: what is sold in between is overwritten."""
 # Of the column decimal(20, 10).
 _INTEGER_DIGITS: Final = 10
 _FRACTION_DIGITS: Final = 10
@@ -69,13 +73,28 @@ class StockLevel:
         return None
 
 
-def levels_of_products(oro: OroClient, product_ids: Iterable[str]) -> dict[tuple[str, str], list[StockLevel]]:
-    """Return the levels of products by product and unit: one each, several with several warehouses."""
+@dataclass(frozen=True, slots=True)
+class LevelReading:
+    """Levels by product and unit (one each, several with several warehouses), and until when to write them."""
+
+    levels: Mapping[tuple[str, str], list[StockLevel]]
+    good_until: float
+
+
+def good_until() -> float:
+    """Return until when what was read just now may be written, by `time.monotonic()`."""
+    return time.monotonic() + READING_IS_GOOD_FOR
+
+
+def levels_of_products(oro: OroClient, product_ids: Iterable[str]) -> LevelReading:
+    """Return the levels of products."""
     found: dict[tuple[str, str], list[StockLevel]] = {}
-    for ids in in_lists(product_ids):
-        for level in _levels(oro, {"product": ids}):
+    until = math.inf
+    for document in _pages(oro, product_ids):
+        until = min(until, good_until())
+        for level in _levels(document):
             found.setdefault((level.product_id, level.unit_code), []).append(level)
-    return found
+    return LevelReading(found, until)
 
 
 def quantities(oro: OroClient, level_ids: Iterable[str]) -> dict[str, Decimal]:
@@ -133,28 +152,27 @@ def _level_resource(write: LevelWrite) -> dict[str, object]:
     }
 
 
-def _levels(oro: OroClient, filters: Filters) -> list[StockLevel]:
-    levels = []
-    for document in oro.pages(
-        LEVELS, filters=filters, include=["product", "productUnitPrecision"], fields=_FIELDS
-    ):
-        resources = Resources(document)
-        for resource in resources.primary:
-            for (_, product), (_, unit) in zip(
-                resources.related(resource, "product"),
-                resources.related(resource, "productUnitPrecision"),
-                strict=False,
-            ):
-                precision = attributes(unit).get("precision")
-                levels.append(
-                    StockLevel(
-                        level_id=str(resource["id"]),
-                        product_id=str(product["id"]),
-                        sku=read_text(attributes(product).get("sku")) or "",
-                        unit_code=related_id(unit, "unit") or "",
-                        precision=precision if isinstance(precision, int) else None,
-                        quantity=quantity(resource),
-                        is_kit=attributes(product).get("productType") == "kit",
-                    )
-                )
-    return levels
+def _pages(oro: OroClient, product_ids: Iterable[str]) -> Iterator[Document]:
+    include = ["product", "productUnitPrecision"]
+    for ids in in_lists(product_ids):
+        yield from oro.pages(LEVELS, filters={"product": ids}, include=include, fields=_FIELDS)
+
+
+def _levels(document: Document) -> Iterator[StockLevel]:
+    resources = Resources(document)
+    for resource in resources.primary:
+        for (_, product), (_, unit) in zip(
+            resources.related(resource, "product"),
+            resources.related(resource, "productUnitPrecision"),
+            strict=False,
+        ):
+            precision = attributes(unit).get("precision")
+            yield StockLevel(
+                level_id=str(resource["id"]),
+                product_id=str(product["id"]),
+                sku=read_text(attributes(product).get("sku")) or "",
+                unit_code=related_id(unit, "unit") or "",
+                precision=precision if isinstance(precision, int) else None,
+                quantity=quantity(resource),
+                is_kit=attributes(product).get("productType") == "kit",
+            )

@@ -132,6 +132,11 @@ class Circuit:
         """Whether nothing more may be sent in this run."""
         return self._error is not None
 
+    @property
+    def is_welcome(self) -> bool:
+        """Whether a request may be sent at once: nobody has asked for patience, and the circuit is closed."""
+        return not self.is_open and self._resume_at <= time.monotonic()
+
     def failed(self, error: ApiError) -> None:
         """Note a failure; one with `Retry-After` makes all workers wait, for it speaks of our address."""
         with self._lock:

@@ -161,6 +161,24 @@ def test_no_further_try_begins_when_patience_is_at_an_end(network, monkeypatch):
     assert len(network.requests) == 1
 
 
+def test_a_write_that_waited_beyond_its_time_is_not_sent(network, answer, oro):
+    def slow_token(_: httpx.Request) -> httpx.Response:
+        time.sleep(0.1)
+        return answer(200, {"token_type": "Bearer", "expires_in": 3600, "access_token": "token"})
+
+    network.token = slow_token
+    with pytest.raises(errors.NotSent, match="its time is over"):
+        oro.update("t", "1", RECORD, not_after=time.monotonic() + 0.05)
+    assert (len(network.tokens), len(network.requests)) == (1, 0)
+
+
+def test_a_write_is_not_tried_again_beyond_its_time(network, answer, oro, monkeypatch):
+    network.token = lambda _: answer(503, None, {"Retry-After": "30"})
+    with waits_recorded(monkeypatch) as waits, pytest.raises(errors.NoToken):
+        oro.batch("t", RECORD, not_after=time.monotonic() + 2)
+    assert waits == []
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [
@@ -328,6 +346,28 @@ def test_on_a_real_connection_nothing_sent_is_told_as_such():
         port = listening.getsockname()[1]
     with pytest.raises(errors.NotSent):
         post(f"http://127.0.0.1:{port}")
+
+
+def test_a_write_waits_for_a_free_connection_no_longer_than_it_may():
+    """There is one connection, and another thread needs it for half a second."""
+    reached = threading.Event()
+
+    def linger(_: socket.socket) -> None:
+        reached.set()
+        time.sleep(0.5)
+
+    with (
+        server(linger) as url,
+        Channel("oro", url, max_connections=1) as channel,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        other = pool.submit(channel.exchange, errors.Call.new("oro", "GET", "/x"))
+        reached.wait(5)
+        began = time.monotonic()
+        with pytest.raises(errors.NotSent):
+            channel.exchange(errors.Call.new("oro", "PATCH", "/x"), content=b"{}", not_after=began + 0.1)
+        assert 0.1 <= time.monotonic() - began < 0.4
+        assert isinstance(other.exception(), errors.AnswerLost)
 
 
 def test_cookies_are_not_kept(network, answer, oro):

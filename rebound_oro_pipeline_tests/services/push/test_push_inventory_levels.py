@@ -2,6 +2,10 @@
 
 import threading
 import time
+<<<<<<< HEAD
+=======
+from collections.abc import Callable
+>>>>>>> 56654ad (Stock: a level is read right before it is written, and again after every wait)
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,12 +17,14 @@ import pytest
 
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.sandbox.oro.records import KitItemRecord, ProductRecord, UnitRecord
+from rebound_oro_pipeline.services import oro_levels
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
-from rebound_oro_pipeline.services.sending import SendingRules
+from rebound_oro_pipeline.services.sending import Circuit, SendingRules
 from rebound_oro_pipeline.warehouse import level_writes, outbox
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     ONE_TRY,
+    Hook,
     Network,
     Shop,
     answer,
@@ -41,6 +47,17 @@ class Killed(BaseException):
 
 def kill(_: httpx.Request) -> None:
     raise Killed
+
+
+def busy(seconds: int, *sales: Callable[[], object]) -> Hook:
+    """Refuse a request for so long, and sell while the pipeline waits."""
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        for sale in sales:
+            threading.Timer(seconds / 2, sale).start()
+        return httpx.Response(429, headers={"Retry-After": str(seconds)}, request=request)
+
+    return refuse
 
 
 def make_due(box: Box) -> None:
@@ -521,3 +538,118 @@ def test_a_limited_user_is_told_and_nothing_is_lost(shop: Shop, box: Box, databa
     with shop.client() as oro:
         counts = push_inventory_levels(oro, database_url, run_id="2", rules=AT_ONCE)
     assert (counts.confirmed, counts.remaining) == (2, 0)
+
+
+def test_what_is_sold_while_a_worker_waits_stays_sold(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_delta(box, "N1:1", "SKU-1", "5")
+    put_delta(box, "N2:1", "SKU-2", "5")
+    shop.network.before(*SINGLE, busy(2, lambda: shop.sell("SKU-1"), lambda: shop.sell("SKU-2")))
+    rules = SendingRules(mode="single", workers=1, first_delay=0.1)
+    push_inventory_levels(oro, database_url, run_id="1", rules=rules)
+    assert (shop.level("SKU-1"), shop.level("SKU-2")) == (Decimal(1004), Decimal(1004))
+    assert [write for write in writes(box) if write[2] == "confirmed"] == [("999", "1004", "confirmed")] * 2
+
+
+def test_each_level_that_is_written_singly_is_read_right_before(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    for number in range(1, 10):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    shop.network.before(*SINGLE, lambda _: None, times=4)
+    shop.network.before(*SINGLE, lambda _: shop.sell("SKU-9"))
+    push_inventory_levels(oro, database_url, run_id="1", rules=SendingRules(mode="single", workers=1))
+    assert [shop.level(f"SKU-{number}") for number in range(1, 10)] == [Decimal(1005)] * 8 + [Decimal(1004)]
+
+
+def test_a_batch_is_read_again_where_its_worker_was_asked_to_wait_after_reading(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    """The other worker is told to wait while this one reads."""
+    for number in range(1, 5):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    both_have_read = threading.Barrier(2)
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        both_have_read.wait(10)
+        for number in range(1, 5):
+            shop.sell(f"SKU-{number}")
+        return httpx.Response(429, headers={"Retry-After": "1"}, request=request)
+
+    def linger(_: httpx.Request) -> None:
+        both_have_read.wait(10)
+        time.sleep(0.3)
+
+    shop.network.after("GET", "/inventorylevels", lambda _: None)
+    shop.network.after("GET", "/inventorylevels", linger)
+    shop.network.before(*BATCH, refuse)
+    rules = SendingRules(claim_limit=2, workers=2, first_delay=0.1)
+    counts = push_inventory_levels(oro, database_url, run_id="1", rules=rules)
+    assert (counts.confirmed, counts.remaining) == (4, 0)
+    assert [shop.level(f"SKU-{number}") for number in range(1, 5)] == [Decimal(1004)] * 4
+
+
+def test_a_level_that_is_read_is_written_at_once_or_read_again(
+    shop: Shop, oro: OroClient, box: Box, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client may wait, too: for a token, a connection, or the next try."""
+    monkeypatch.setattr(oro_levels, "READING_IS_GOOD_FOR", 0.3)
+    put_delta(box, "N1:1", "SKU-1", "5")
+
+    def hold_up_the_token(_: httpx.Request) -> None:
+        time.sleep(0.5)
+        shop.sell("SKU-1")
+
+    shop.network.before(*SINGLE, answer(401))
+    shop.network.before("POST", "/oauth2-token", lambda _: None)
+    shop.network.before("POST", "/oauth2-token", hold_up_the_token)
+    counts = push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
+    assert (counts.confirmed, counts.remaining, shop.level("SKU-1")) == (1, 0, Decimal(1004))
+    assert writes(box) == [("1000", "1005", "not_written"), ("999", "1004", "confirmed")]
+
+
+def test_a_level_in_doubt_is_read_again_right_before_it_is_written_again(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    """Whether it was sold or half written cannot be told: what was sold is not overwritten."""
+    for number in (1, 2):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    shop.network.before(*SINGLE, cut, times=2)
+    push_inventory_levels(oro, database_url, run_id="1", rules=replace(ONE_TRY, mode="single"))
+    make_due(box)
+    shop.network.before(*SINGLE, lambda _: shop.sell("SKU-2"))
+    counts = push_inventory_levels(oro, database_url, run_id="2", rules=ONE_TRY)
+    assert (counts.confirmed, counts.rejected, counts.remaining) == (1, 1, 0)
+    assert (shop.level("SKU-1"), shop.level("SKU-2")) == (Decimal(1005), Decimal(999))
+    assert [write[2] for write in writes(box)] == ["confirmed", "ambiguous"]
+
+
+def test_a_level_in_doubt_is_not_written_while_its_worker_is_asked_to_wait(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    for number in (1, 2):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    shop.network.before(*SINGLE, cut, times=2)
+    push_inventory_levels(oro, database_url, run_id="1", rules=replace(ONE_TRY, mode="single"))
+    make_due(box)
+    shop.network.before(*SINGLE, busy(1, lambda: shop.sell("SKU-2")))
+    rules = replace(ONE_TRY, patience=2.0)
+    counts = push_inventory_levels(oro, database_url, run_id="2", rules=rules)
+    assert (counts.rejected, shop.level("SKU-2")) == (1, Decimal(999))
+
+
+def test_a_level_in_doubt_is_left_where_another_worker_was_asked_to_wait_while_it_was_read(
+    shop: Shop, oro: OroClient, box: Box, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_delta(box, "N1:1", "SKU-1", "5")
+    shop.network.before(*SINGLE, cut)
+    push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    make_due(box)
+    with monkeypatch.context() as patch:
+        patch.setattr(Circuit, "is_welcome", property(lambda _: False))
+        second = push_inventory_levels(oro, database_url, run_id="2", rules=ONE_TRY)
+    assert (second.unknown, second.write_requests, writes(box)) == (1, 0, [("1000", "1005", "writing")])
+    make_due(box)
+    third = push_inventory_levels(oro, database_url, run_id="3", rules=ONE_TRY)
+    assert (third.confirmed, shop.level("SKU-1")) == (1, Decimal(1005))
