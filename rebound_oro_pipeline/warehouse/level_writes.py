@@ -67,6 +67,15 @@ class Verdict:
     request_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Replenished:
+    """A product, the levels of it that writes lifted over the threshold, and these writes."""
+
+    product_id: str
+    level_ids: list[str]
+    level_write_ids: list[int]
+
+
 def level_key(product_id: str, unit_code: str) -> str:
     """Return the name under which a level is locked."""
     return f"{product_id}/{unit_code}"
@@ -129,9 +138,10 @@ def finish(conn: psycopg.Connection, worker: str, verdicts: Sequence[Verdict]) -
         conn.execute(_SQL["finish"], {"verdicts": _json(verdicts), "worker": worker})
 
 
-def replenished(conn: psycopg.Connection, threshold: Decimal) -> dict[str, list[int]]:
-    """Return, by product, the writes that lifted a level over the threshold and were not looked at since."""
-    return dict(conn.execute(_SQL["replenished"], {"threshold": threshold}).fetchall())
+def replenished(conn: psycopg.Connection, threshold: Decimal) -> list[Replenished]:
+    """Return the products whose levels were lifted over the threshold, and which were not looked at since."""
+    with conn.cursor(row_factory=class_row(Replenished)) as cursor:
+        return cursor.execute(_SQL["replenished"], {"threshold": threshold}).fetchall()
 
 
 def mark_status_checked(conn: psycopg.Connection, level_write_ids: Sequence[int]) -> None:

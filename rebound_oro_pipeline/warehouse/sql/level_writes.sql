@@ -164,9 +164,11 @@ select
 from finished;
 
 -- name: replenished
--- Levels that our units lifted over the threshold at which Oro calls a product out of stock.
+-- Levels that our units lifted over the threshold at which Oro calls a product out of stock. Where they stand now is
+-- to be read.
 select
     product_id,
+    array_agg(distinct level_id) as level_ids,
     array_agg(level_write_id order by level_write_id) as level_write_ids
 from outbox.level_writes
 where
