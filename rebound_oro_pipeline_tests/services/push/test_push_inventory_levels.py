@@ -2,10 +2,7 @@
 
 import threading
 import time
-<<<<<<< HEAD
-=======
 from collections.abc import Callable
->>>>>>> 56654ad (Stock: a level is read right before it is written, and again after every wait)
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
