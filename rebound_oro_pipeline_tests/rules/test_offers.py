@@ -252,6 +252,25 @@ def test_a_reference_that_several_orders_share_is_passed_over(rules_conn: psycop
         assert offers(there)["3"]["order_reference"] == "PO-3"
 
 
+def test_an_order_whose_reference_means_another_one_by_now_takes_nothing_away_from_it(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    """ReBound keeps one order under each reference."""
+    policy = {"order_reference": ["poNumber", "identifier"]}
+    with landed(rules_conn, [three_shirts(1)], [], policy=policy) as there:
+        offer(there)
+        land(there.conn, [three_shirts(2, po_number="ORD-1")], [])
+        offer(there)
+        land(there.conn, [three_shirts(1, internal_status="cancelled")], [])
+        assert offer(there).withdrawn == 1
+        sent = rows(there, "select business_key, state::text, last_error from outbox.messages order by message_id")
+        assert [(row["business_key"], row["state"], row["last_error"]) for row in sent] == [
+            ("1:1", "pending", None),
+            ("2:1", "pending", None),
+            ("1:2", "skipped", "order 2 is offered under ORD-1"),
+        ]
+
+
 def test_an_order_without_a_reference_of_its_own_is_counted_and_not_offered(
     rules_conn: psycopg.Connection[Any],
 ) -> None:
