@@ -89,14 +89,15 @@ named as (
 ),
 
 -- Return ids and order numbers may hold hyphens and digits, so that two notes would bear one number: the first one does.
-shared_numbers as (
+-- Materialized, because the planner takes lines for a few, and would count anew for each of them.
+shared_numbers as materialized (
     select named.credit_note_number
     from named
     group by named.credit_note_number
     having min(named.return_id) <> max(named.return_id) or min(named.order_id) <> max(named.order_id)
 ),
 
-owners as (
+owners as materialized (
     select distinct on (named.credit_note_number)
         named.credit_note_number,
         named.return_id,
