@@ -263,7 +263,9 @@ def test_an_order_whose_reference_means_another_one_by_now_takes_nothing_away_fr
         offer(there)
         land(there.conn, [three_shirts(1, internal_status="cancelled")], [])
         assert offer(there).withdrawn == 1
-        sent = rows(there, "select business_key, state::text, last_error from outbox.messages order by message_id")
+        sent = rows(
+            there, "select business_key, state::text, last_error from outbox.messages order by message_id"
+        )
         assert [(row["business_key"], row["state"], row["last_error"]) for row in sent] == [
             ("1:1", "pending", None),
             ("2:1", "pending", None),
