@@ -1,7 +1,7 @@
 """Lands the OroCommerce orders of the returns at hand, found by reference: never the whole shop."""
 
 import math
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
@@ -29,7 +29,7 @@ WORKERS: Final = 4
 _PAGE: Final = 250
 _PAGE_WITH_SUBTOTALS: Final = 100
 # A request costs as much as twenty orders; fewer at once would gain little time and ask more of the shop.
-_FEW: Final = 50
+_FEW: Final = 25
 _ALWAYS_KNOWN: Final = "identifier"
 _NOT_SUPPORTED: Final = "The filter is not supported."
 _INCLUDE: Final = ("lineItems", "lineItems.kitItemLineItems", "discounts")
@@ -160,15 +160,22 @@ class _Search:
         if self._others:
             yield from self._answers(self._others, not_found.values())
 
-    def _answers(self, fields: Collection[str], references: Iterable[str]) -> Iterator[Document]:
-        questions = [(field, part) for part in self._deal(list(references), len(fields)) for field in fields]
+    def _answers(self, fields: Sequence[str], references: Iterable[str]) -> Iterator[Document]:
+        wanted = list(references)
+        # The field that the policy names first finds most of what is there; of the others a list at once is enough.
+        others = len(fields) - 1
+        questions = [
+            (field, part)
+            for place, field in enumerate(fields)
+            for part in self._deal(wanted, 1 if place else max(self._workers - others, 1))
+        ]
         return one_by_one(in_order(self._ask, questions, workers=self._workers))
 
-    def _deal(self, references: list[str], fields: int) -> Iterator[list[str]]:
-        """Deal references out to lists of one page, so that no worker waits for the last list of another."""
+    def _deal(self, references: list[str], at_once: int) -> Iterator[list[str]]:
+        """Deal references out to lists of one page, so that none of those asked for at once waits for another."""
         page = _page_size(with_subtotals=self._with_subtotals)
-        rounds = math.ceil(fields * len(references) / (page * self._workers))
-        lists = min(max(rounds * self._workers // fields, 1), math.ceil(len(references) / _FEW))
+        rounds = math.ceil(len(references) / (page * at_once))
+        lists = min(rounds * at_once, math.ceil(len(references) / _FEW))
         for start in range(lists):
             yield from in_lists(references[start::lists], count=page)
 
