@@ -28,7 +28,10 @@ class HoldFilter(Filter):
 
 @dataclass(frozen=True)
 class Hold:
-    """A return line that came too early: since when, how often asked, and when it is asked again."""
+    """A return line that came too early: since when, and when it is asked again.
+
+    `attempts`: which of the pauses since then it is in, whether or not a run asked in each.
+    """
 
     subject: str
     reason: str

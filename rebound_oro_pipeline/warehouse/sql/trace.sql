@@ -121,6 +121,14 @@ messages as (
     where messages.kind = 'rebound_order' and messages.ordering_key = any(%(order_ids)s::text[])
 ),
 
+levels as (
+    select writes.*
+    from outbox.level_writes as writes
+    where
+        writes.message_ids && array(select messages.message_id from messages)
+        or landing.match_key(writes.sku) = any(%(sku_keys)s::text[])
+),
+
 subjects as (
     select lines.return_id || ' / ' || lines.return_line_key as subject
     from landing.rebound_return_lines as lines
@@ -134,14 +142,25 @@ subjects as (
     union
     select messages.business_key as subject
     from messages
-),
-
-levels as (
-    select writes.*
-    from outbox.level_writes as writes
+    union
+    -- Discrepancies that a person took note of go by the order's number, with its line or without, or by the level.
+    select noted.subject
+    from reconciliation.acknowledgements as noted
     where
-        writes.message_ids && array(select messages.message_id from messages)
-        or landing.match_key(writes.sku) = any(%(sku_keys)s::text[])
+        exists (
+            select from unnest(%(order_ids)s::text[]) as each (order_id)
+            left join landing.oro_orders as orders on each.order_id = orders.order_id
+            left join ledger.orders as kept on each.order_id = kept.order_id
+            where
+                noted.subject in (orders.identifier, kept.order_identifier)
+                or starts_with(noted.subject, coalesce(kept.order_identifier, orders.identifier) || ', ')
+        )
+        or exists (
+            select from levels
+            where
+                noted.subject
+                = levels.sku || ', ' || coalesce(levels.unit_code, 'no unit') || ' (level ' || levels.level_id || ')'
+        )
 )
 
 select
@@ -264,7 +283,7 @@ select
     'held' as event,
     holds.subject,
     format(
-        '%%s, %%s units, time to ask %%s of OroCommerce, at %%s', holds.reason, trim_scale(holds.quantity), holds.attempts,
+        '%%s, %%s units, OroCommerce is asked again at %%s', holds.reason, trim_scale(holds.quantity),
         to_char(holds.next_check_at, 'YYYY-MM-DD HH24:MI')
     ) as said,
     null as payload
@@ -345,28 +364,7 @@ select
     concat_ws(', ', 'by ' || log.actor, log.reason, 'request ' || log.request_id) as said,
     log.detail as payload
 from outbox.audit_log as log
-where
-    log.subject in (select subjects.subject from subjects)
-    or (
-        log.action like 'discrepancy %%'
-        and exists (
-            select from unnest(%(order_ids)s::text[]) as each (order_id)
-            left join landing.oro_orders as orders on each.order_id = orders.order_id
-            left join ledger.orders as kept on each.order_id = kept.order_id
-            where
-                log.subject in (orders.identifier, kept.order_identifier)
-                or starts_with(log.subject, coalesce(kept.order_identifier, orders.identifier) || ', ')
-        )
-    )
-    or (
-        log.action like 'discrepancy %%'
-        and exists (
-            select from levels
-            where
-                log.subject
-                = levels.sku || ', ' || coalesce(levels.unit_code, 'no unit') || ' (level ' || levels.level_id || ')'
-        )
-    )
+where log.subject in (select subjects.subject from subjects)
 union all
 select
     held.read_at as at,

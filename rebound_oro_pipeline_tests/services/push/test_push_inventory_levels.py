@@ -383,24 +383,15 @@ def test_a_level_that_is_the_first_of_each_run_is_refused_for_what_passed_after_
     assert shop.network.count(*bad) == 5
 
 
-def test_levels_of_a_batch_that_was_refused_unseen_go_in_one_again(
-    shop: Shop, oro: OroClient, box: Box, database_url: str
+@pytest.mark.parametrize(("status", "requests"), [(429, 3), (400, 5)], ids=["unseen", "without a name"])
+def test_a_batch_that_is_refused_twice_is_split_only_where_it_was_looked_at(
+    status: int, requests: int, shop: Shop, oro: OroClient, box: Box, database_url: str
 ) -> None:
     for number in (1, 2, 3):
         put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
-    shop.network.before(*BATCH, answer(429), times=2)
+    shop.network.before(*BATCH, answer(status), times=2)
     counts = push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
-    assert (counts.confirmed, counts.write_requests) == (3, 3)
-
-
-def test_levels_of_a_batch_that_is_refused_without_a_name_are_sent_one_by_one_in_the_end(
-    shop: Shop, oro: OroClient, box: Box, database_url: str
-) -> None:
-    for number in (1, 2, 3):
-        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
-    shop.network.before(*BATCH, answer(400), times=2)
-    counts = push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
-    assert (counts.confirmed, counts.write_requests) == (3, 5)
+    assert (counts.confirmed, counts.write_requests) == (3, requests)
 
 
 def test_a_batch_without_an_answer_is_not_written_again_while_it_may_be_queued(
