@@ -26,6 +26,25 @@ Filters: TypeAlias = Mapping[str, FilterValue | Mapping[str, FilterValue]]
 
 
 @dataclass(frozen=True, slots=True)
+class Selection:
+    """What is asked of each record of a list: relations to include, and the fields of each resource type."""
+
+    include: Sequence[str]
+    fields: Mapping[str, Sequence[str]]
+
+    def __or__(self, other: Selection) -> Selection:
+        """Return what holds both."""
+        kinds = dict.fromkeys([*self.fields, *other.fields])
+        return Selection(
+            include=list(dict.fromkeys([*self.include, *other.include])),
+            fields={
+                kind: list(dict.fromkeys([*self.fields.get(kind, ()), *other.fields.get(kind, ())]))
+                for kind in kinds
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page of a list; `total` is the number of rows in the whole list where the answer tells it."""
 

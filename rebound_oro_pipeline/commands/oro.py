@@ -176,7 +176,8 @@ def _examine_oro(settings: Settings, references: tuple[str, ...]) -> Iterator[Fi
     from rebound_oro_pipeline.services.doctor_oro import examine_oro
 
     with wiring.oro_client(settings) as oro:
-        yield from examine_oro(oro, wiring.credit_note_names(settings), references)
+        names = wiring.credit_note_names(settings)
+        yield from examine_oro(oro, names, references, with_subtotals=settings.oro_subtotals)
 
 
 def _show(finding: Finding) -> None:

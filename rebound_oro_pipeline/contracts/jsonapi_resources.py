@@ -1,6 +1,6 @@
 """Resources of a JSON:API document: what is included, and what a relation leads to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rebound_oro_pipeline.contracts.values import kind, storable
@@ -99,6 +99,15 @@ def has_relation(resource: Resource, relation: str) -> bool:
     """Say whether the relation is in the resource at all, be it empty."""
     relations = resource.get("relationships")
     return isinstance(relations, dict) and isinstance(relations.get(relation), dict)
+
+
+def absent_fields(resource: Resource, names: Iterable[str]) -> list[str]:
+    """Give those attributes and relations, sorted, that are not in the resource at all.
+
+    OroCommerce shows an empty field as null; it leaves out what the API's user may not view, and what it does not have.
+    """
+    shown = attributes(resource)
+    return sorted({name for name in names if name not in shown and not has_relation(resource, name)})
 
 
 def related_identities(resource: Resource, relation: str, place: str = "") -> list[Identity]:

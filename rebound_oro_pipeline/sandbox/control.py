@@ -6,7 +6,7 @@ POST   /control/clock      {"advance_hours": 24}
 POST   /control/queue      {"consuming": false} and, or {"misbehave": "success_without_writing"}
 POST   /control/oro        {"type", "id", "attributes"?, "relations"?}: a record changed behind the API's back
 POST   /control/settings   the shop's system settings of today, see `oro.totals`
-POST   /control/clients    {"client_id", "client_secret", "permissions"?}
+POST   /control/clients    {"client_id", "client_secret", "permissions"?, "hidden"?}
 POST   /control/rebound/portal     {"only_offered": true}: it lets in returns of offered items only
 POST   /control/rebound/returns    {"order_reference", "items": [{"sku", "quantity"}], "status"?, "disposition"?}
 POST   /control/tokens/expire   /control/rebound/unblock   /control/requests/forget   /control/reset
@@ -148,7 +148,7 @@ class _Control:
 
     def client(self, wanted: Mapping[str, Any]) -> object:
         self._box.world.oro.add_client(
-            wanted["client_id"], wanted["client_secret"], wanted.get("permissions")
+            wanted["client_id"], wanted["client_secret"], wanted.get("permissions"), wanted.get("hidden")
         )
         return {}
 

@@ -1,53 +1,60 @@
 """What the live OroCommerce is and allows, asked of its API without writing anything that stays.
 
-Reading is asked with filters that find nothing. Whether writing would be allowed is asked with writes that cannot
-succeed: a level and an order that do not exist, an attribute that no entity has. The probe of the queue leaves a
-batch that changes nothing where no message consumer runs.
+Reading is asked with filters that find nothing, and what is hidden is told by the newest records. Whether writing would
+be allowed is asked with writes that cannot succeed: a level and an order that do not exist, an attribute that no entity
+has. The probe of the queue leaves a batch that changes nothing where no message consumer runs.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, NotAllowed, NotFound, Refused
+from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, NotFound
 from rebound_oro_pipeline.clients.jsonapi import Filters
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
 from rebound_oro_pipeline.services.doctor import Finding, failure_of
+from rebound_oro_pipeline.services.doctor_oro_fields import examine_fields, examine_orders
+from rebound_oro_pipeline.services.doctor_oro_release import ask, release_finding, release_of, takes_filter
 from rebound_oro_pipeline.services.doctor_oro_writes import examine_batches, examine_levels, examine_notes
-
-Release = Literal["5.1", "6.0", "6.1", "7.0"]
-"""What the API behaves as: nothing in it names the release, so it is told by what came with each."""
 
 _NOWHERE: Final[Filters] = {"id": "0"}
 _FAR_FUTURE: Final = ("2199-01-01T00:00:00Z", "2199-01-02T00:00:00Z")
-_SAMPLE: Final = 10
-_UNSUPPORTED: Final = "The filter is not supported."
 
 
 def examine_oro(
-    oro: OroClient, names: CreditNoteNames, references: Sequence[str], *, queue_patience: float = 10.0
+    oro: OroClient,
+    names: CreditNoteNames,
+    references: Sequence[str],
+    *,
+    with_subtotals: bool = False,
+    queue_patience: float = 10.0,
 ) -> Iterator[Finding]:
     """Yield what was found, one question after the other; it ends early where nobody answers.
 
-    `references` are the order fields that the policy looks returns up by; `queue_patience` is how many seconds a
-    batch may stay queued before no message consumer is thought to run.
+    `references` are the order fields that the policy looks returns up by, `with_subtotals` whether the subtotals of
+    orders are asked for; `queue_patience` is how many seconds a batch may stay queued before no message consumer is
+    thought to run.
     """
     try:
-        _ask(oro, "orders", _NOWHERE)
+        ask(oro, "orders", _NOWHERE)
     except (Forbidden, NotFound):
         pass  # told below, by type
     except ApiError as error:
         yield failure_of("OroCommerce", error)
         return
     yield Finding("OroCommerce", "ok", "reached, access token given and accepted")
-    release = _release(oro)
+    release = release_of(oro)
     if isinstance(release, Finding):
         yield release
         return
-    yield _release_finding(release)
+    yield release_finding(release)
     for resource in ("orders", "products", "customers", "inventorylevels", names.note_type, names.line_type):
         yield viewing(oro, resource)
-    yield from _guarded("orders as shown", lambda: _orders_as_shown(oro))
+    yield from _guarded("orders as shown", lambda: examine_orders(oro, release))
+    yield from _guarded(
+        "fields",
+        lambda: examine_fields(oro, names, release, references, with_subtotals=with_subtotals),
+    )
     yield from _guarded("filters", lambda: _filters(oro, names, references))
     yield from _guarded("editing inventorylevels", lambda: [examine_levels(oro)])
     may_validate = release in ("6.1", "7.0")
@@ -65,57 +72,10 @@ def _guarded(subject: str, question: Callable[[], Iterable[Finding]]) -> Iterato
         yield failure_of(subject, error)
 
 
-def _ask(
-    oro: OroClient, resource: str, filters: Filters, *, page_size: int | None = 1
-) -> list[dict[str, Any]]:
-    """Return the rows of a list that a filter keeps short."""
-    documents = oro.pages(resource, filters=filters, page_size=page_size)
-    return [row for document in documents for row in document["data"]]
-
-
-def _release(oro: OroClient) -> Release | Finding:
-    try:
-        if _exists(oro, "ordersubtotals", {"order": "0"}):
-            return "7.0" if _takes_pages(oro) else "6.1"
-        return "6.0" if _exists(oro, "orderinternalstatuses", {}) else "5.1"
-    except ApiError as error:
-        return failure_of("release", error)
-
-
-def _exists(oro: OroClient, resource: str, filters: Filters) -> bool:
-    try:
-        _ask(oro, resource, filters, page_size=None)
-    except NotFound:
-        return False
-    return True
-
-
-def _takes_pages(oro: OroClient) -> bool:
-    """Whether lists of statuses take `page[size]`, as in every release but 6.1."""
-    try:
-        next(oro.pages("orderinternalstatuses", sort=(), page_size=100), None)
-    except Refused:
-        return False
-    return True
-
-
-def _release_finding(release: Release) -> Finding:
-    match release:
-        case "5.1":
-            remedy = (
-                "Set gate.when_status_missing and tax.without_rows of the policy: 5.1 shows no order status."
-            )
-            return Finding("release", "warning", "behaves as 5.1", remedy)
-        case "6.0":
-            return Finding("release", "ok", "behaves as 6.0 (no shipping status, no subtotals, no dry run)")
-        case _:
-            return Finding("release", "ok", f"behaves as {release}")
-
-
 def viewing(oro: OroClient, resource: str) -> Finding:
     """Ask whether the API's user may view a resource, which what is behind a relation or a filter does not tell."""
     try:
-        _ask(oro, resource, _NOWHERE)
+        ask(oro, resource, _NOWHERE)
     except Forbidden as error:
         remedy = f"Give the role of the API's user the permission View on {resource}."
         return Finding(resource, "failure", f"exists, but may not be viewed: {error}", remedy)
@@ -129,38 +89,6 @@ def viewing(oro: OroClient, resource: str) -> Finding:
     except ApiError as error:
         return failure_of(resource, error)
     return Finding(resource, "ok", "exists and may be viewed")
-
-
-def _orders_as_shown(oro: OroClient) -> Iterator[Finding]:
-    """Look at the newest orders for what a missing permission hides in silence."""
-    subject = "orders as shown"
-    document = next(oro.pages("orders", include=["lineItems"], sort=["-id"], page_size=_SAMPLE), None)
-    if document is None:
-        remedy = "Check organization and access level of the API's user, unless the shop is new."
-        yield Finding(subject, "warning", "no order is visible", remedy)
-        return
-    orders = document["data"]
-    lines = [row for row in document.get("included", []) if row["type"] == "orderlineitems"]
-    products = [row for row in lines if not row["attributes"].get("freeFormProduct")]
-    hidden = [
-        name
-        for name, rows, relation in (("customer", orders, "customer"), ("product", products, "product"))
-        if rows and all(_leads_nowhere(row, relation) for row in rows)
-    ]
-    for name in hidden:
-        remedy = f"Give the role of the API's user the permission View on {name}s, at the level of the organization."
-        yield Finding(subject, "failure", f"the {name} of every order looked at is hidden", remedy)
-    if lines and not any("rowTotalAfterDiscountIncludingTax" in row["attributes"] for row in lines):
-        remedy = "Update OroCommerce, or decide on tax.without_rows in the policy."
-        yield Finding(subject, "warning", "order lines carry no row totals, so tax is not told", remedy)
-    elif not hidden:
-        yield Finding(
-            subject, "ok", f"{len(orders)} orders looked at, with customers, products and row totals"
-        )
-
-
-def _leads_nowhere(row: dict[str, Any], relation: str) -> bool:
-    return (row.get("relationships", {}).get(relation) or {}).get("data") is None
 
 
 def _filters(oro: OroClient, names: CreditNoteNames, references: Sequence[str]) -> Iterator[Finding]:
@@ -184,7 +112,7 @@ def _filters(oro: OroClient, names: CreditNoteNames, references: Sequence[str]) 
         ("warning", "Orders are looked up without it; declare it in api.yml if you need it.", wished),
     ):
         for resource, name, value in filters:
-            if _takes_filter(oro, resource, {name: value}):
+            if takes_filter(oro, resource, {name: value}):
                 continue
             missing = True
             yield Finding(
@@ -192,15 +120,3 @@ def _filters(oro: OroClient, names: CreditNoteNames, references: Sequence[str]) 
             )
     if not missing:
         yield Finding("filters", "ok", "lists of numbers, SKUs, ids and references, and a range of times")
-
-
-def _takes_filter(oro: OroClient, resource: str, filters: Filters) -> bool:
-    try:
-        _ask(oro, resource, filters, page_size=2)
-    except (Forbidden, NotFound, NotAllowed):
-        return True  # told elsewhere
-    except Refused as error:
-        if not any(reason.detail == _UNSUPPORTED for reason in error.reasons):
-            raise
-        return False
-    return True

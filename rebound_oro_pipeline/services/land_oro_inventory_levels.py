@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import psycopg
 
-from rebound_oro_pipeline.clients.jsonapi import in_lists
+from rebound_oro_pipeline.clients.jsonapi import Selection, in_lists
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import LevelDocument, read_levels
@@ -19,12 +19,15 @@ from rebound_oro_pipeline.warehouse.landing import Landed, land_levels
 WORKERS: Final = 4
 """Lists asked for at once."""
 
-_INCLUDE: Final = ("product", "productUnitPrecision")
-_FIELDS: Final = {
-    "inventorylevels": ("quantity", "product", "productUnitPrecision"),
-    "products": ("sku",),
-    "productunitprecisions": ("unit",),
-}
+SNAPSHOT: Final = Selection(
+    include=("product", "productUnitPrecision"),
+    fields={
+        "inventorylevels": ("quantity", "product", "productUnitPrecision"),
+        "products": ("sku",),
+        "productunitprecisions": ("unit",),
+    },
+)
+"""What is read of a level for people to look at."""
 
 
 def land_oro_inventory_levels(
@@ -62,5 +65,6 @@ def land_levels_of(
 
 
 def _read(oro: OroClient, product_ids: list[str]) -> list[LevelDocument | Fault]:
-    pages = oro.pages("inventorylevels", filters={"product": product_ids}, include=_INCLUDE, fields=_FIELDS)
+    filters = {"product": product_ids}
+    pages = oro.pages("inventorylevels", filters=filters, include=SNAPSHOT.include, fields=SNAPSHOT.fields)
     return [level for page in pages for level in read_levels(page)]

@@ -9,7 +9,7 @@ from typing import Any, Final
 import psycopg
 
 from rebound_oro_pipeline.clients.errors import Refused
-from rebound_oro_pipeline.clients.jsonapi import Document, Filters, in_lists
+from rebound_oro_pipeline.clients.jsonapi import Document, Filters, Selection, in_lists
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.jsonapi_resources import attributes
@@ -32,59 +32,66 @@ _PAGE_WITH_SUBTOTALS: Final = 100
 _FEW: Final = 25
 _ALWAYS_KNOWN: Final = "identifier"
 _NOT_SUPPORTED: Final = "The filter is not supported."
-_INCLUDE: Final = ("lineItems", "lineItems.kitItemLineItems", "discounts")
 # Naming the fields of every type halves an order's size and time.
-_FIELDS: Final = {
-    "orders": (
-        "identifier",
-        "poNumber",
-        "externalId",
-        "currency",
-        "subtotalValue",
-        "subtotalWithDiscounts",
-        "totalValue",
-        "totalDiscountsAmount",
-        "discount",
-        "shippingDiscount",
-        "estimatedShippingCostAmount",
-        "overriddenShippingCostAmount",
-        "createdAt",
-        "updatedAt",
-        "customer",
-        "internalStatus",
-        "shippingStatus",
-        "lineItems",
-        "discounts",
-        "shippingTrackings",
-    ),
-    "orderlineitems": (
-        "productSku",
-        "productName",
-        "freeFormProduct",
-        "quantity",
-        "productUnitCode",
-        "value",
-        "currency",
-        "rowTotalDiscountAmount",
-        "rowTotalAfterDiscountIncludingTax",
-        "rowTotalAfterDiscountExcludingTax",
-        "product",
-        "kitItemLineItems",
-    ),
-    "orderproductkititemlineitems": (
-        "productSku",
-        "productName",
-        "quantity",
-        "productUnitCode",
-        "productUnitPrecision",
-        "sortOrder",
-        "value",
-        "product",
-    ),
-    "orderdiscounts": ("amount", "percent", "orderDiscountType"),
-}
-_SUBTOTALS: Final = "orderSubtotals"
-_SUBTOTAL_FIELDS: Final = {"ordersubtotals": ("orderSubtotalType", "label", "amount", "currency", "data")}
+_ORDER: Final = Selection(
+    include=("lineItems", "lineItems.kitItemLineItems", "discounts"),
+    fields={
+        "orders": (
+            "identifier",
+            "poNumber",
+            "externalId",
+            "currency",
+            "subtotalValue",
+            "subtotalWithDiscounts",
+            "totalValue",
+            "totalDiscountsAmount",
+            "discount",
+            "shippingDiscount",
+            "estimatedShippingCostAmount",
+            "overriddenShippingCostAmount",
+            "createdAt",
+            "updatedAt",
+            "customer",
+            "internalStatus",
+            "shippingStatus",
+            "lineItems",
+            "discounts",
+            "shippingTrackings",
+        ),
+        "orderlineitems": (
+            "productSku",
+            "productName",
+            "freeFormProduct",
+            "quantity",
+            "productUnitCode",
+            "value",
+            "currency",
+            "rowTotalDiscountAmount",
+            "rowTotalAfterDiscountIncludingTax",
+            "rowTotalAfterDiscountExcludingTax",
+            "product",
+            "kitItemLineItems",
+        ),
+        "orderproductkititemlineitems": (
+            "productSku",
+            "productName",
+            "quantity",
+            "productUnitCode",
+            "productUnitPrecision",
+            "sortOrder",
+            "value",
+            "product",
+        ),
+        "orderdiscounts": ("amount", "percent", "orderDiscountType"),
+    },
+)
+_SUBTOTALS: Final = Selection(
+    include=("orderSubtotals",),
+    fields={
+        "orders": ("orderSubtotals",),
+        "ordersubtotals": ("orderSubtotalType", "label", "amount", "currency", "data"),
+    },
+)
 
 
 def land_oro_orders(
@@ -201,6 +208,11 @@ def _match_key(reference: str) -> str:
     return reference.strip().lower()
 
 
+def order_selection(*, with_subtotals: bool) -> Selection:
+    """Return what is read of an order; subtotals exist since 6.1."""
+    return _ORDER | _SUBTOTALS if with_subtotals else _ORDER
+
+
 def orders_where(
     oro: OroClient, filters: Filters, *, with_subtotals: bool
 ) -> Iterator[OrderDocument | Fault]:
@@ -210,13 +222,12 @@ def orders_where(
 
 
 def _pages(oro: OroClient, filters: Filters, *, with_subtotals: bool) -> Iterator[Document]:
-    include = (*_INCLUDE, _SUBTOTALS) if with_subtotals else _INCLUDE
-    fields: dict[str, tuple[str, ...]] = dict(_FIELDS)
-    if with_subtotals:
-        fields |= {"orders": (*_FIELDS["orders"], _SUBTOTALS), **_SUBTOTAL_FIELDS}
+    asked = order_selection(with_subtotals=with_subtotals)
     size = _page_size(with_subtotals=with_subtotals)
     try:
-        yield from oro.pages("orders", filters=filters, include=include, fields=fields, page_size=size)
+        yield from oro.pages(
+            "orders", filters=filters, include=asked.include, fields=asked.fields, page_size=size
+        )
     except Refused as error:
         # Before 6.1 there are no subtotals, so that naming their fields may be refused.
         if not (with_subtotals and refuses(error, "fields[ordersubtotals]")):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import psycopg
 
-from rebound_oro_pipeline.clients.jsonapi import in_lists
+from rebound_oro_pipeline.clients.jsonapi import Selection, in_lists
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import ProductDocument, read_products
@@ -19,10 +19,14 @@ from rebound_oro_pipeline.warehouse.landing import Landed, land_products
 WORKERS: Final = 4
 """Lists asked for at once."""
 
-_FIELDS: Final = {
-    "products": ("sku", "productType", "status", "inventory_status", "updatedAt", "unitPrecisions"),
-    "productunitprecisions": ("precision", "conversionRate", "unit"),
-}
+PRODUCTS: Final = Selection(
+    include=("unitPrecisions",),
+    fields={
+        "products": ("sku", "productType", "status", "inventory_status", "updatedAt", "unitPrecisions"),
+        "productunitprecisions": ("precision", "conversionRate", "unit"),
+    },
+)
+"""What is read of a product."""
 
 
 def land_oro_products(
@@ -77,5 +81,5 @@ def land_products_by(
 
 
 def _read(oro: OroClient, field: str, values: list[str]) -> list[ProductDocument | Fault]:
-    pages = oro.pages("products", filters={field: values}, include=("unitPrecisions",), fields=_FIELDS)
+    pages = oro.pages("products", filters={field: values}, include=PRODUCTS.include, fields=PRODUCTS.fields)
     return [product for page in pages for product in read_products(page)]

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, Final, Literal
 
 from rebound_oro_pipeline.clients.errors import MalformedAnswer
-from rebound_oro_pipeline.clients.jsonapi import Document, Filters, in_lists, is_listable, plain
+from rebound_oro_pipeline.clients.jsonapi import Document, Filters, Selection, in_lists, is_listable, plain
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import (
     LINE_FIELDS,
@@ -23,13 +23,17 @@ from rebound_oro_pipeline.contracts.credit_note_names import (
 from rebound_oro_pipeline.contracts.jsonapi_resources import (
     Resource,
     Resources,
+    absent_fields,
     attributes,
-    has_relation,
     related_id,
 )
 from rebound_oro_pipeline.contracts.values import read_decimal, read_text
 from rebound_oro_pipeline.services.credit_notes import Note, NoteLine
 
+VIEW_FIELDS: Final = (
+    "give the role of the API's user the permission to view these fields (field ACL of the entity)"
+)
+"""What to do where OroCommerce leaves a field out of an answer that it has."""
 _NOTE_AMOUNTS: Final = tuple(name for name in NOTE_FIELDS if name.endswith("_amount"))
 _LINE_AMOUNTS: Final = ("quantity", *(name for name in LINE_FIELDS if name.endswith("_amount")))
 
@@ -125,6 +129,29 @@ def find_notes(
     return found
 
 
+def note_selection(names: CreditNoteNames) -> Selection:
+    """Return what is read of a note and its lines."""
+    return Selection(
+        include=[names.lines_relation],
+        fields={
+            names.note_type: [*names.note_fields.values(), names.order_relation, names.lines_relation],
+            names.line_type: list(names.line_fields.values()),
+        },
+    )
+
+
+def needed_fields(names: CreditNoteNames) -> dict[str, list[str]]:
+    """Return, by type, the fields and relations without which a note and its lines are not compared at all."""
+    return {
+        names.note_type: [
+            *(names.note_fields[name] for name in NEEDED_NOTE_FIELDS),
+            names.order_relation,
+            names.lines_relation,
+        ],
+        names.line_type: [names.line_fields[name] for name in NEEDED_LINE_FIELDS],
+    }
+
+
 def stored_notes(
     oro: OroClient, names: CreditNoteNames, filters: Filters | None = None
 ) -> Iterator[StoredNote]:
@@ -132,13 +159,8 @@ def stored_notes(
 
     Raises MalformedAnswer also where a field is absent by which notes are compared: it is hidden from the API's user.
     """
-    fields = {
-        names.note_type: [*names.note_fields.values(), names.order_relation, names.lines_relation],
-        names.line_type: list(names.line_fields.values()),
-    }
-    for document in oro.pages(
-        names.note_type, filters=filters, include=[names.lines_relation], fields=fields
-    ):
+    asked = note_selection(names)
+    for document in oro.pages(names.note_type, filters=filters, include=asked.include, fields=asked.fields):
         try:
             resources = Resources(document)
             notes = [_stored_note(resources, resource, names) for resource in resources.primary]
@@ -185,14 +207,11 @@ def _attributes(part: Note | NoteLine, fields: Mapping[str, str]) -> dict[str, s
 
 def _stored_note(resources: Resources, resource: Resource, names: CreditNoteNames) -> StoredNote:
     held = attributes(resource)
-    _require_shown(
-        resource,
-        (names.note_fields[name] for name in NEEDED_NOTE_FIELDS),
-        relations=(names.order_relation, names.lines_relation),
-    )
+    needed = needed_fields(names)
+    _require_shown(resource, needed[names.note_type])
     lines = [line for _, line in resources.related(resource, names.lines_relation)]
     for line in lines:
-        _require_shown(line, (names.line_fields[name] for name in NEEDED_LINE_FIELDS))
+        _require_shown(line, needed[names.line_type])
     return StoredNote(
         remote_id=str(resource["id"]),
         number=str(held.get(names.number_field)),
@@ -212,15 +231,13 @@ def _stored_note(resources: Resources, resource: Resource, names: CreditNoteName
     )
 
 
-def _require_shown(resource: Resource, fields: Iterable[str], relations: Iterable[str] = ()) -> None:
-    """Raise ValueError naming what is absent: an empty field would be null, one that may not be viewed is left out."""
-    held = attributes(resource)
-    absent = {name for name in fields if name not in held}
-    absent |= {name for name in relations if not has_relation(resource, name)}
+def _require_shown(resource: Resource, fields: Iterable[str]) -> None:
+    """Raise ValueError naming what is absent."""
+    absent = absent_fields(resource, fields)
     if absent:
         raise ValueError(
-            f"{resource['type']} {resource['id']} is shown without {', '.join(sorted(absent))}, by which notes are "
-            "compared: give the role of the API's user the permission to view these fields (field ACL of the entity)"
+            f"{resource['type']} {resource['id']} is shown without {', '.join(absent)}, by which notes are "
+            f"compared: {VIEW_FIELDS}"
         )
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from rebound_oro_pipeline.clients.errors import MalformedAnswer
-from rebound_oro_pipeline.clients.jsonapi import Document, in_lists, plain
+from rebound_oro_pipeline.clients.jsonapi import Document, Selection, in_lists, plain
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.fields import Key, RequiredKey, RequiredNumber
 from rebound_oro_pipeline.contracts.jsonapi_resources import Resource, Resources, attributes, related_id
@@ -28,11 +28,15 @@ READING_IS_GOOD_FOR: Final = 2.0
 # Of the column decimal(20, 10).
 _INTEGER_DIGITS: Final = 10
 _FRACTION_DIGITS: Final = 10
-_FIELDS: Final = {
-    LEVELS: ["quantity", "product", "productUnitPrecision"],
-    "products": ["sku", "productType"],
-    "productunitprecisions": ["precision", "unit"],
-}
+TO_WRITE: Final = Selection(
+    include=("product", "productUnitPrecision"),
+    fields={
+        LEVELS: ("quantity", "product", "productUnitPrecision"),
+        "products": ("sku", "productType"),
+        "productunitprecisions": ("precision", "unit"),
+    },
+)
+"""What is read of a level before it is written."""
 
 
 class Delta(BaseModel):
@@ -153,9 +157,9 @@ def _level_resource(write: LevelWrite) -> dict[str, object]:
 
 
 def _pages(oro: OroClient, product_ids: Iterable[str]) -> Iterator[Document]:
-    include = ["product", "productUnitPrecision"]
     for ids in in_lists(product_ids):
-        yield from oro.pages(LEVELS, filters={"product": ids}, include=include, fields=_FIELDS)
+        filters = {"product": ids}
+        yield from oro.pages(LEVELS, filters=filters, include=TO_WRITE.include, fields=TO_WRITE.fields)
 
 
 def _levels(document: Document) -> Iterator[StockLevel]:

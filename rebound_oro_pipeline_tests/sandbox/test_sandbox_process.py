@@ -133,13 +133,14 @@ def test_tokens_can_be_made_to_expire(box: Box) -> None:
 
 
 def test_a_client_can_be_given_fewer_rights(box: Box) -> None:
-    box.control(
-        "clients", {"client_id": "reader", "client_secret": "s", "permissions": {"products": ["view"]}}
-    )
+    client = {"client_id": "reader", "client_secret": "s", "permissions": {"products": ["view"]}}
+    box.control("clients", {**client, "hidden": {"products": ["sku"]}})
     grant = {"grant_type": "client_credentials", "client_id": "reader", "client_secret": "s"}
     token = httpx.post(f"{box.oro_url}/oauth2-token", json=grant).json()["access_token"]
     limited = {"Authorization": f"Bearer {token}", "Accept": JSON_API}
-    assert httpx.get(f"{box.oro_url}/admin/api/products", headers=limited).status_code == 200
+    products = httpx.get(f"{box.oro_url}/admin/api/products", headers=limited)
+    assert products.status_code == 200
+    assert all("sku" not in product["attributes"] for product in products.json()["data"])
     assert httpx.get(f"{box.oro_url}/admin/api/orders", headers=limited).status_code == 403
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,10 +13,12 @@ import stamina
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.credit_note_names import LINE_FIELDS, CreditNoteNames
-from rebound_oro_pipeline.sandbox.oro.records import LineRecord, OrderRecord
-from rebound_oro_pipeline.sandbox.oro.store import LIMITED, Permissions
+from rebound_oro_pipeline.sandbox.oro.records import KitLineRecord, LineRecord, OrderRecord
+from rebound_oro_pipeline.sandbox.oro.store import LIMITED, HiddenFields, Permissions
+from rebound_oro_pipeline.services.credit_notes import Note, NoteLine
 from rebound_oro_pipeline.services.doctor import Finding, examine_database, examine_rebound, has_failure
 from rebound_oro_pipeline.services.doctor_oro import examine_oro
+from rebound_oro_pipeline.services.oro_documents import single_document
 from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.services.push.shop_at_work import Shop, open_shop
@@ -51,25 +54,69 @@ def fill(shop: Shop) -> None:
     customer = shop.store.add_customer({"name": "Acme"})
     product = shop.store.find("products", "sku", "SKU-1")
     assert product is not None
-    line = LineRecord(attributes={"productSku": "SKU-1", "quantity": "1"}, product=str(product.id))
-    shop.store.add_order(OrderRecord(attributes={"identifier": "O-2"}, customer=customer, lines=[line]))
+    line = LineRecord(
+        attributes={"productSku": "SKU-1", "quantity": "1"},
+        product=str(product.id),
+        kit_items=[KitLineRecord(attributes={"productSku": "SKU-2", "quantity": "1"})],
+    )
+    order = OrderRecord(
+        attributes={"identifier": "O-2"},
+        customer=customer,
+        lines=[line],
+        discounts=[{"amount": "1.0000"}],
+        subtotals=[{"orderSubtotalType": "subtotal", "amount": "1.0000"}],
+    )
+    shop.store.add_order(order)
 
 
-def ask(shop: Shop, client_id: str = "main", names: CreditNoteNames = NAMES) -> dict[str, Finding]:
+def ask(
+    shop: Shop,
+    client_id: str = "main",
+    names: CreditNoteNames = NAMES,
+    *,
+    references: tuple[str, ...] = REFERENCES,
+    with_subtotals: bool = False,
+    notes: int = 0,
+) -> dict[str, Finding]:
     """Return the findings by subject, the worst of each."""
     rank = {"ok": 0, "warning": 1, "failure": 2}
     found: dict[str, Finding] = {}
     with shop.client(client_id) as oro:
-        for finding in examine_oro(oro, names, REFERENCES, queue_patience=0.5):
+        for finding in examine_oro(oro, names, references, with_subtotals=with_subtotals, queue_patience=0.5):
             if finding.subject not in found or rank[finding.level] > rank[found[finding.subject].level]:
                 found[finding.subject] = finding
-    assert shop.notes() == []
+    assert len(shop.notes()) == notes
     assert all(finding.remedy for finding in found.values() if finding.level != "ok")
     return found
 
 
 def allow(shop: Shop, permissions: Permissions) -> None:
     shop.store.add_client("limited", "secret", permissions)
+
+
+def hide(shop: Shop, fields: HiddenFields) -> None:
+    shop.store.add_client("limited", "secret", EVERYTHING, fields)
+
+
+def put_note_there(shop: Shop) -> None:
+    amounts = dict.fromkeys(("net_amount", "discount_amount", "tax_amount", "total_amount"), Decimal(1))
+    line = NoteLine(
+        line_key="CN-1:1", sku="SKU-1", quantity=Decimal(1), unit_code="item", reason_code="x", **amounts
+    )
+    note = Note(
+        credit_note_number="CN-1",
+        return_id="R-1",
+        order_id=shop.order_id,
+        currency="USD",
+        shipping_amount=Decimal(0),
+        shipping_tax_amount=Decimal(0),
+        fee_amount=Decimal(0),
+        decided_at=datetime(2026, 11, 2, tzinfo=UTC),
+        lines=(line,),
+        **amounts,
+    )
+    with shop.client() as oro:
+        oro.create(NAMES.note_type, single_document(note, NAMES))
 
 
 def test_a_complete_shop_is_ok_and_nothing_stays_behind(shop: Shop) -> None:
@@ -110,6 +157,93 @@ def test_what_is_hidden_in_silence_is_noticed(shop: Shop) -> None:
     assert "customer" in hidden.found
 
 
+def test_a_complete_order_is_looked_at_with_all_that_hangs_on_it(shop: Shop) -> None:
+    found = ask(shop)
+    assert found["fields of orders"].found == "every field that is asked for is shown"
+    assert found["fields of inventorylevels"].found == "every field that is asked for is shown"
+
+
+@pytest.mark.parametrize(
+    ("resource", "kind", "field"),
+    [
+        ("orders", "orders", "totalValue"),
+        ("orders", "orders", "lineItems"),
+        ("orders", "orders", "internalStatus"),
+        ("orders", "orders", "shippingStatus"),
+        ("orders", "orderlineitems", "rowTotalAfterDiscountExcludingTax"),
+        ("orders", "orderlineitems", "product"),
+        ("orders", "orderproductkititemlineitems", "quantity"),
+        ("orders", "orderdiscounts", "amount"),
+        ("orders", "ordersubtotals", "amount"),
+        ("products", "products", "inventory_status"),
+        ("products", "productunitprecisions", "conversionRate"),
+        ("inventorylevels", "inventorylevels", "quantity"),
+        ("inventorylevels", "products", "productType"),
+        ("inventorylevels", "productunitprecisions", "unit"),
+    ],
+)
+def test_a_field_that_is_left_out_of_answers_is_named_with_the_permission(
+    shop: Shop, resource: str, kind: str, field: str
+) -> None:
+    """Amounts, statuses and units would be taken for empty."""
+    hide(shop, {kind: [field]})
+    finding = ask(shop, "limited", with_subtotals=True)[f"fields of {resource}"]
+    assert (finding.level, finding.found) == ("failure", f"left out of answers: {field} of {kind}")
+    assert "permission to view these fields" in finding.remedy
+
+
+def test_all_that_is_hidden_is_told_at_once(shop: Shop) -> None:
+    hide(shop, {"orders": ["totalValue", "currency"], "orderlineitems": ["value"]})
+    told = ask(shop, "limited")["fields of orders"].found
+    assert told == "left out of answers: value of orderlineitems; currency, totalValue of orders"
+
+
+def test_a_hidden_relation_is_not_mistaken_for_records_that_may_not_be_viewed(shop: Shop) -> None:
+    hide(shop, {"orders": ["customer"]})
+    found = ask(shop, "limited")
+    assert found["orders as shown"].level == "ok"
+    assert found["fields of orders"].found == "left out of answers: customer of orders"
+
+
+@pytest.mark.parametrize(("references", "level"), [(REFERENCES, "warning"), (("poNumber",), "failure")])
+def test_one_of_several_references_can_be_done_without(
+    shop: Shop, references: tuple[str, ...], level: str
+) -> None:
+    hide(shop, {"orders": ["poNumber"]})
+    finding = ask(shop, "limited", references=references)["fields of orders"]
+    assert finding.level == level
+    assert "poNumber of orders" in finding.found
+
+
+def test_subtotals_are_missed_only_by_who_asks_for_them(shop: Shop) -> None:
+    hide(shop, {"orders": ["orderSubtotals"]})
+    assert ask(shop, "limited")["fields of orders"].level == "ok"
+    assert ask(shop, "limited", with_subtotals=True)["fields of orders"].level == "failure"
+
+
+def test_fields_of_notes_are_told_once_there_is_a_note(tmp_path: Path) -> None:
+    """By some of them a note is compared in any case, by others where they are shown."""
+    with open_shop(tmp_path) as opened:
+        subject = f"fields of {NAMES.note_type}"
+        assert ask(opened)[subject].found == f"cannot be told: no {NAMES.note_type} to look at yet"
+        put_note_there(opened)
+        assert ask(opened, notes=1)[subject].found == "every field that is asked for is shown"
+        hide(opened, {NAMES.note_type: ["taxAmount"]})
+        spared = ask(opened, "limited", notes=1)[subject]
+        assert (spared.level, "taxAmount of reboundcreditnotes" in spared.found) == ("warning", True)
+        hide(opened, {NAMES.line_type: ["quantity"], NAMES.note_type: ["order"]})
+        needed = ask(opened, "limited", notes=1)[subject]
+        assert needed.level == "failure"
+        assert "quantity of reboundcreditnotelines; order of reboundcreditnotes" in needed.found
+
+
+def test_a_shop_without_records_tells_what_it_cannot_tell(tmp_path: Path) -> None:
+    with open_shop(tmp_path) as opened:
+        found = ask(opened)["fields of orders"]
+    assert found.level == "ok"
+    assert "cannot be told of orderdiscounts, orderlineitems, orderproductkititemlineitems" in found.found
+
+
 @pytest.mark.parametrize(
     ("profile", "level"), [("5.1", "warning"), ("6.0", "ok"), ("6.1", "ok"), ("7.0", "ok")]
 )
@@ -118,6 +252,10 @@ def test_a_release_is_known_by_what_it_has(tmp_path: Path, profile: str, level: 
         fill(opened)
         found = ask(opened)
     assert found["release"].level == level
+    assert {name: each for name, each in found.items() if name.startswith("fields of")}.keys() == {
+        f"fields of {kind}" for kind in ("orders", "products", "inventorylevels", NAMES.note_type)
+    }
+    assert all(each.level == "ok" for name, each in found.items() if name.startswith("fields of")), found
     assert found["release"].found.startswith(f"behaves as {profile}")
 
 

@@ -8,14 +8,14 @@ import hmac
 import json
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
 from rebound_oro_pipeline.sandbox.oro.calls import Answer, Call
 from rebound_oro_pipeline.sandbox.oro.catalogue import Catalogue
 from rebound_oro_pipeline.sandbox.oro.errors import NO_ACCESS, Fault, Refused, Wordless
-from rebound_oro_pipeline.sandbox.oro.store import OroStore, Permissions
+from rebound_oro_pipeline.sandbox.oro.store import HiddenFields, OroStore, Permissions
 
 TOKEN_PATH = "/oauth2-token"  # noqa: S105
 _GRANT = "client_credentials"
@@ -28,6 +28,7 @@ class Rights:
 
     catalogue: Catalogue
     permissions: Permissions | None
+    hidden: HiddenFields = field(default_factory=dict)
 
     def may(self, type_name: str, right: str) -> bool:
         """Tell whether a right (view, create, edit, delete) is held on a resource type."""
@@ -86,7 +87,7 @@ class Access:
         client = self.store.client_of_token(token.strip(), self.clock())
         if client is None:
             raise Wordless(401)
-        return Rights(catalogue, client["permissions"])
+        return Rights(catalogue, client["permissions"], client.get("hidden", {}))
 
 
 def _credentials(call: Call) -> dict[str, str]:

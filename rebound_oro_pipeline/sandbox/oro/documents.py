@@ -13,6 +13,7 @@ from rebound_oro_pipeline.sandbox.oro.catalogue import Catalogue
 from rebound_oro_pipeline.sandbox.oro.database import JsonObject, Record, Transaction, to_id
 from rebound_oro_pipeline.sandbox.oro.query import Query
 from rebound_oro_pipeline.sandbox.oro.schema import Relation, Resource
+from rebound_oro_pipeline.sandbox.oro.store import HiddenFields
 from rebound_oro_pipeline.sandbox.oro.totals import subtotal_ids, subtotals_today
 
 SUBTOTALS = "ordersubtotals"
@@ -29,6 +30,7 @@ class Renderer:
     now: datetime
     base: str | None = None
     """Address of the API for links; None: without links (`noHateoas`)."""
+    hidden: HiddenFields = field(default_factory=dict)
     _pricing: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     _visible: dict[str, bool] = field(default_factory=dict)
     _shown: dict[str, Resource] = field(default_factory=dict)
@@ -63,7 +65,7 @@ class Renderer:
     def row(self, resource: Resource, row_id: str) -> JsonObject:
         """Return the resource object of a fixed row of an enumeration."""
         attributes = (resource.rows or {})[row_id]
-        shown = {name: value for name, value in attributes.items() if self.query.shows(resource.type, name)}
+        shown = {name: value for name, value in attributes.items() if self._shows(resource.type, name)}
         found: JsonObject = {"type": resource.type, "id": row_id}
         if self.base is not None:
             found["links"] = {"self": f"{self.base}/{resource.type}/{row_id}"}
@@ -78,13 +80,13 @@ class Renderer:
             shown = {
                 name: attributes.get(name, attribute.default)
                 for name, attribute in self.catalogue[SUBTOTALS].attributes.items()
-                if self.query.shows(SUBTOTALS, name)
+                if self._shows(SUBTOTALS, name)
             }
             relations = {
                 "order": {"data": {"type": "orders", "id": order_id}},
                 "priceList": {"data": None},
             }
-            relations = {name: data for name, data in relations.items() if self.query.shows(SUBTOTALS, name)}
+            relations = {name: data for name, data in relations.items() if self._shows(SUBTOTALS, name)}
             row |= {"attributes": shown} if shown else {}
             row |= {"relationships": relations} if relations else {}
             rows.append(row)
@@ -108,16 +110,26 @@ class Renderer:
             links["next"] = page(number + 1)
         return links
 
+    def _shows(self, type_name: str, name: str) -> bool:
+        return self.query.shows(type_name, name) and name not in self.hidden.get(type_name, ())
+
     def _fields(self, resource: Resource) -> Resource:
-        """Return the resource with those fields only that are asked for."""
-        asked = self.query.fields.get(resource.type)
-        if asked is None:
+        """Return the resource with those fields only that are asked for, and may be viewed."""
+        if resource.type not in self.query.fields and resource.type not in self.hidden:
             return resource
         if resource.type not in self._shown:
             self._shown[resource.type] = replace(
                 resource,
-                attributes={name: each for name, each in resource.attributes.items() if name in asked},
-                relations={name: each for name, each in resource.relations.items() if name in asked},
+                attributes={
+                    name: each
+                    for name, each in resource.attributes.items()
+                    if self._shows(resource.type, name)
+                },
+                relations={
+                    name: each
+                    for name, each in resource.relations.items()
+                    if self._shows(resource.type, name)
+                },
             )
         return self._shown[resource.type]
 
@@ -180,7 +192,7 @@ class Renderer:
         self, records: Sequence[Record], path: Sequence[str], found: dict[tuple[str, str], JsonObject]
     ) -> None:
         name = path[0]
-        owners = [record for record in records if self.query.shows(record.type, name)]
+        owners = [record for record in records if self._shows(record.type, name)]
         relation = self.catalogue[owners[0].type].relations.get(name) if owners else None
         resource = self.catalogue.get(relation.target) if relation is not None else None
         if relation is None or resource is None:

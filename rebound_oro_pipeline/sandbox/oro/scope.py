@@ -38,7 +38,15 @@ class Scope:
 
     def renderer(self, transaction: Transaction, query: Query, now: datetime) -> Renderer:
         """Return what renders records for this request."""
-        return Renderer(transaction, self.catalogue, query, self.rights.viewable, now, self.base)
+        return Renderer(
+            transaction,
+            self.catalogue,
+            query,
+            self.rights.viewable,
+            now,
+            self.base,
+            hidden=self.rights.hidden,
+        )
 
     def answer(
         self, document: dict[str, Any], status: int = 200, headers: Mapping[str, str] | None = None

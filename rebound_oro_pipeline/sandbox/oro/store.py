@@ -30,6 +30,9 @@ Misbehaviour = Literal["success_without_writing", "lying_create_count", "failed_
 Permissions = Mapping[str, Collection[str]]
 """Resource type → what is allowed on it (view, create, edit, delete); a type that is missing is forbidden."""
 
+HiddenFields = Mapping[str, Collection[str]]
+"""Resource type → attributes and relations that field permissions leave out of every answer."""
+
 LIMITED: Permissions = dict.fromkeys(
     ("orders", "customers", "products", "inventorylevels", "reboundcreditnotes"), ("view",)
 )
@@ -174,12 +177,23 @@ class OroStore:
         self._misbehaviour = None
         return kind
 
-    def add_client(self, client_id: str, secret: str, permissions: Permissions | None = None) -> None:
+    def add_client(
+        self,
+        client_id: str,
+        secret: str,
+        permissions: Permissions | None = None,
+        hidden: HiddenFields | None = None,
+    ) -> None:
         """Register (or change) an OAuth client; `permissions` None means an administrator's rights."""
         allowed = (
             None if permissions is None else {kind: list(rights) for kind, rights in permissions.items()}
         )
-        attributes = {"clientId": client_id, "secret": secret, "permissions": allowed}
+        attributes = {
+            "clientId": client_id,
+            "secret": secret,
+            "permissions": allowed,
+            "hidden": {kind: list(names) for kind, names in (hidden or {}).items()},
+        }
         with self.write() as transaction:
             record = transaction.find("clients", "clientId", client_id)
             if record is None:
@@ -189,7 +203,7 @@ class OroStore:
                 transaction.update(record)
 
     def client(self, client_id: str) -> Attributes | None:
-        """Return a client's `clientId`, `secret` and `permissions`, or None."""
+        """Return a client's `clientId`, `secret`, `permissions` and `hidden` fields, or None."""
         record = self.find("clients", "clientId", client_id)
         return record.attributes if record else None
 

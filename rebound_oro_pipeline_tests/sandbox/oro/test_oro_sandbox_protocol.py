@@ -183,6 +183,26 @@ def test_rights_that_are_missing_behind_a_relation_or_filter_act_in_silence(shop
     assert get("products")["errors"][0]["detail"] == "No access to this type of entities."
 
 
+def test_fields_that_are_hidden_are_left_out_and_all_others_stay(shop: Any) -> None:
+    """An empty field is null; a hidden one is absent, asked for or not, and leads to nothing that is included."""
+    hidden = {"orders": ["totalValue", "lineItems"], "products": ["sku"]}
+    shop.store.add_client("short-sighted", "secret", hidden=hidden)
+
+    def get(path: str) -> Any:
+        return shop.send("GET", path, client_id="short-sighted").json()
+
+    asked = "orders/11?fields[orders]=totalValue,currency,lineItems&include=lineItems"
+    for path in ("orders/11?include=lineItems", asked):
+        order = get(path)
+        assert "included" not in order
+        assert "currency" in order["data"]["attributes"]
+        assert "totalValue" not in order["data"]["attributes"]
+        assert "lineItems" not in order["data"].get("relationships", {})
+    [product] = get("inventorylevels/1?include=product")["included"]
+    assert "sku" not in product["attributes"]
+    assert "status" in product["attributes"]
+
+
 def test_a_user_without_the_right_for_operations_may_not_see_them(shop: Any) -> None:
     assert shop.send("GET", "asyncoperations/1", client_id="limited").status_code == 403
 
