@@ -1,11 +1,13 @@
 /*
-Which order each reference of the touched orders means, as the decision of returns would find it (docs/rules.md, Match): the
-first kind of reference, in the policy's sequence, under which any order is found.
+Which order each reference of the touched orders means, those that they have and those under which they were offered, as the
+decision of returns would find it (docs/rules.md, Match): the first kind of reference, in the policy's sequence, under which
+any order is found.
 
 materialized: table
 step: offers
 grain: reference_key
 owner: ops
+previous: ledger.offers
 indexes: (order_id)
 columns:
     order_id: null where several orders are found
@@ -18,9 +20,13 @@ policy as (
 ),
 
 keys as (
-    select distinct order_references.reference_key
+    select order_references.reference_key
     from intermediate.int_orders_touched as touched
     inner join intermediate.int_order_references as order_references on touched.order_id = order_references.order_id
+    union
+    select landing.match_key(offers.order_reference) as reference_key
+    from intermediate.int_orders_touched as touched
+    inner join ledger.offers as offers on touched.order_id = offers.order_id
 ),
 
 by_kind as (

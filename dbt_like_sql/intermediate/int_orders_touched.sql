@@ -1,7 +1,9 @@
 /*
 Orders whose offer may have to change, because something landed in the window or was decided after the decision given: the
-order itself, a return of it, a claim on it, or what a person decided about a return of it. The window is here one of
-landing. An order that is as it was when its offer was made is passed over.
+order itself, another order with the reference under which it was offered, a return of it, a claim on it, or what a person
+decided about a return of it. The window is here one of landing. An order that is as it was when its offer was made is passed
+over. One that was withdrawn because its reference is not its own is looked at every time: what gives it back may be a change
+of an order that had it.
 
 materialized: table
 step: offers
@@ -38,6 +40,18 @@ orders_landed as (
         )
 ),
 
+references_landed as (
+    select
+        orders.order_id,
+        order_references.reference_key
+    from landing.oro_orders as orders
+    inner join intermediate.int_order_references as order_references on orders.order_id = order_references.order_id
+    cross join policy
+    where
+        orders.landed_at >= %(window_start)s
+        and array_position(policy.order_reference, order_references.kind) is not null
+),
+
 returns_touched as (
     select returns.order_reference_key
     from landing.rebound_returns as returns
@@ -57,6 +71,20 @@ returns_touched as (
 
 select orders_landed.order_id
 from orders_landed
+union
+select offers.order_id
+from references_landed
+inner join ledger.offers as offers on references_landed.reference_key = landing.match_key(offers.order_reference)
+where references_landed.order_id <> offers.order_id
+union
+select offers.order_id
+from ledger.offers as offers
+where
+    offers.reason = 'reference_shared'
+    and not exists (
+        select from ledger.offers as later
+        where later.order_id = offers.order_id and later.version > offers.version
+    )
 union
 select claims.order_id
 from ledger.claims as claims

@@ -2,7 +2,8 @@
 
 ReBound offers no way to read an order back, so its word is the only proof: `success` confirms. Every order is sent
 with `overwrite_data`, which makes a second sending harmless; so what was never answered is simply sent again. Versions
-of one order never overtake each other here: only the latest is sent, and none while an earlier one is in doubt.
+of one order never overtake each other here: only the latest under each reference is sent, none while an earlier one is
+in doubt, and none whose reference was given to another order since.
 """
 
 import time
@@ -105,23 +106,26 @@ class _Sender:
             self._close()
 
     def _latest(self) -> Iterator[tuple[Message, Offer]]:
-        """Yield what has to be sent; settle what a later version of its order has overtaken, or cannot be read."""
-        known = offers.latest_versions(self._worker.conn, {each.ordering_key for each in self._open.values()})
+        """Yield what has to be sent; settle what was overtaken under its reference, or cannot be read."""
+        readable: list[tuple[Message, Offer]] = []
         for message in list(self._open.values()):
             try:
-                offer = Offer.model_validate(message.payload)
+                readable.append((message, Offer.model_validate(message.payload)))
             except ValidationError as error:
                 faults = "; ".join(
                     f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
                     for fault in error.errors(include_url=False)
                 )
                 self._end(Outcome.rejected(message, f"Nothing was sent, the offer is faulty: {faults}"))
-                continue
-            latest = known.get(message.ordering_key, offer.version)
-            if offer.version < latest:
-                self._end(Outcome.skipped(message, f"Version {latest} goes instead."))
-            else:
+        instead = offers.overtaken(
+            self._worker.conn, [(offer.order_id, offer.version) for _, offer in readable]
+        )
+        for message, offer in readable:
+            words = instead.get((offer.order_id, offer.version))
+            if words is None:
                 yield message, offer
+            else:
+                self._end(Outcome.skipped(message, words))
 
     def _push(self, message: Message, offer: Offer) -> None:
         worker = self._worker

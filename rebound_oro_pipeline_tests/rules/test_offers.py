@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from psycopg.rows import dict_row
 
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
@@ -21,6 +20,7 @@ from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.generate import Habits, Shop, shop
 from rebound_oro_pipeline_tests.rules.laws import days, landed_shop, lawful, shop_seeds
+from rebound_oro_pipeline_tests.rules.offering import LATER, dated, offer, offers, rows, three_shirts
 from rebound_oro_pipeline_tests.rules.price import Part, Row, Sale, order_document
 from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed, models
 from rebound_oro_pipeline_tests.services.operators_shop import a_return
@@ -30,46 +30,6 @@ POLICIES: tuple[Mapping[str, Any], ...] = (
     {"offer": {"partially_shipped": "accept"}, "order_reference": ["poNumber", "externalId", "identifier"]},
     {"gate": {"when_status_missing": "hold"}, "offer": {"free_form_lines": "non_returnable"}},
 )
-LATER = DECIDED_AT + timedelta(days=3)
-"""When nothing that landed before is looked at because it landed."""
-
-
-def dated(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an order with the day on which it was placed."""
-    data = document["data"]
-    placed = (DECIDED_AT - timedelta(days=20)).isoformat()
-    return {**document, "data": {**data, "attributes": {**data["attributes"], "createdAt": placed}}}
-
-
-def offer(there: Landed, at: Any = DECIDED_AT, policy_version: int | None = None) -> OfferCounts:
-    version = policy_version or there.policy_version
-    return offer_returnable_items(
-        there.conn, models(), policy_version=version, decided_at=at, run_id="test"
-    ).counts
-
-
-def rows(there: Landed, query: str) -> list[dict[str, Any]]:
-    with there.conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query).fetchall()
-
-
-def offers(there: Landed) -> dict[str, dict[str, Any]]:
-    """Return order id → its latest offer, items as SKU → quantity."""
-    latest = rows(there, "select distinct on (order_id) * from ledger.offers order by order_id, version desc")
-    return {
-        row["order_id"]: {
-            **row,
-            "items": {item["sku"]: Decimal(item["quantity"]) for item in row["items"]},
-        }
-        for row in latest
-    }
-
-
-def three_shirts(number: int = 1, **more: Any) -> dict[str, Any]:
-    sale = Sale(
-        id=str(number), identifier=f"ORD-{number}", rows=(Row("SHIRT", Decimal(3), Decimal("10.00")),), **more
-    )
-    return dated(order_document(sale))
 
 
 @pytest.fixture
@@ -250,27 +210,6 @@ def test_a_reference_that_several_orders_share_is_passed_over(rules_conn: psycop
         land(there.conn, [three_shirts(3, po_number="PO-3", internal_status="cancelled")], [])
         assert offer(there).withdrawn == 1
         assert offers(there)["3"]["order_reference"] == "PO-3"
-
-
-def test_an_order_whose_reference_means_another_one_by_now_takes_nothing_away_from_it(
-    rules_conn: psycopg.Connection[Any],
-) -> None:
-    """ReBound keeps one order under each reference."""
-    policy = {"order_reference": ["poNumber", "identifier"]}
-    with landed(rules_conn, [three_shirts(1)], [], policy=policy) as there:
-        offer(there)
-        land(there.conn, [three_shirts(2, po_number="ORD-1")], [])
-        offer(there)
-        land(there.conn, [three_shirts(1, internal_status="cancelled")], [])
-        assert offer(there).withdrawn == 1
-        sent = rows(
-            there, "select business_key, state::text, last_error from outbox.messages order by message_id"
-        )
-        assert [(row["business_key"], row["state"], row["last_error"]) for row in sent] == [
-            ("1:1", "pending", None),
-            ("2:1", "pending", None),
-            ("1:2", "skipped", "order 2 is offered under ORD-1"),
-        ]
 
 
 def test_an_order_without_a_reference_of_its_own_is_counted_and_not_offered(

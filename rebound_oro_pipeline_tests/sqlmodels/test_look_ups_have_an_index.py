@@ -43,6 +43,19 @@ LOOK_UPS = {
         ),
         "Index Scan using offers_reference on offers",
     ),
+    "offers under the references of orders that landed": (
+        (
+            "select offers.order_id from landing.oro_orders as orders"
+            " join intermediate.int_order_references as named on orders.order_id = named.order_id"
+            " join ledger.offers as offers on named.reference_key = landing.match_key(offers.order_reference)"
+            " where orders.landed_at >= '2026-01-01'"
+        ),
+        "Index Scan using offers_reference on offers",
+    ),
+    "offers that were withdrawn because of their reference": (
+        "select order_id from ledger.offers where reason = 'reference_shared'",
+        "offers_reference_shared on offers",
+    ),
     "returns of a window that were not on offer": (
         "select finding from marts.unoffered_returns where registered_at >= '2026-01-01'",
         # In the scan of the table itself, whichever, and not above the window function.

@@ -45,22 +45,52 @@ from intermediate.int_orders_to_offer as orders
 inner join ledger.offers as offers
     on orders.order_id = offers.order_id and orders.latest_version + 1 = offers.version;
 
--- name: latest_versions
+-- name: overtaken
+-- ReBound keeps one order under each reference: a later version takes the place of an earlier one there, and so does what was
+-- offered later of another order.
 select
     asked.order_id,
-    latest.version
-from unnest(%(order_ids)s::text[]) as asked (order_id)
-cross join lateral (
+    asked.version,
+    case
+        when later.version is not null then 'Version ' || later.version || ' goes instead.'
+        else 'Order ' || theirs.order_id || ' is offered under ' || own.order_reference || ' by now.'
+    end as words
+from unnest(%(order_ids)s::text[], %(versions)s::integer[]) as asked (order_id, version)
+inner join ledger.offers as own on asked.order_id = own.order_id and asked.version = own.version
+left join lateral (
     select offers.version
     from ledger.offers as offers
-    where offers.order_id = asked.order_id
+    where
+        offers.order_id = own.order_id
+        and offers.version > own.version
+        and landing.match_key(offers.order_reference) = landing.match_key(own.order_reference)
     order by offers.version desc
     limit 1
-) as latest;
+) as later on true
+left join lateral (
+    select offers.order_id
+    from ledger.offers as offers
+    where
+        landing.match_key(offers.order_reference) = landing.match_key(own.order_reference)
+        and offers.order_id <> own.order_id
+        and offers.offered_at > own.offered_at
+        and offers.state = 'offered'
+    order by offers.offered_at desc, offers.order_id asc
+    limit 1
+) as theirs on true
+where later.version is not null or theirs.order_id is not null;
 
 -- name: refused_before
 select messages.business_key
 from ledger.offers as offers
 inner join outbox.messages as messages
     on messages.kind = 'rebound_order' and messages.business_key = offers.order_id || ':' || offers.version
-where offers.order_id = %(order_id)s and offers.version < %(version)s and messages.state = 'rejected';
+where
+    offers.order_id = %(order_id)s
+    and offers.version < %(version)s
+    and messages.state = 'rejected'
+    and landing.match_key(offers.order_reference) = (
+        select landing.match_key(taken.order_reference)
+        from ledger.offers as taken
+        where taken.order_id = %(order_id)s and taken.version = %(version)s
+    );

@@ -83,6 +83,7 @@ def offer(
     state: str = "offered",
     items: list[dict[str, object]] | None = None,
     reference: str | None = None,
+    made: datetime = MADE,
 ) -> str:
     """Put a version of an offer into ledger and outbox, as the models do."""
     given = [item()] if items is None else items
@@ -98,7 +99,7 @@ def offer(
             state,
             "order_cancelled" if state == "withdrawn" else None,
             Jsonb(given),
-            MADE,
+            made,
         ),
     )
     payload = {
@@ -191,6 +192,59 @@ def test_of_several_versions_only_the_latest_is_sent(
     assert (counts.confirmed, counts.skipped, counts.write_requests) == (2, 2, 2)
     assert states(books) == {"1:1": "skipped", "1:2": "skipped", "1:3": "confirmed", "2:1": "confirmed"}
     assert held(box)["SO-1"]["item"][0]["quantity"] == "0"
+
+
+def test_an_order_is_withdrawn_under_one_reference_and_offered_under_another(
+    rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    """ReBound holds both: a later version says nothing of what stands under another reference."""
+    offer(books, reference="PO")
+    push(rebound, database_url)
+    offer(books, version=2, state="withdrawn", reference="PO", items=[item("0", non_returnable=True)])
+    offer(books, version=3, reference="SO-1")
+    assert push(rebound, database_url, run_id="2").confirmed == 2
+    assert {name: order["item"][0]["quantity"] for name, order in held(box).items()} == {
+        "PO": "0",
+        "SO-1": "2",
+    }
+
+
+def test_a_withdrawal_that_waited_takes_nothing_from_an_order_that_was_offered_there_since(
+    network: Network, rebound: ReboundClient, box: Box, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books, reference="PO")
+    push(rebound, database_url)
+    offer(books, version=2, state="withdrawn", reference="PO", items=[item("0", non_returnable=True)])
+    network.before(*PUSH, answer(503))
+    assert push(rebound, database_url, ONE_TRY, run_id="2").unknown == 1
+    offer(books, order=2, reference="PO", made=MADE + timedelta(hours=1))
+    push(rebound, database_url, ONE_TRY, run_id="3")
+    books.execute("update outbox.messages set next_attempt_at = now()")
+    push(rebound, database_url, run_id="4")
+    assert states(books) == {"1:1": "confirmed", "1:2": "skipped", "2:1": "confirmed"}
+    assert held(box)["PO"]["item"][0]["quantity"] == "2"
+    [(words,)] = books.execute("select last_error from outbox.messages where business_key = '1:2'")
+    assert words == "Order 2 is offered under PO by now."
+
+
+def test_two_withdrawals_under_one_reference_both_go(
+    rebound: ReboundClient, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    for order in (1, 2):
+        made = MADE + timedelta(hours=order)
+        offer(books, order=order, reference="PO", made=made)
+        offer(books, order=order, version=2, state="withdrawn", reference="PO", made=MADE + timedelta(days=1))
+    push(rebound, database_url)
+    assert states(books) == {"1:1": "skipped", "1:2": "confirmed", "2:1": "skipped", "2:2": "confirmed"}
+
+
+def test_a_refused_withdrawal_does_not_give_way_to_an_offer_under_another_reference(
+    rebound: ReboundClient, books: psycopg.Connection[Any], database_url: str
+) -> None:
+    offer(books, state="withdrawn", reference="PO", items=[item(sku=" ")])
+    offer(books, version=2, reference="SO-1")
+    push(rebound, database_url)
+    assert states(books) == {"1:1": "rejected", "1:2": "confirmed"}
 
 
 def test_an_update_and_a_withdrawal_overwrite_what_was_told_before(
