@@ -252,6 +252,11 @@ def error(conn: psycopg.Connection[Any], key: str) -> str:
     return str(row[0])
 
 
+def make_due(conn: psycopg.Connection[Any]) -> None:
+    """Let every message fall due now."""
+    conn.execute("update outbox.messages set next_attempt_at = now()")
+
+
 def _put(
     conn: psycopg.Connection[Any], kind: str, key: str, ordering_key: str, payload: dict[str, Any]
 ) -> None:

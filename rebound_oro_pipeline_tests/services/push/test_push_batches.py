@@ -16,6 +16,7 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     ONE_TRY,
     Shop,
     error,
+    make_due,
     open_shop,
     put_note,
     put_notes,
@@ -25,10 +26,6 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
 Box = psycopg.Connection[Any]
 BATCH = ("PATCH", "/reboundcreditnotes")
 SINGLE = ("POST", "/reboundcreditnotes")
-
-
-def make_due(box: Box) -> None:
-    box.execute("update outbox.messages set next_attempt_at = now()")
 
 
 @pytest.fixture

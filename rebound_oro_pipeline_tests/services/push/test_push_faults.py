@@ -25,6 +25,7 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     cut,
     error,
     lost,
+    make_due,
     open_shop,
     put_note,
     put_notes,
@@ -47,10 +48,6 @@ def kill(_: httpx.Request) -> None:
 
 def no_route(_: httpx.Request) -> None:
     raise httpx.ConnectError("no route to host")
-
-
-def make_due(box: Box) -> None:
-    box.execute("update outbox.messages set next_attempt_at = now()")
 
 
 @pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
