@@ -76,7 +76,13 @@ taken_out_of as (
             partition by lines.return_id, lines.position order by operator_decisions.operator_decision_id
         ) as upto
     from lines
-    inner join operator_decisions on lines.subject = operator_decisions.subject and operator_decisions.takes_units
+    inner join operator_decisions
+        on
+            lines.subject = operator_decisions.subject
+            and operator_decisions.takes_units
+            and reference.is_of_goods(
+                operator_decisions.sku_key, operator_decisions.unit_code, lines.sku_key, lines.unit_code
+            )
     where lines.taken_out_quantity > 0
 ),
 
@@ -112,7 +118,9 @@ counted_whole as (
         lines.*,
         case when lines.destination in ('held', 'quarantined') then lines.verdict end as reason,
         case
-            when lines.verdict in ('malformed_document', 'duplicate_line', 'withdrawn') then lines.received_quantity
+            when lines.verdict = 'malformed_document'
+                then lines.received_quantity - least(lines.credited_before_quantity, lines.received_quantity)
+            when lines.verdict in ('duplicate_line', 'withdrawn') then lines.received_quantity
             else abs(lines.open_quantity)
         end as quantity
     from lines

@@ -12,7 +12,8 @@ from rebound_oro_pipeline_tests.oracle.explain import ZERO, Explained, Item, Kep
 class Claim:
     """The units [start, end) of an order's item that a return line took.
 
-    received_units are the units of the return line, in its own unit, that the claim used up.
+    received_units are the units of the return line, in its own unit, that the claim used up; thing is the item, or the
+    line of whole kits, that it took them of. What the return named then: its order's reference, the SKU and unit.
     """
 
     order_id: str
@@ -22,6 +23,10 @@ class Claim:
     start: Decimal
     end: Decimal
     received_units: Decimal
+    reference: str | None
+    sku: str | None
+    unit: str | None
+    thing: KeptLine | Item
 
 
 @dataclass
@@ -37,17 +42,15 @@ class Books:
     held_of: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     held_since: dict[tuple[str, str], datetime] = field(default_factory=dict)
     taken: dict[tuple[str, str], Decimal] = field(default_factory=dict)
-    used: dict[tuple[str, str], Decimal] = field(default_factory=dict)
     notes_of: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def add(self, claim: Claim) -> None:
         """Record a claim; it begins where the item's last one ended, so no unit is ever taken twice."""
-        item, line = (claim.order_id, claim.item_id), (claim.return_id, claim.line_key)
+        item = claim.order_id, claim.item_id
         if claim.start != self.taken.get(item, ZERO) or claim.end <= claim.start:
             raise AssertionError(f"a claim does not follow the last one: {claim}")
         self.claims.append(claim)
         self.taken[item] = claim.end
-        self.used[line] = self.used.get(line, ZERO) + claim.received_units
 
     def claimed(self, order_id: str, item: Item) -> Decimal:
         """Return how many units of an item are taken."""
@@ -61,10 +64,6 @@ class Books:
         """Return how many whole kits every component still has units for."""
         whole = min(self.free(order_id, item) // (item.per_kit or Decimal(1)) for item in line.items)
         return Decimal(whole)
-
-    def credited_units(self, return_id: str, line_key: str) -> Decimal:
-        """Return how many of its own units a return line was credited for."""
-        return self.used.get((return_id, line_key), ZERO)
 
     def is_complete(self, order: Explained) -> bool:
         """Tell whether every unit of the order was credited."""

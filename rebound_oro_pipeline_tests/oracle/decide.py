@@ -4,7 +4,7 @@ Everything here is written from the prose of the rules; it shares nothing with t
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -35,7 +35,9 @@ from rebound_oro_pipeline_tests.oracle.match import (
 from rebound_oro_pipeline_tests.oracle.notes import Take, write_note
 from rebound_oro_pipeline_tests.oracle.numbers import by_id, rounded
 from rebound_oro_pipeline_tests.oracle.rules import Rules, Seeds
+from rebound_oro_pipeline_tests.oracle.standing import standing
 
+HUNDRED_THOUSANDTH = Fraction(1, 100_000)
 GIVEN_UP_AFTER = timedelta(days=14)
 FIRST_CHECK = timedelta(minutes=15)
 
@@ -140,16 +142,17 @@ def _decide_return(seen: World, books: Books, document: Return, decided_at: date
         return
     takes: list[Take] = []
     order: Explained | None = None
-    lines, vanished = _named_as_credited(books, name, document.lines)
-    for held_key in books.held_since.keys() - {(name, line.key) for line in lines}:
+    is_withdrawn = (document.status or "").lower() in seen.seeds.withdrawn
+    stands = standing(
+        books, document, seen.references, seen.aliases, seen.products, is_withdrawn=is_withdrawn
+    )
+    for held_key in books.held_since.keys() - {(name, line.key) for line in stands.lines}:
         if held_key[0] == name:
             del books.held_since[held_key]
-    for line_key in vanished:
-        credited = books.credited_units(name, line_key)
-        verdict = Verdict("quarantine", "received_quantity_decreased", "the line is gone", credited)
-        quarantine.append(_row(document, line_key, verdict.reason, credited, verdict.detail))
-    for line, is_repeated in sorted(_repeated(lines), key=lambda pair: pair[0].key):
-        credited = books.credited_units(name, line.key)
+    for line_key, gone in stands.gone:
+        _add(quarantine, _row(document, line_key, "received_quantity_decreased", gone, "the line is gone"))
+    listed = zip(_repeated(stands.lines), stands.credited, strict=True)
+    for (line, is_repeated), credited in sorted(listed, key=lambda each: each[0][0].key):
         verdict, matched, chosen = _place(seen, books, document, line, credited, is_repeated=is_repeated)
         rest = line.units - credited
         if verdict is None and matched is not None:
@@ -165,30 +168,6 @@ def _decide_return(seen: World, books: Books, document: Return, decided_at: date
     if order is not None and takes:
         books.kept.setdefault(order.order.id, order)
         write_note(books, order, document, takes, seen.rules, seen.seeds)
-
-
-def _named_as_credited(
-    books: Books, return_id: str, lines: Sequence[ReturnLine]
-) -> tuple[list[ReturnLine], list[str]]:
-    """Give lines the key under which they were credited, be it in other letters; return credited keys that are gone."""
-    named = list(lines)
-    gone = []
-    credited = sorted(line_key for of, line_key in books.used if of == return_id)
-    for line_key in credited:
-        if any(line.key == line_key for line in named):
-            continue
-        alike = [
-            number
-            for number, line in enumerate(named)
-            if line.key.lower() == line_key.lower()
-            and line_key.startswith(f"{return_id}:")
-            and line.key not in credited
-        ]
-        if alike:
-            named[alike[0]] = replace(named[alike[0]], key=line_key)
-        else:
-            gone.append(line_key)
-    return named, gone
 
 
 def _record(
@@ -329,7 +308,10 @@ def _claim(
     for candidate in chosen:
         if rest <= 0:
             break
-        wanted = rest * candidate.rate
+        # A hundred-thousandth takes back what thirds of a unit left over.
+        is_whole = candidate.item is None or precision_of(candidate, products) is not None
+        is_cut = candidate.rate != 1 and is_whole
+        wanted = (rest + HUNDRED_THOUSANDTH if is_cut else rest) * candidate.rate
         if candidate.item is None:
             free = books.free_kits(order.order.id, candidate.line)
         else:
@@ -344,6 +326,7 @@ def _claim(
         used = Fraction(taken) / candidate.rate
         if taken <= 0 or _is_none(used):
             continue
+        used = rest if is_cut and abs(used - rest) <= HUNDRED_THOUSANDTH else used
         rest -= used
         claims = []
         for number, (item, quantity) in enumerate(parts):
@@ -357,6 +340,10 @@ def _claim(
                     start,
                     start + quantity,
                     _decimal(used) if number == 0 else ZERO,
+                    key(document.order_reference),
+                    key(line.sku),
+                    line.unit,
+                    candidate.line if candidate.item is None else candidate.item,
                 )
             )
         for claim in claims:

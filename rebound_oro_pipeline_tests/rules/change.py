@@ -1,6 +1,6 @@
 """What happens to a shop between two decisions: parcels are recounted or withdrawn; orders ship, change, arrive."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal
@@ -23,7 +23,9 @@ def changed(made: Shop, random: Random) -> Shop:
     return replace(
         made,
         orders=tuple(_order(each, random) if random.random() < 0.3 else each for each in made.orders),
-        returns=tuple(_return(each, random) if random.random() < 0.4 else each for each in made.returns),
+        returns=tuple(
+            _return(each, random, made.orders) if random.random() < 0.4 else each for each in made.returns
+        ),
     )
 
 
@@ -46,7 +48,9 @@ def _order(document: Mapping[str, Any], random: Random) -> dict[str, Any]:
     return later
 
 
-def _return(document: Mapping[str, Any], random: Random) -> dict[str, Any]:
+def _return(
+    document: Mapping[str, Any], random: Random, orders: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
     later = deepcopy(dict(document))
     what = random.random()
     if what < 0.2:
@@ -55,11 +59,40 @@ def _return(document: Mapping[str, Any], random: Random) -> dict[str, Any]:
         later["current_tracking_status"] = "processed"
     if len(later["item"]) > 1 and random.random() < 0.2:
         later["item"].remove(random.choice(later["item"]))
+    if random.random() < 0.1:
+        later["order_reference"] = random.choice(orders)["data"]["attributes"]["identifier"]
+    if random.random() < 0.2:
+        _listed_otherwise(later["item"], random)
     for item in later["item"]:
-        if random.random() < 0.1:
-            item["sku_code"] = str(item.get("sku_code") or "").swapcase()
-        if random.random() < 0.6:
-            item["quantity_received"] = str(random.choice((0, 1, 2, 3, 5, 8, 13)))
-        if random.random() < 0.2:
-            item["final_disposition"] = random.choice(("restock", "damaged"))
+        _item(item, random)
     return later
+
+
+def _item(item: dict[str, Any], random: Random) -> None:
+    if random.random() < 0.1:
+        item["unit_code"] = random.choice(("item", "Box", "kg", "set"))
+    if random.random() < 0.1:
+        item["sku_code"] = str(item.get("sku_code") or "").swapcase()
+    if random.random() < 0.6:
+        item["quantity_received"] = str(random.choice((0, 1, 2, 3, 5, 8, 13)))
+    if random.random() < 0.2:
+        item["final_disposition"] = random.choice(("restock", "damaged"))
+
+
+def _listed_otherwise(items: list[dict[str, Any]], random: Random) -> None:
+    """List the same goods in another sequence, split, with ids, without, or each under the id of its neighbour."""
+    ids = [each.get("id") for each in items]
+    match random.randrange(5):
+        case 0:
+            random.shuffle(items)
+        case 1 if items:
+            items.append({**random.choice(items), "id": f"split {random.random()}"})
+        case 2:
+            for number, each in enumerate(items):
+                each["id"] = f"given {number}"
+        case 3:
+            for each in items:
+                each.pop("id", None)
+        case _:
+            for each, neighbours in zip(items, ids[1:] + ids[:1], strict=True):
+                each["id"] = neighbours

@@ -1,6 +1,6 @@
 """A later version of a return says something else: what was credited is never forgotten, no unit in two places."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
@@ -9,26 +9,35 @@ from typing import Any
 import psycopg
 import pytest
 
+from rebound_oro_pipeline.services.operate_again import Rules
+from rebound_oro_pipeline.services.operate_deed import Deed
+from rebound_oro_pipeline.services.operate_quarantine import QuarantineFilter, open_rows, settle
 from rebound_oro_pipeline_tests.oracle.books import Books
 from rebound_oro_pipeline_tests.oracle.decide import decide, world
-from rebound_oro_pipeline_tests.rules.by_hand import came_back, day, item, row, sold
+from rebound_oro_pipeline_tests.rules.by_hand import came_back, day, item, product, row, sold
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT, Document, seeds, tables
 from rebound_oro_pipeline_tests.rules.outcomes import COLUMNS, Tables
-from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed, models
 
 HOUR = timedelta(hours=1)
 ORDER = sold(1, row("Abc", "4", "3.00"), row("B", "4", "5.00"))
 
 
-def decided_in_turn(conn: psycopg.Connection[Any], *versions: Document) -> Tables:
+def decided_in_turn(
+    conn: psycopg.Connection[Any],
+    *versions: Document,
+    orders: Sequence[Document] = (ORDER,),
+    products: Sequence[Document] = (),
+    aliases: Sequence[tuple[str, str]] = (),
+) -> Tables:
     """Decide each version of a return an hour after the one before; the SQL and the oracle agree."""
     books = Books()
-    with landed(conn, [ORDER], []) as there:
+    with landed(conn, orders, [], products=products, aliases=aliases) as there:
         for number, version in enumerate(versions):
             land(conn, [], [version])
             at = DECIDED_AT + number * HOUR
             found = there.decide(decided_at=at)
-            seen = world([ORDER], [version], [], [], {}, seeds())
+            seen = world(orders, [version], products, aliases, {}, seeds())
             expected = tables(decide(seen, books, decided_at=at))
             assert {name: found.rows(name) for name in COLUMNS} == {
                 name: expected.rows(name) for name in COLUMNS
@@ -98,6 +107,174 @@ def test_an_id_of_rebounds_in_other_letters_is_another_line(rules_conn: psycopg.
     )
     assert reasons(found) == [("aB", "received_quantity_decreased", 1)]
     assert found.sums()["total_amount"] == 8
+
+
+def test_a_line_with_an_id_that_is_of_another_sku_now_is_told(rules_conn: psycopg.Connection[Any]) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("Abc", "2", id="L1")),
+        came_back("R1", "SO-1", item("B", "2", id="L1")),
+    )
+    assert reasons(found) == [("L1", "received_quantity_decreased", 2)]
+    assert found.quarantine[0]["detail"].startswith("the line is of another SKU")
+    assert found.sums()["total_amount"] == 16
+
+
+def test_a_code_that_turns_out_to_be_an_alias_is_the_same_line(rules_conn: psycopg.Connection[Any]) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("OLD", "2", id="L1")),
+        came_back("R1", "SO-1", item("Abc", "3", id="L1")),
+        came_back("R1", "SO-1", item("OLDER", "3", id="L1")),
+        aliases=[("OLD", "Abc"), ("OLDER", "Abc")],
+    )
+    assert (reasons(found), found.sums()["total_amount"]) == ([], 9)
+
+
+def test_a_return_that_names_another_order_now_is_told(rules_conn: psycopg.Connection[Any]) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("Abc", "2", id="L1")),
+        came_back("R1", "SO-2", item("Abc", "2", id="L1")),
+        orders=[ORDER, sold(2, row("Abc", "4", "1.00"))],
+    )
+    assert reasons(found) == [("L1", "received_quantity_decreased", 2)]
+    assert "order SO-1" in found.quarantine[0]["detail"]
+    assert [each["total_amount"] for each in found.credit_notes] == [6, 2]
+
+
+def test_another_reference_of_the_same_order_changes_nothing(rules_conn: psycopg.Connection[Any]) -> None:
+    order = sold(1, row("Abc", "4", "3.00"), po_number="PO-9")
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("Abc", "2")),
+        came_back("R1", "po-9", item("Abc", "3")),
+        orders=[order],
+    )
+    assert (reasons(found), found.sums()["total_amount"]) == ([], 9)
+
+
+def test_a_reference_that_the_order_has_lost_is_still_that_of_its_credit(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    with landed(rules_conn, [ORDER], [came_back("R1", "SO-1", item("Abc", "2"))]) as there:
+        there.decide()
+        land(rules_conn, [sold(1, row("Abc", "4", "3.00"), identifier="NEW")], [])
+        assert reasons(there.decide(decided_at=DECIDED_AT + HOUR)) == []
+
+
+BOXES = sold(1, row("T", "5", "12.00", unit="box", product_id="7"))
+UNITS = product(7, "T", item=(0, "1"), box=(0, "12"))
+
+
+@pytest.mark.parametrize("first", [{"unit_code": "box"}, {}], ids=["box", "none"])
+def test_the_same_goods_in_another_unit_are_credited_once(
+    rules_conn: psycopg.Connection[Any], first: dict[str, str]
+) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("T", "2", **first)),
+        came_back("R1", "SO-1", item("T", "24", unit_code="item")),
+        came_back("R1", "SO-1", item("T", "36", unit_code="ITEM")),
+        came_back("R1", "SO-1", item("T", "3", unit_code="box")),
+        orders=[BOXES],
+        products=[UNITS],
+    )
+    assert (reasons(found), found.sums()["total_amount"]) == ([], 36)
+
+
+def test_a_unit_into_which_nothing_can_be_converted_is_told(rules_conn: psycopg.Connection[Any]) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("T", "2", unit_code="box", id="L1")),
+        came_back("R1", "SO-1", item("T", "2", unit_code="crate", id="L1")),
+        orders=[BOXES],
+        products=[UNITS],
+    )
+    assert sorted(reason for _, reason, _ in reasons(found)) == [
+        "received_quantity_decreased",
+        "unit_mismatch",
+    ]
+
+
+LISTED_OTHERWISE = {
+    "split": ([item("Abc", "2")], [item("Abc", "1"), item("Abc", "1", final_disposition="damaged")]),
+    "split, with ids": ([item("Abc", "2", id="L1")], [item("Abc", "1", id="L1"), item("Abc", "1", id="L2")]),
+    "merged": ([item("Abc", "1"), item("Abc", "1")], [item("Abc", "2")]),
+    "in another sequence": ([item("Abc", "1"), item("Abc", "2")], [item("Abc", "2"), item("Abc", "1")]),
+    "ids are given": ([item("Abc", "2")], [item("Abc", "2", id="L1")]),
+    "ids are gone": ([item("Abc", "2", id="L1")], [item("Abc", "2")]),
+    "ids change places": (
+        [item("Abc", "2", id="L1"), item("B", "1", id="L2")],
+        [item("B", "1", id="L1"), item("Abc", "2", id="L2")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LISTED_OTHERWISE)
+def test_as_many_units_of_a_sku_as_before_are_credited_once(
+    rules_conn: psycopg.Connection[Any], name: str
+) -> None:
+    before, after = LISTED_OTHERWISE[name]
+    versions = came_back("R1", "SO-1", *before), came_back("R1", "SO-1", *after)
+    found = decided_in_turn(rules_conn, *versions, versions[1], versions[0])
+    assert (reasons(found), len(found.credit_notes)) == ([], 1)
+
+
+def test_of_lines_that_are_listed_otherwise_only_what_is_more_is_credited(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("Abc", "2", id="L1")),
+        came_back("R1", "SO-1", item("Abc", "1", id="L2"), item("Abc", "2", id="L3")),
+    )
+    assert (reasons(found), found.sums()["total_amount"]) == ([], 9)
+
+
+def test_of_lines_that_are_listed_otherwise_what_is_less_is_told(rules_conn: psycopg.Connection[Any]) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("Abc", "3", id="L1")),
+        came_back("R1", "SO-1", item("Abc", "1", id="L2"), item("Abc", "1", id="L3")),
+    )
+    assert reasons(found) == [("L1", "received_quantity_decreased", 1)]
+
+
+def test_what_a_person_rejected_is_not_rejected_in_another_unit(rules_conn: psycopg.Connection[Any]) -> None:
+    order = sold(1, row("T", "4", "10.00", unit="box", product_id="7"))
+    odd = came_back("R1", "SO-1", item("T", "5", unit_code="item", id="L1"))
+    with landed(rules_conn, [order], [odd], products=[UNITS]) as there:
+        there.decide()
+        rules = Rules(models(), there.policy_version, DECIDED_AT, "op")
+        settle(rules_conn, open_rows(rules_conn, QuarantineFilter()), "rejected", Deed("mia", "odd"), rules)
+        assert there.tables().quarantine == []
+        land(rules_conn, [], [came_back("R1", "SO-1", item("T", "1", unit_code="box", id="L1"))])
+        assert there.decide(decided_at=DECIDED_AT + HOUR).sums()["total_amount"] == 10
+
+
+def test_a_credited_line_that_cannot_be_read_any_more_stays_credited(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    with landed(rules_conn, [ORDER], [came_back("R1", "SO-1", item("Abc", "2", id="L1"))]) as there:
+        there.decide()
+        land(rules_conn, [], [came_back("R1", "SO-1", item("", "3", id="L1"))])
+        there.decide(decided_at=DECIDED_AT + HOUR)
+        assert [(destination, units) for _, destination, units in places(there)] == [
+            ("credited", Decimal(2)),
+            ("quarantined", Decimal(1)),
+        ]
+
+
+def test_names_that_hold_the_mark_between_return_and_line_are_told_apart(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    returns = [
+        came_back("A", "SO-1", item("NO", "1", id="B / C")),
+        came_back("A / B", "SO-1", item("NO", "1", id="C")),
+    ]
+    with landed(rules_conn, [ORDER], returns) as there:
+        assert {each["subject"] for each in there.decide().quarantine} == {"A / B / C", "A // B / C"}
 
 
 def test_what_was_written_off_of_a_line_stays_so_in_other_letters(

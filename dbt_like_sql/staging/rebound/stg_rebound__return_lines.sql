@@ -10,7 +10,7 @@ select
     return_id,
     position,
     return_line_key,
-    return_id || ' / ' || return_line_key as subject,
+    landing.line_subject(return_id, return_line_key) as subject,
     sku,
     sku_key,
     quantity as announced_quantity,

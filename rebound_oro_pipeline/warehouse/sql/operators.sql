@@ -66,12 +66,31 @@ order by quarantine.opened_at, quarantine.reason;
 
 -- name: add_decision
 insert into reference.operator_decisions (
-    subject, reason, return_id, return_line_key, registered_at, verdict, quantity, who, why, decided_at
+    subject, reason, return_id, return_line_key, registered_at, verdict, quantity, sku_key, unit_code, who, why, decided_at
 )
-values (
-    %(subject)s, %(reason)s, %(return_id)s, %(return_line_key)s, %(registered_at)s, %(verdict)s, %(quantity)s,
-    %(who)s, %(why)s, %(decided_at)s
-);
+select
+    %(subject)s,
+    %(reason)s,
+    %(return_id)s,
+    %(return_line_key)s,
+    %(registered_at)s,
+    %(verdict)s,
+    %(quantity)s,
+    seen.sku_key,
+    seen.unit_code,
+    %(who)s,
+    %(why)s,
+    %(decided_at)s
+from (values (true)) as decision (is_made)
+left join lateral (
+    select
+        lines.sku_key,
+        lines.unit_code
+    from staging.stg_rebound__return_lines as lines
+    where lines.return_id = %(return_id)s and lines.subject = %(subject)s and lines.fault is null
+    order by lines.position
+    limit 1
+) as seen on true;
 
 -- name: close_row
 update ledger.quarantine

@@ -130,7 +130,7 @@ levels as (
 ),
 
 subjects as (
-    select lines.return_id || ' / ' || lines.return_line_key as subject
+    select landing.line_subject(lines.return_id, lines.return_line_key) as subject
     from landing.rebound_return_lines as lines
     where lines.return_id = any(%(return_ids)s::text[])
     union
@@ -248,7 +248,7 @@ union all
 select
     decisions.decided_at as at,
     'units claimed' as event,
-    claims.return_id || ' / ' || claims.return_line_key as subject,
+    landing.line_subject(claims.return_id, claims.return_line_key) as subject,
     format(
         'units %%s of %%s of item %%s on order %%s', claims.units, trim_scale(claims.ordered_quantity),
         claims.order_item_id, claims.order_id
