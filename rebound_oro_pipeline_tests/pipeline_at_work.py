@@ -14,6 +14,8 @@ from typing import Any
 
 import dagster as dg
 import psycopg
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 from psycopg import sql
 
 from rebound_oro_pipeline.defs.all import build_definitions
@@ -104,6 +106,16 @@ class Loop:
     def run(self, job: str, days: tuple[str, str] | None = None) -> dg.ExecuteInProcessResult:
         """Run a job as the commands do."""
         return execute(self.defs, self.instance, job, days=days)
+
+    def unsynced(self, day: str) -> dict[str, list[str]]:
+        """Return asset → why its partition of a day is unsynced, as Dagster's UI says it; [] where it is missing."""
+        graph = self.defs.resolve_asset_graph()
+        statuses = CachingStaleStatusResolver(self.instance, graph, LoadingContextForTest(self.instance))
+        return {
+            key.to_user_string(): [cause.reason for cause in statuses.get_stale_causes(key, day)]
+            for key in graph.executable_asset_keys
+            if graph.get(key).is_partitioned and statuses.get_status(key, day) is not StaleStatus.FRESH
+        }
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Ask the database."""

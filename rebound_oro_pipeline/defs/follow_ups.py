@@ -18,6 +18,7 @@ from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_
 from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.landing import READING, TRIES
 from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
+from rebound_oro_pipeline.defs.versions import tags_as_before
 from rebound_oro_pipeline.services import follow_up as service
 from rebound_oro_pipeline.services.figures_by_day import holds_by_day, rows_by_day
 from rebound_oro_pipeline.services.follow_up import FollowedUp, Follower
@@ -193,4 +194,7 @@ def _report_day(
         figures: dict[str, int | float] = {ROWS: rows.get(relation, {}).get(day, 0)}
         if relation == "marts.held_returns":
             figures |= holds.get(day, {})
-        context.log_event(dg.AssetMaterialization(key_of(relation), partition=key, metadata=figures))
+        tags = tags_as_before(context.instance, key_of(relation), key)
+        context.log_event(
+            dg.AssetMaterialization(key_of(relation), partition=key, metadata=figures, tags=tags)
+        )

@@ -19,6 +19,7 @@ from rebound_oro_pipeline.defs.keys import group_of, key_of
 from rebound_oro_pipeline.defs.partitions import window_of
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.defs.tables import comments, table_metadata
+from rebound_oro_pipeline.defs.versions import versions_without_days
 from rebound_oro_pipeline.services.decide import Decision, DecisionRefused, checks_of_decisions, decide
 from rebound_oro_pipeline.services.figures_by_day import credited_by_day, holds_by_day, rows_by_day
 from rebound_oro_pipeline.settings import Settings
@@ -143,7 +144,7 @@ def build_decision(
         from rebound_oro_pipeline.warehouse.frames import as_markdown, rows_of  # noqa: PLC0415 - pandas is slow to load
 
         if not (context.has_partition_key or context.has_partition_key_range):
-            yield from _views_only(context, warehouse, models)
+            yield from _views_only(context, warehouse, settings, models)
             return
         window = window_of(context)
         with named_failure(context), warehouse.connect("decide") as conn:
@@ -171,6 +172,7 @@ def build_decision(
                 for relation in PREVIEWED
                 if key_of(relation) in context.selected_asset_keys
             }
+        versions = versions_without_days(models, policy_version)
         for model in models.of_step("returns"):
             relation = model.relation
             if key_of(relation) not in context.selected_asset_keys:
@@ -178,22 +180,29 @@ def build_decision(
             metadata = _of_run(context, models, decision, relation)
             if relation in previews:
                 metadata["open now"] = dg.MetadataValue.md(previews[relation])
-            yield dg.MaterializeResult(asset_key=key_of(relation), metadata=metadata)
+            yield dg.MaterializeResult(
+                asset_key=key_of(relation),
+                metadata=metadata,
+                data_version=None if _has_days(model) else versions[relation],
+            )
         yield from check_results(decision.checks, context.selected_asset_check_keys)
 
     return decide_window
 
 
 def _views_only(
-    context: dg.AssetExecutionContext, warehouse: Warehouse, models: Models
+    context: dg.AssetExecutionContext, warehouse: Warehouse, settings: Settings, models: Models
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Without days nothing is decided: views are made anew, working sets stay as the last decision left them."""
     with named_failure(context), warehouse.connect("decide") as conn:
         create_views(conn, models)
+        versions = versions_without_days(models, wiring.save_policy(settings, conn))
         conn.commit()
     for model in models.of_step("returns"):
         if key_of(model.relation) in context.selected_asset_keys:
-            yield dg.MaterializeResult(asset_key=key_of(model.relation))
+            yield dg.MaterializeResult(
+                asset_key=key_of(model.relation), data_version=versions[model.relation]
+            )
 
 
 def _figures(

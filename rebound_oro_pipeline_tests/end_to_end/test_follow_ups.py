@@ -22,6 +22,7 @@ from click.testing import CliRunner
 
 from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_RETURNS, RETURNS
+from rebound_oro_pipeline.defs.models import RETURNS_LANDED
 from rebound_oro_pipeline.processes import port_to_listen_on
 from rebound_oro_pipeline.sandbox.scenario_shares import Situation
 from rebound_oro_pipeline.services.subscribe_webhooks import TOPICS
@@ -273,6 +274,9 @@ def _told(stage: Stage, last: str, log: Path) -> Story:
     )
     acts["nothing waits again"] = stage.run(FOLLOW_UP)
     acts["catalogue"] = stage.run(CATALOGUE)
+    stage.run(RETURNS, (last, last))
+    facts["days run"] = stage.loop.instance.get_materialized_partitions(RETURNS_LANDED)
+    facts["unsynced"] = {day: stage.loop.unsynced(day) for day in facts["days run"]}
     return Story(acts, facts, stage)
 
 
@@ -373,3 +377,9 @@ def test_the_days_that_were_looked_at_show_what_they_hold_now(story: Story) -> N
     assert figures["held lines"] == held
     assert figures["most attempts"] >= 1
     assert figures["oldest hold, hours"] >= 0
+
+
+def test_days_that_were_looked_at_again_stay_synced_when_others_are_run(story: Story) -> None:
+    """What a look reports makes nothing anew, and says what the day was last made from."""
+    assert len(story.facts["days run"]) > 1
+    assert {day: why for day, why in story.facts["unsynced"].items() if why} == {}
