@@ -2,6 +2,7 @@
 Lines of the credit notes of this decision, in the SKU and unit of what came back.
 
 materialized: append
+window: registered_at
 grain: credit_note_number, position
 owner: finance
 */

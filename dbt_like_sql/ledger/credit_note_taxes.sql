@@ -4,6 +4,7 @@ What is charged on an item is cut twice: along its taxes, and along its units. S
 those of all notes of an order to what was charged at each rate. What no rate explains stands under none.
 
 materialized: append
+window: registered_at
 grain: credit_note_number, applies_to, position
 owner: finance
 */

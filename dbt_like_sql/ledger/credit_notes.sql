@@ -2,6 +2,7 @@
 Credit notes, one per return, order and decision.
 
 materialized: append
+window: registered_at
 grain: credit_note_number
 not_null: return_id, order_id, total_amount
 owner: finance

@@ -3,6 +3,7 @@ Stock movements of this decision: every credited unit, in the SKU and unit of th
 Only a disposition that the policy calls saleable restocks, and never a free-form line (docs/rules.md, Stock).
 
 materialized: append
+window: registered_at
 grain: credit_note_number, position
 owner: ops
 */

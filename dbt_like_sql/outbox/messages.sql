@@ -4,6 +4,7 @@ A note of zero is recorded and never sent, and so is everything of returns regis
 names. Decimals are strings.
 
 materialized: append
+window: registered_at
 grain: kind, business_key
 owner: data
 */

@@ -12,7 +12,6 @@ import dagster as dg
 import psycopg
 
 from rebound_oro_pipeline import wiring
-from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.defs.failures import named_failure
 from rebound_oro_pipeline.defs.figures import ROWS, add_by_day, of_run
 from rebound_oro_pipeline.defs.keys import group_of, key_of
@@ -27,7 +26,7 @@ from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult
 from rebound_oro_pipeline.sqlmodels.model import Model, Models, Origins
 from rebound_oro_pipeline.sqlmodels.relations import create_views
 
-CREDIT_NOTES = "marts.credit_notes"
+CREDIT_NOTES = ("ledger.credit_notes", "marts.credit_notes")
 HELD_RETURNS = "marts.held_returns"
 RETURNS_LANDED = dg.AssetKey(["landing", "rebound_returns"])
 PREVIEWED = ("marts.quarantined_exceptions", HELD_RETURNS)
@@ -208,20 +207,19 @@ def _views_only(
 def _figures(
     conn: psycopg.Connection, models: Models, decision: Decision
 ) -> Mapping[str, Mapping[date, Mapping[str, int | float]]]:
-    """Return relation → day → figures, of what people read and what is open."""
+    """Return relation → day → figures, of all whose rows are of a day, whichever run wrote them."""
+    window = decision.window
     relations = [model.relation for model in models.of_step("returns") if model.window]
-    window, day = decision.window, decision.window.start.date()
-    if window == Window.day(day):
-        rows = {relation: {day: decision.rows_in_window[relation]} for relation in relations}
-    else:
-        rows = rows_by_day(conn, models, relations, window)
+    rows = rows_by_day(conn, models, relations, window)
     figures: dict[str, dict[date, dict[str, int | float]]] = {
-        relation: {day: {ROWS: count} for day, count in days.items()} for relation, days in rows.items()
+        relation: {day: {ROWS: count} for day, count in rows.get(relation, {}).items()}
+        for relation in relations
     }
     for day, totals in credited_by_day(conn, window).items():
         # Plots need floats; nothing is ever computed from them.
         plotted = {f"total {currency}": float(total) for currency, total in totals.items()}
-        figures.setdefault(CREDIT_NOTES, {}).setdefault(day, {}).update(plotted)
+        for relation in CREDIT_NOTES:
+            figures.setdefault(relation, {}).setdefault(day, {}).update(plotted)
     for day, holds in holds_by_day(conn, window, datetime.now(UTC)).items():
         figures.setdefault(HELD_RETURNS, {}).setdefault(day, {}).update(holds)
     return figures

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import tuple_row
 
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.sqlmodels.build import Builder, BuildResult
 from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult, checks_of, run_checks
-from rebound_oro_pipeline.sqlmodels.model import Model, Models
+from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.warehouse import statements
 
 _SQL = statements.load("decisions")
@@ -45,7 +44,6 @@ class Decision:
     window: Window
     decision_id: int | None
     built: Mapping[str, BuildResult]
-    rows_in_window: Mapping[str, int]
     checks: tuple[CheckResult, ...]
 
     @property
@@ -102,17 +100,7 @@ def decide(
         )
         if added:
             conn.execute(_SQL["record"], parameters)
-        rows = {
-            model.relation: _count(conn, model, parameters)
-            for model in models.of_step("returns")
-            if model.materialized == "view" and model.window
-        }
-    rows |= {
-        relation: result.rows_in_window
-        for relation, result in built.items()
-        if result.rows_in_window is not None
-    }
-    return Decision(window, decision_id if added else None, built, rows, checks)
+    return Decision(window, decision_id if added else None, built, checks)
 
 
 def checks_of_decisions(models: Models) -> tuple[Check, ...]:
@@ -133,15 +121,6 @@ def checks_of_decisions(models: Models) -> tuple[Check, ...]:
 
 def _refuses(check: CheckResult) -> bool:
     return not check.passed and check.blocking and check.severity == "error"
-
-
-def _count(conn: psycopg.Connection, model: Model, parameters: Mapping[str, object]) -> int:
-    statement = sql.SQL(
-        "select count(*) from {} where {window} >= %(window_start)s and {window} < %(window_end)s"
-    ).format(sql.Identifier(model.schema, model.name), window=sql.Identifier(model.window or ""))
-    with conn.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(statement, parameters).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _number(conn: psycopg.Connection, name: str) -> int:

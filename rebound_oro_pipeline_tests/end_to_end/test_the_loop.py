@@ -34,6 +34,14 @@ LINE_AMOUNTS = {
 }
 NOT_GONE = {"not_shipped", "shipped_later", "pending", "cancelled"}
 """States of orders that have not left the warehouse."""
+OF_A_DAY = (
+    "ledger.credit_notes",
+    "ledger.credit_note_lines",
+    "ledger.credit_note_taxes",
+    "ledger.inventory_deltas",
+    "outbox.messages",
+)
+"""What is only added to, and whose rows are of the day of their return."""
 AFTER_A_CREDIT = "received_quantity_decreased"
 
 
@@ -252,6 +260,28 @@ def test_a_day_shows_its_own_figures(story: Story) -> None:
         for each in story.first.state["returns"]
         if each["situation"] != Situation.MISSING_DATE
     )
+
+
+def test_a_day_that_is_run_again_shows_what_it_holds_and_not_only_that_nothing_was_written(
+    story: Story,
+) -> None:
+    day = story.first_day.date()
+    [result] = story.a_partition_again.results
+    told = {
+        ".".join(event.asset_key.path): {name: value.value for name, value in event.metadata.items()}
+        for event in result.asset_materializations_for_node("returns_decided")
+        if event.asset_key
+    }
+    for relation in OF_A_DAY:
+        [(rows,)] = story.loop.rows(
+            f"select count(*) from {relation} where (registered_at at time zone 'UTC')::date = '{day}'"
+        )
+        assert told[relation]["rows written"] == 0, relation
+        assert told[relation]["dagster/partition_row_count"] == rows, relation
+        assert rows or relation == "ledger.credit_note_taxes", relation
+    totals = {name: value for name, value in told["marts.credit_notes"].items() if name.startswith("total ")}
+    assert totals
+    assert totals.items() <= told["ledger.credit_notes"].items()
 
 
 def _plotted(story: Story, key: list[str]) -> tuple[dict[date, int], dict[str, float]]:

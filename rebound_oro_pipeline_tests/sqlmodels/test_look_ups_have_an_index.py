@@ -91,3 +91,17 @@ def test_no_look_up_reads_a_whole_table(conn: psycopg.Connection, look_up: str) 
     conn.execute("set enable_mergejoin = off")
     plan = [line for (line,) in conn.execute(f"explain {query}")]
     assert any(condition in line for line in plan), "\n".join(plan)
+
+
+def test_rows_of_a_day_are_counted_by_an_index(conn: psycopg.Connection) -> None:
+    """Every run of a day counts them, however much was decided before."""
+    models = read_models()
+    load_seeds(conn, models)
+    create_views(conn, models)
+    conn.execute("set enable_seqscan = off")
+    kept = [model for model in models.values() if model.window and model.materialized != "view"]
+    assert {"append", "partition", "state"} <= {model.materialized for model in kept}
+    for model in kept:
+        query = f"select count(*) from {model.relation} where {model.window} >= '2026-01-01'"
+        plan = [line for (line,) in conn.execute(f"explain {query}")]
+        assert any(f"Index Cond: ({model.window} >= " in line for line in plan), "\n".join(plan)
