@@ -5,12 +5,14 @@ if every day had it.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
 import dagster as dg
 
 from rebound_oro_pipeline.defs.keys import key_of
+from rebound_oro_pipeline.warehouse.landing import Landed
 
 ROWS = "dagster/partition_row_count"
 
@@ -22,6 +24,11 @@ def add_by_day(
     for key in context.partition_keys:
         of_day = figures.get(date.fromisoformat(key), {})
         context.add_asset_metadata({ROWS: 0, **of_day}, asset_key=key_of(relation), partition_key=key)
+
+
+def documents(landed: Landed) -> dict[str, int]:
+    """Return the counts of what landed by names that say that documents are counted, also where lines are shown."""
+    return {f"documents {name}": count for name, count in asdict(landed).items()}
 
 
 def of_run(context: dg.AssetExecutionContext, counts: Mapping[str, int | float]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Landing: what ReBound and OroCommerce say, read over HTTP into the landing tables."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ import dagster as dg
 
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
-from rebound_oro_pipeline.defs.figures import ROWS, add_by_day, of_run
+from rebound_oro_pipeline.defs.figures import ROWS, add_by_day, documents, of_run
 from rebound_oro_pipeline.defs.partitions import window_of
 from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
 from rebound_oro_pipeline.defs.tables import comments, table_metadata
@@ -184,4 +183,4 @@ def _specs(kind: str, *names: str, after: tuple[str, ...] = ()) -> list[dg.Asset
 
 def _results(context: dg.AssetExecutionContext, landed: Landed) -> Iterator[dg.MaterializeResult[None]]:
     for key in sorted(context.selected_asset_keys):
-        yield dg.MaterializeResult(asset_key=key, metadata=of_run(context, asdict(landed)))
+        yield dg.MaterializeResult(asset_key=key, metadata=of_run(context, documents(landed)))

@@ -10,6 +10,7 @@ import dagster as dg
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.defs.failures import named_failure
+from rebound_oro_pipeline.defs.figures import documents
 from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.landing import OWNER, STALE_AFTER, TRIES
 from rebound_oro_pipeline.defs.models import STEP, check_result, check_spec, spec_of
@@ -65,7 +66,7 @@ def build_offers(models: Models, origins: Mapping[str, Origins]) -> list[dg.Asse
                 workers=settings.oro_connections,
             )
         asked = {"by": changed.field, "since": changed.since.isoformat(), "until": changed.until.isoformat()}
-        return dg.MaterializeResult(metadata={**asdict(changed.landed), **asked})
+        return dg.MaterializeResult(metadata={**documents(changed.landed), **asked})
 
     @dg.multi_asset(
         name="returnable_items_offered",

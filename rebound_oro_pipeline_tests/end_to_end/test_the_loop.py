@@ -284,6 +284,15 @@ def test_a_day_that_is_run_again_shows_what_it_holds_and_not_only_that_nothing_w
     assert totals.items() <= told["ledger.credit_notes"].items()
 
 
+def test_assets_of_lines_say_that_documents_were_counted(story: Story) -> None:
+    """18 returns received beside 25 lines would look like lines that were lost."""
+    [result] = story.a_partition_again.results
+    for step in ("read_rebound_returns", "read_oro_orders", "read_oro_products", "read_oro_inventory_levels"):
+        for event in result.asset_materializations_for_node(step):
+            assert event.metadata["documents received"].value, event.asset_key
+            assert not {"received", "new", "changed", "unchanged", "malformed"} & event.metadata.keys()
+
+
 def _plotted(story: Story, key: list[str]) -> tuple[dict[date, int], dict[str, float]]:
     rows: dict[date, int] = {}
     totals: defaultdict[str, float] = defaultdict(float)
