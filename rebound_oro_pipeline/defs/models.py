@@ -257,11 +257,12 @@ def check_results(
 
 
 def check_result(result: CheckResult) -> dg.AssetCheckResult:
-    """Return what Dagster shows of a check: how many rows are wrong, and a sample of them."""
+    """Return what Dagster shows of a check: how many rows are wrong, and a sample of them where there are any."""
+    sample = {"sample": dg.MetadataValue.json(result.sample)} if result.sample else {}
     return dg.AssetCheckResult(
         asset_key=key_of(result.relation),
         check_name=result.name,
         passed=result.passed,
         severity=dg.AssetCheckSeverity.ERROR if result.severity == "error" else dg.AssetCheckSeverity.WARN,
-        metadata={"failing rows": result.failing_rows, "sample": dg.MetadataValue.json(list(result.sample))},
+        metadata={"failing rows": result.failing_rows, **sample},
     )
