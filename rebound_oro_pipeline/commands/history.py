@@ -33,6 +33,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     is_flag=True,
     help="Read their orders from OroCommerce and decide them; what would be sent is held back.",
 )
+@click.option(
+    "--replace", is_flag=True, help="Let FILE replace returns that were read from ReBound itself, too."
+)
 @writing_options
 @click.pass_obj
 def import_history(
@@ -43,6 +46,7 @@ def import_history(
     columns: Path | None,
     status: str,
     decide: bool,
+    replace: bool,
     who: str,
     why: str,
     dry_run: bool,
@@ -50,10 +54,12 @@ def import_history(
 ) -> None:
     """Land the returns of FILE, and report what was wrong in it: file, line, field, remedy.
 
-    Exit status 1 if nothing in the file could be read.
+    A return that was read from ReBound itself, by its API or a webhook, and said something else there is left out,
+    and so is one of a day that is still to come. Exit status 1 if nothing of the file could be landed.
 
-    With --decide they are decided at once, and what would be sent waits for `outbox release`; without it, the next
-    look at their days decides them.
+    With --decide they are decided at once, and what would be sent waits for `outbox release`; without it, the run of
+    their days decides them. Days before REBOUND_ORO_FIRST_DAY have no run: their returns are counted, and stay
+    undecided until the file is imported again with --decide, or each is decided with `replay-return`.
 
     Example: rebound-oro import-history returns-2025.csv --columns columns.yaml --decide --why "history of 2025"
     """
@@ -61,6 +67,7 @@ def import_history(
     from rebound_oro_pipeline.services.import_history import HistoryError, load_columns, require_status
     from rebound_oro_pipeline.services.import_history import import_history as run_import
     from rebound_oro_pipeline.services.operate_deed import Deed
+    from rebound_oro_pipeline.settings import PREFIX
 
     if decide and dry_run:
         raise click.UsageError("--dry-run lands nothing, so there is nothing to decide; leave out --decide")
@@ -79,27 +86,40 @@ def import_history(
                 mapping=wiring.rebound_mapping(settings),
                 status=status,
                 now=now,
+                first_day=settings.first_day,
+                replace=replace,
             )
             with conn.transaction():
                 Deed(who, why).log(conn, "history imported", [file.name], **asdict(done.landed))
             notes = _decide(read_settings, done.registered_at, now) if decide else None
     except HistoryError as error:
         raise click.ClickException(str(error)) from None
-    nothing_read = bool(done.faults) and not done.landed.received
+    nothing_landed = bool(done.faults) and not done.landed.received
     if as_json:
-        told = {"landed": asdict(done.landed), "faults": [asdict(fault) for fault in done.faults]}
+        told = {
+            "landed": asdict(done.landed),
+            "faults": [asdict(fault) for fault in done.faults],
+            "before_first_day": done.too_early,
+        }
         print_json({**told, "credit_notes": notes, "dry_run": dry_run})
-        sys.exit(int(nothing_read))
+        sys.exit(int(nothing_landed))
     for fault in done.faults:
         click.echo(str(fault), err=True)
     landed = done.landed
     click.echo(
         f"{landed.new} new, {landed.changed} changed, {landed.unchanged} unchanged, {len(done.faults)} faults"
     )
+    if done.too_early and not decide:
+        click.echo(
+            f"warning: {len(done.too_early)} of its returns, such as {done.too_early[0]}, were registered before "
+            f"{settings.first_day} ({PREFIX}FIRST_DAY), so no run decides them: import the file again with --decide, "
+            "or decide each with `rebound-oro replay-return`",
+            err=True,
+        )
     if notes is not None:
         click.echo(f"{notes} credit notes decided and held back; `rebound-oro outbox release` lets them go")
     print_dry_run(dry_run)
-    sys.exit(int(nothing_read))
+    sys.exit(int(nothing_landed))
 
 
 def _decide(read_settings: SettingsReader, registered_at: Collection[datetime], now: datetime) -> int:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -93,11 +93,15 @@ class HistoryFault:
 
 @dataclass(frozen=True)
 class ImportedHistory:
-    """What became of a file: how its returns landed, what was wrong in it, and when its returns were registered."""
+    """What became of a file: how its returns landed, what was wrong in it, and when those were registered.
+
+    `too_early` are the returns that no daily run decides, because they were registered before the first day.
+    """
 
     landed: Landed
     faults: tuple[HistoryFault, ...]
     registered_at: frozenset[datetime]
+    too_early: tuple[str, ...]
 
 
 class _Row(NamedTuple):
@@ -105,11 +109,21 @@ class _Row(NamedTuple):
     values: Mapping[str, str]
 
 
-class _Read(NamedTuple):
-    """A document, and where in the file a path of it stands: line and field."""
+_Place = Callable[[str], tuple[int, str]]
+"""Where in the file a path of a document stands: line and field."""
 
+
+class _Read(NamedTuple):
     document: ReturnDocument | Fault
-    place: Callable[[str], tuple[int, str]]
+    place: _Place
+
+
+class _Told(NamedTuple):
+    """What a return that goes to the landing said, as long as it may be left out there."""
+
+    place: _Place
+    registered_at: datetime
+    faults: Sequence[HistoryFault]
 
 
 def load_columns(path: Path) -> Columns:
@@ -136,15 +150,20 @@ def import_history(
     mapping: ReboundMapping,
     status: str,
     now: datetime,
+    first_day: date = date.min,
+    replace: bool = False,
 ) -> ImportedHistory:
     """Land the returns of a file; the caller commits, or takes it back.
 
     With `columns` the file is a CSV, else JSON lines in the shape that `mapping` reads. `status` is that of returns
-    that name none. A return that cannot be read is reported, and no trace of it is kept: correct the file and import
-    it again. Raises HistoryError, OSError.
+    that name none. A return that cannot be read, or that is registered after today, is reported, and no trace of it is
+    kept: correct the file and import it again. So is one that was read from ReBound itself, unless `replace`.
+    `first_day` is that of the daily runs. Raises HistoryError, OSError.
     """
     faults: list[HistoryFault] = []
-    moments: set[datetime] = set()
+    header = (default_mapping() if columns else mapping).document
+    id_path, day_path = (header.place(name, {}, {}) for name in ("return_id", "registered_at"))
+    read: dict[str, _Told] = {}
 
     def good(found: Iterator[_Read | HistoryFault]) -> Iterator[ReturnDocument]:
         for each in found:
@@ -153,21 +172,45 @@ def import_history(
             elif isinstance(each.document, Fault):
                 message = f"{each.document.message}; left out"
                 faults.append(HistoryFault(path.name, *each.place(each.document.path), message))
+            elif (day := _day(each.document.registered_at)) > _day(now):
+                message = f"is {day}, which is still to come; left out"
+                faults.append(HistoryFault(path.name, *each.place(day_path), message))
             else:
-                faults.extend(
+                of_lines = [
                     HistoryFault(
                         path.name, *each.place(str(line.fault_path)), f"{line.fault}; goes to the quarantine"
                     )
                     for line in each.document.lines
                     if line.fault is not None
-                )
-                moments.add(each.document.registered_at)
+                ]
+                read[each.document.return_id] = _Told(each.place, each.document.registered_at, of_lines)
                 yield each.document
+
+    def leave_out(return_id: str) -> None:
+        message = f"{return_id} was already read from ReBound; left out"
+        faults.append(HistoryFault(path.name, *read.pop(return_id).place(id_path), message))
 
     with readers(path.stat().st_size if columns is None else 0) as pool:
         found = _rows(path, columns, status) if columns else _documents(path, mapping, pool)
-        landed = land_returns(conn, good(found), source="file", landed_by=LANDED_BY, landed_at=now)
-    return ImportedHistory(landed, tuple(sorted(faults, key=lambda fault: fault.line)), frozenset(moments))
+        landed = land_returns(
+            conn,
+            good(found),
+            source="file",
+            landed_by=LANDED_BY,
+            landed_at=now,
+            left_out=None if replace else leave_out,
+        )
+    faults += (fault for each in read.values() for fault in each.faults)
+    return ImportedHistory(
+        landed,
+        tuple(sorted(faults, key=lambda fault: fault.line)),
+        frozenset(each.registered_at for each in read.values()),
+        tuple(return_id for return_id, each in read.items() if _day(each.registered_at) < first_day),
+    )
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
 
 
 def _documents(path: Path, mapping: ReboundMapping, pool: Executor | None) -> Iterator[_Read]:

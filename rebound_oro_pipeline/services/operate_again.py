@@ -121,14 +121,14 @@ def replay_return(
             raise OperatorError(
                 f"no return {given} has been read from ReBound; `rebound-oro run` reads its day"
             )
-        if len({return_id for return_id, _, _ in rows}) > 1:
-            ids = ", ".join(sorted(return_id for return_id, _, _ in rows))
+        if len({return_id for return_id, *_ in rows}) > 1:
+            ids = ", ".join(sorted(return_id for return_id, *_ in rows))
             raise OperatorError(f"several returns go by {given}: {ids}; give the id of one")
-        return_id, registered_at, _ = rows[0]
-        for *_, document in rows:
+        return_id, registered_at, *_ = rows[0]
+        for *_, document, source in rows:
             if document:
                 again = read_return(document, mapping)
-                land_returns(conn, [again], source="file", landed_by=rules.run_id, landed_at=rules.decided_at)
+                land_returns(conn, [again], source=source, landed_by=rules.run_id, landed_at=rules.decided_at)
                 registered_at = again.registered_at or registered_at
         deed.log(conn, "return replayed", [return_id])
         [decided] = decide_moment(conn, registered_at, [return_id], rules)

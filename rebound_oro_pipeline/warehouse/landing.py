@@ -6,7 +6,7 @@ document in one batch the last one counts; one that is known to be older than th
 Documents that nothing is known of are copied where they stay; the others are copied aside and compared there.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime
 from functools import partial
@@ -54,9 +54,14 @@ def land_returns(
     source: Source,
     landed_by: str,
     landed_at: datetime,
+    left_out: Callable[[str], None] | None = None,
 ) -> Landed:
-    """Land ReBound returns with their lines; `landed_at` is when they were read, `landed_by` the run."""
-    return _land(conn, items, RETURNS, _stamp(source, landed_at, landed_by))
+    """Land ReBound returns with their lines; `landed_at` is when they were read, `landed_by` the run.
+
+    With `left_out`, a return that ReBound itself told of, by its API or a webhook, and otherwise, stays as it is: its
+    id is told, and what came does not count as received.
+    """
+    return _land(conn, items, RETURNS, _stamp(source, landed_at, landed_by), left_out)
 
 
 def land_orders(
@@ -100,13 +105,18 @@ def _stamp(source: Source, landed_at: datetime, landed_by: str) -> dict[str, Any
 
 
 def _land(
-    conn: psycopg.Connection[Any], items: Iterable[T | Fault], kind: Kind, stamp: dict[str, Any]
+    conn: psycopg.Connection[Any],
+    items: Iterable[T | Fault],
+    kind: Kind,
+    stamp: dict[str, Any],
+    left_out: Callable[[str], None] | None = None,
 ) -> Landed:
     landed = Landed()
     with ahead(items, partial(_batches, most=kind.batch)) as batches:
         for batch in batches:
             with conn.transaction(), conn.cursor() as cursor:
-                landed += _land_batch(cursor, batch, kind, stamp)
+                rest = batch if left_out is None else _without_those_of_rebound(cursor, batch, kind, left_out)
+                landed += _land_batch(cursor, rest, kind, stamp)
     return landed
 
 
@@ -121,6 +131,19 @@ def _batches(items: Iterable[T], *, most: int) -> Iterator[list[T]]:
             batch, characters = [], 0
     if batch:
         yield batch
+
+
+def _without_those_of_rebound(
+    cursor: psycopg.Cursor[Any], batch: list[Any], kind: Kind, left_out: Callable[[str], None]
+) -> list[Any]:
+    hashes = {item.return_id: item.document_hash for item in batch if not isinstance(item, Fault)}
+    cursor.execute(load("landing")["lock"], {"kind": kind.name})
+    given = {"keys": list(hashes), "hashes": list(hashes.values())}
+    told = {key for (key,) in cursor.execute(load("landing")["said_by_rebound"], given)}
+    for key in hashes:
+        if key in told:
+            left_out(key)
+    return [item for item in batch if isinstance(item, Fault) or item.return_id not in told]
 
 
 def _land_batch(

@@ -247,6 +247,23 @@ def test_a_file_of_which_nothing_can_be_read_ends_with_one(
     assert "1 faults" in run("import-history", str(file), *WHY, expected=1).output
 
 
+def test_returns_that_no_run_will_decide_are_told_with_what_does(
+    run: Run, shop: psycopg.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REBOUND_ORO_FIRST_DAY", "2026-11-02")
+    shop.execute("update landing.rebound_returns set source = 'api'")
+    shop.commit()
+    file = tmp_path / "returns.jsonl"
+    file.write_text("\n".join(json.dumps(a_return(each, {"quantity": "1"})) for each in ("R1", "R8")))
+    told = run("import-history", str(file), *WHY).stderr
+    assert "R1 was already read from ReBound; left out" in told
+    assert "warning: 1 of its returns, such as R8, were registered before 2026-11-02" in told
+    assert "replay-return" in told
+    listed = printed(run("import-history", str(file), "--json", *WHY))
+    assert (listed["before_first_day"], len(listed["faults"])) == (["R8"], 1)
+    assert "R8:SHIRT:1: 1 quarantined" in run("replay-return", "R8", *WHY).stdout
+
+
 def test_what_a_decision_held_back_is_told_apart(run: Run, shop: psycopg.Connection) -> None:
     shop.execute(
         "update outbox.messages set next_attempt_at = outbox.held_back_until() where business_key = 'R1-ORD-1'"

@@ -2,13 +2,14 @@
 
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from rebound_oro_pipeline.contracts.rebound import read_return
 from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
 from rebound_oro_pipeline.services import import_history as import_history_module
 from rebound_oro_pipeline.services import reading
@@ -19,6 +20,7 @@ from rebound_oro_pipeline.services.import_history import (
     import_history,
     load_columns,
 )
+from rebound_oro_pipeline.warehouse.landing import Source, land_returns
 from rebound_oro_pipeline_tests.services.operators_shop import a_return
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -45,8 +47,19 @@ from landing.rebound_return_lines order by return_id, position
 """
 
 
-def run(conn: psycopg.Connection[Any], file: Path, columns: Columns | None = COLUMNS) -> ImportedHistory:
-    return import_history(conn, file, columns=columns, mapping=default_mapping(), status="processed", now=NOW)
+def run(
+    conn: psycopg.Connection[Any], file: Path, columns: Columns | None = COLUMNS, **more: Any
+) -> ImportedHistory:
+    return import_history(
+        conn, file, columns=columns, mapping=default_mapping(), status="processed", now=NOW, **more
+    )
+
+
+def told_by_rebound(
+    conn: psycopg.Connection[Any], document: dict[str, Any], source: Source = "api", days: int = -1
+) -> None:
+    read = read_return(document, default_mapping())
+    land_returns(conn, [read], source=source, landed_by="run-1", landed_at=NOW + timedelta(days=days))
 
 
 @pytest.fixture
@@ -132,6 +145,71 @@ def test_a_file_may_be_imported_again(conn: psycopg.Connection[Any], csv: Path) 
     run(conn, csv)
     again = run(conn, csv)
     assert (again.landed.new, again.landed.changed, again.landed.unchanged) == (0, 0, 3)
+
+
+@pytest.mark.parametrize("source", ["api", "webhook"])
+def test_what_rebound_said_itself_is_not_overridden(
+    conn: psycopg.Connection[Any], csv: Path, source: Source
+) -> None:
+    """The return in the file knows no line ids and fewer lines: taken for a correction, it would undo credits."""
+    told_by_rebound(conn, a_return("R-1"), source)
+    done = run(conn, csv)
+    assert (done.landed.received, done.landed.new, done.landed.changed) == (2, 2, 0)
+    assert str(done.faults[0]) == "history.csv:2: Return No: R-1 was already read from ReBound; left out"
+    assert {moment.day for moment in done.registered_at} == {2, 3}
+    assert [row[2] for row in conn.execute(LINES) if row[0] == "R-1"] == ["SHIRT"]
+    replaced = run(conn, csv, replace=True)
+    assert (replaced.landed.changed, len(replaced.faults)) == (1, 2)
+
+
+def test_a_document_of_rebounds_that_could_not_be_read_is_not_overridden(
+    conn: psycopg.Connection[Any], csv: Path
+) -> None:
+    told_by_rebound(conn, {"id": "R-1", "date_added": "soon"})
+    assert "R-1 was already read from ReBound" in str(run(conn, csv).faults[0])
+    assert conn.execute("select document_key from landing.malformed_documents").fetchall() == [("R-1",)]
+
+
+def test_what_is_wrong_in_a_line_of_a_return_that_is_left_out_is_not_told(
+    conn: psycopg.Connection[Any], csv: Path
+) -> None:
+    told_by_rebound(conn, a_return("R-4"))
+    told = [str(fault) for fault in run(conn, csv).faults]
+    assert told[1:] == ["history.csv:6: Return No: R-4 was already read from ReBound; left out"]
+
+
+def test_what_rebound_says_later_replaces_what_a_file_said(
+    conn: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    """Also where both say the same: another file is not to change it any more."""
+    file = tmp_path / "history.jsonl"
+    file.write_text("\n".join(json.dumps(a_return(each)) for each in ("R-1", "R-2")), encoding="utf-8")
+    run(conn, file, None)
+    told_by_rebound(conn, a_return("R-1", {"quantity": "2"}), days=1)
+    told_by_rebound(conn, a_return("R-2"), days=1)
+    rows = conn.execute("select return_id, source, landed_by from landing.rebound_returns order by 1")
+    assert rows.fetchall() == [("R-1", "api", "run-1"), ("R-2", "api", "import-history")]
+    assert [fault.line for fault in run(conn, file, None).faults] == [1]
+    file.write_text(json.dumps(a_return("R-2", {"quantity": "3"})), encoding="utf-8")
+    assert [str(fault) for fault in run(conn, file, None).faults] == [
+        "history.jsonl:1: id: R-2 was already read from ReBound; left out"
+    ]
+
+
+def test_a_day_that_is_still_to_come_is_a_fault(conn: psycopg.Connection[Any], tmp_path: Path) -> None:
+    file = tmp_path / "history.csv"
+    rows = ["R-1,SO-1,2026-11-21,A,1,,,", "R-2,SO-2,2026-11-22,A,1,,,"]
+    file.write_text("\n".join([CSV.splitlines()[0], *rows]), encoding="utf-8")
+    done = run(conn, file)
+    assert [str(fault) for fault in done.faults] == [
+        "history.csv:3: Date: is 2026-11-22, which is still to come; left out"
+    ]
+    assert done.landed.new == 1
+
+
+def test_returns_of_days_that_no_run_decides_are_named(conn: psycopg.Connection[Any], csv: Path) -> None:
+    assert run(conn, csv).too_early == ()
+    assert run(conn, csv, first_day=date(2025, 3, 3)).too_early == ("R-1", "R-2")
 
 
 def test_json_lines_are_rebounds_documents(conn: psycopg.Connection[Any], tmp_path: Path) -> None:

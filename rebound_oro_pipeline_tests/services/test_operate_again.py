@@ -36,11 +36,12 @@ def test_only_the_return_that_was_named_is_decided(conn: psycopg.Connection) -> 
 def test_a_document_that_could_not_be_read_is_read_again(conn: psycopg.Connection) -> None:
     there = open_shop(conn, [order()], [{"id": "R1", "date_added": "2026-11-01T10:00:00Z", "item": "none"}])
     conn.execute(
-        "update landing.malformed_documents set document = replace(document, '\"none\"',"
+        "update landing.malformed_documents set source = 'webhook', document = replace(document, '\"none\"',"
         ' \'[{"sku_code": "SHIRT", "quantity": "1"}]\')'
     )
     decided = replay_return(conn, "R1", DEED, rules(there), mapping=default_mapping())
     assert len(decided.places) == 1
+    assert conn.execute("select source from landing.rebound_returns").fetchall() == [("webhook",)]
     with pytest.raises(OperatorError, match="no return R9"):
         replay_return(conn, "R9", DEED, rules(there), mapping=default_mapping())
 

@@ -9,6 +9,17 @@ select pg_advisory_xact_lock(hashtextextended('landing ' || %(kind)s, 0));
 -- name: known
 select {key} from {stored} where {key} = any(%(keys)s::text[]);
 
+-- name: said_by_rebound
+select returns.return_id
+from unnest(%(keys)s::text[], %(hashes)s::bytea[]) as given (return_id, document_hash)
+inner join landing.rebound_returns as returns on given.return_id = returns.return_id
+where returns.source <> 'file' and returns.document_hash <> given.document_hash
+union
+select document_key
+from landing.malformed_documents
+where
+    source_system = 'rebound' and resource = 'returns' and source <> 'file' and document_key = any(%(keys)s::text[]);
+
 -- name: prepare_documents
 create temporary table if not exists {incoming} on commit delete rows as
 select {columns}, 'new'::text as outcome from {stored} with no data;
@@ -32,6 +43,15 @@ set outcome = case
 end
 from landing.rebound_returns as stored
 where incoming.return_id = stored.return_id;
+-- What ReBound says itself is its own from then on, also where a file had said the same before.
+update landing.rebound_returns as stored
+set source = incoming.source
+from pg_temp.incoming_rebound_returns as incoming
+where
+    incoming.return_id = stored.return_id
+    and incoming.document_hash = stored.document_hash
+    and incoming.source <> 'file'
+    and stored.source = 'file';
 
 -- name: compare_orders
 -- The hash leaves subtotals out: an order that is the same is written again only where it brings the first ones.

@@ -182,14 +182,16 @@ on conflict (subject, reason) do update
 select
     returns.return_id,
     returns.registered_at,
-    null::text as document
+    null::text as document,
+    returns.source
 from landing.rebound_returns as returns
 where returns.return_id = %(given)s or returns.display_id = %(given)s
 union all
 select
     documents.document_key as return_id,
     documents.registered_at,
-    documents.document
+    documents.document,
+    documents.source
 from landing.malformed_documents as documents
 where documents.source_system = 'rebound' and documents.resource = 'returns' and documents.document_key = %(given)s;
 
