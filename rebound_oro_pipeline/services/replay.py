@@ -39,17 +39,23 @@ OUTPUTS = ("credit_notes", "credit_note_lines", "inventory_deltas", "quarantine"
 """Files that are written, each with the suffix `.jsonl`, also when empty."""
 
 _SQL = statements.load("replay")
+_EXPECTED = {
+    "orders": "JSON:API documents of orders, as OroCommerce answers them with include=lineItems",
+    "products": "JSON:API documents of products, as OroCommerce answers them with include=unitPrecisions",
+    "returns": "ReBound's return documents, one a line",
+}
 _ALWAYS = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 _Document = TypeVar("_Document", OrderDocument, ProductDocument, ReturnDocument)
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came out: rows written per file, the summary, and what was wrong with the files."""
+    """What came out: rows written per file, the summary, what was wrong in the files, and which were of no use."""
 
     rows: Mapping[str, int]
     summary: Mapping[str, Any]
     faults: tuple[str, ...]
+    unusable: tuple[str, ...]
 
     @property
     def conserved(self) -> bool:
@@ -69,14 +75,15 @@ def replay(
 ) -> Replayed:
     """Decide the returns of `files` and write the outputs below `out`; `server_url` must let us create a database.
 
-    Bad records go to the quarantine as malformed_document, the good ones go on. Raises OSError for a file that
+    Bad records go to the quarantine as malformed_document, the good ones go on; a file without any good one is named as
+    of no use, for it is most likely another file than was meant. Raises OSError for a file that
     cannot be read or written, AliasError for aliases of another form, PrivateDatabaseError.
     """
     moment = now or datetime.now(UTC)
     size = files.size
     out.mkdir(parents=True, exist_ok=True)
     with private_database(server_url, models, purpose="replay") as conn:
-        faults = _land(conn, files, size, mapping, moment)
+        faults, unusable = _land(conn, files, size, mapping, moment)
         policy_version = reference.save_policy(conn, policy.document())
         conn.commit()
         try:
@@ -87,32 +94,44 @@ def replay(
         conn.commit()
         rows = {name: _write(conn, name, out / f"{name}.jsonl") for name in OUTPUTS}
         conserved = not broken and lines_without_a_place(conn, _ALWAYS) == 0
-        summary = {**_read_summary(conn), "conserved": conserved}
+        summary = {**_read_summary(conn), "conserved": conserved, "unusable_files": unusable}
         (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    return Replayed(rows, summary, (*faults, *broken))
+    return Replayed(rows, summary, (*faults, *broken), tuple(unusable))
 
 
 def _land(
     conn: psycopg.Connection, files: ReplayFiles, size: int, mapping: ReboundMapping, moment: datetime
-) -> tuple[str, ...]:
+) -> tuple[list[str], list[str]]:
+    """Return what was wrong in the files, and which of them hold nothing that can be read."""
     said: list[str] = []
+    unusable: list[str] = []
     stamp: dict[str, Any] = {"source": "file", "landed_by": "replay", "landed_at": moment}
 
-    def noted(path: Path, placed: Iterator[Placed[_Document]]) -> Iterator[_Document | Fault]:
+    def noted(what: str, path: Path, placed: Iterator[Placed[_Document]]) -> Iterator[_Document | Fault]:
+        good = 0
         for number, document in placed:
             said.extend(_faults(document, f"{path.name}:{number}"))
+            good += not isinstance(document, Fault)
             yield document
+        if not good:
+            unusable.append(f"{path} holds no {what} that can be read; give {_EXPECTED[what]}")
 
     if files.aliases is not None:
         imported = reference.import_aliases(conn, files.aliases, added_by="replay")
         said.extend(str(fault) for fault in imported.faults)
+        if imported.faults and not imported.added + imported.known:
+            unusable.append(f"{files.aliases} holds no aliases that can be read; give rows of alias,sku")
     with readers(size) as pool:
-        landing.land_orders(conn, noted(files.orders, orders_of(files.orders, pool)), **stamp)
+        landing.land_orders(conn, noted("orders", files.orders, orders_of(files.orders, pool)), **stamp)
         if files.products is not None:
-            landing.land_products(conn, noted(files.products, products_of(files.products, pool)), **stamp)
-        landing.land_returns(conn, noted(files.returns, returns_of(files.returns, mapping, pool)), **stamp)
+            landing.land_products(
+                conn, noted("products", files.products, products_of(files.products, pool)), **stamp
+            )
+        landing.land_returns(
+            conn, noted("returns", files.returns, returns_of(files.returns, mapping, pool)), **stamp
+        )
     analyse_landed(conn)
-    return tuple(said)
+    return said, unusable
 
 
 def _faults(document: object, place: str) -> Iterator[str]:
