@@ -1,7 +1,7 @@
 """The whole story of a return, an order, a credit note or a SKU, in the order in which it happened."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -14,6 +14,29 @@ from rebound_oro_pipeline.warehouse import statements
 
 KINDS: Final = ("return", "order", "note", "sku")
 """What an id may mean. A return is also found by its displayed number, an order by any reference of its own."""
+
+_STAGES: Final = (
+    "webhook received",
+    "return landed",
+    "order landed",
+    "document not read",
+    "alias added",
+    "audit: ",
+    "hold ended",
+    "quarantine ended",
+    "held",
+    "quarantined",
+    "order kept",
+    "units claimed",
+    "credit note decided",
+    "stock decided",
+    "offer ",
+    "message written",
+    "level ",
+    "message ",
+    "read back",
+)
+"""What an event begins with, a cause before its effect."""
 
 _SQL = statements.load("trace")
 
@@ -28,7 +51,7 @@ class Meaning:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened; `payload` is the document of it as it was kept, where there is one."""
+    """Something that happened, to the second; `payload` is the document of it as it was kept, where there is one."""
 
     at: datetime
     event: str
@@ -65,7 +88,10 @@ def trace(
 ) -> Trace:
     """Collect everything that is kept about an id, whatever it is the id of.
 
-    Of an order all returns are told, of a SKU the `most_returns` newest. Raises OperatorError where nothing is known.
+    What happened in the same second is told in the order of its stages: the clocks that said when are not apart by
+    more. Of an order all returns are told, of a SKU the `most_returns` newest.
+
+    Raises OperatorError where nothing is known.
     """
     with conn.cursor(row_factory=class_row(Meaning)) as cursor:
         meanings = [
@@ -92,6 +118,15 @@ def trace(
             tuple(meanings),
             tuple(scope["return_ids"]),
             tuple(scope["order_ids"]),
-            tuple(events.execute(_SQL["events"], scope).fetchall()),
+            tuple(sorted(map(_to_the_second, events.execute(_SQL["events"], scope)), key=_in_turn)),
             tuple(places.execute(_SQL["places"], scope).fetchall()),
         )
+
+
+def _to_the_second(event: Event) -> Event:
+    return replace(event, at=event.at.replace(microsecond=0))
+
+
+def _in_turn(event: Event) -> tuple[datetime, int]:
+    stages = (stage for stage, begins in enumerate(_STAGES) if event.event.startswith(begins))
+    return event.at, next(stages, len(_STAGES))

@@ -20,12 +20,16 @@ from rebound_oro_pipeline_tests.services.operators_shop import (
 def test_any_id_tells_the_story_of_a_return(conn: psycopg.Connection) -> None:
     there = open_shop(conn, [order()], [a_return("R1", {"quantity": "5"}, display_id="RET-0001")])
     settle(conn, quarantined(conn), "rejected", DEED, rules(there))
+    conn.execute("update outbox.messages set created_at = (select min(decided_at) from ledger.credit_notes)")
     stories = {given: trace(conn, given) for given in ("R1", "RET-0001", "ord-1", "R1-ORD-1", "shirt")}
     assert {story.return_ids for story in stories.values()} == {("R1",)}
     assert {story.order_ids for story in stories.values()} == {("1",)}
     [story, *others] = stories.values()
     assert all(other.events == story.events for other in others)
     assert [event.at for event in story.events] == sorted(event.at for event in story.events)
+    said = [event.event for event in story.events]
+    causes = ("order landed", "units claimed", "credit note decided", "stock decided", "message written")
+    assert [said.index(each) for each in causes] == sorted(said.index(each) for each in causes)
     assert {event.event for event in story.events} == {
         "return landed",
         "order landed",
