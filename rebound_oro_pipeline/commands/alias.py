@@ -8,6 +8,7 @@ import click
 
 from rebound_oro_pipeline.commands.output import (
     SettingsReader,
+    counted,
     json_option,
     operators_database,
     print_dry_run,
@@ -52,6 +53,7 @@ def alias_add(
 ) -> None:
     """Let goods sold as SKU come back as CODE.
 
+    Taken with a warning where SKU is in nothing that was read from OroCommerce, or CODE is the SKU of a product itself.
     It counts from the next decision on; `quarantine resolve` asks again at once for what waits because of it.
 
     Example: rebound-oro alias add OLD-SHIRT-M SHIRT-M --why "renamed in 2024"
@@ -64,6 +66,9 @@ def alias_add(
         added = reference.add_alias(conn, code, sku, added_by=deed.who, note=deed.why)
         if added:
             deed.log(conn, "alias added", [code], sku=sku)
+        doubts = reference.alias_doubts(conn, code, sku)
+    for doubt in doubts:
+        click.echo(f"warning: {doubt}", err=True)
     _tell({"added": int(added)}, as_json=as_json, dry_run=dry_run)
 
 
@@ -107,7 +112,7 @@ def alias_remove(
 def alias_import(
     read_settings: SettingsReader, /, *, file: Path, who: str, why: str, dry_run: bool, as_json: bool
 ) -> None:
-    """Add the pairs of a CSV file with the header alias,sku. Bad rows are told and left out.
+    """Add the pairs of a CSV file with the header alias,sku. Bad rows are told and left out, doubtful ones are told.
 
     Example: rebound-oro alias import examples/aliases.csv --why "codes before the migration" --dry-run
     """
@@ -120,6 +125,8 @@ def alias_import(
         deed.log(conn, "aliases imported", [file.name], added=imported.added, faults=len(imported.faults))
     for fault in imported.faults:
         click.echo(str(fault), err=True)
+    for doubt in imported.doubts:
+        click.echo(f"warning: {doubt}", err=True)
     counts = {"read": imported.read, "added": imported.added, "known": imported.known}
     _tell({**counts, "faults": len(imported.faults)}, as_json=as_json, dry_run=dry_run)
 
@@ -128,5 +135,5 @@ def _tell(counts: dict[str, int], *, as_json: bool, dry_run: bool) -> None:
     if as_json:
         print_json({**counts, "dry_run": dry_run})
         return
-    click.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
+    click.echo(", ".join(counted(count, name) for name, count in counts.items()))
     print_dry_run(dry_run)

@@ -13,6 +13,7 @@ import click
 
 from rebound_oro_pipeline.commands.output import (
     SettingsReader,
+    counted,
     operators_database,
     print_dry_run,
     print_json,
@@ -107,7 +108,8 @@ def import_history(
         click.echo(str(fault), err=True)
     landed = done.landed
     click.echo(
-        f"{landed.new} new, {landed.changed} changed, {landed.unchanged} unchanged, {len(done.faults)} faults"
+        f"{landed.new} new, {landed.changed} changed, {landed.unchanged} unchanged, "
+        + counted(len(done.faults), "faults")
     )
     if done.too_early and not decide:
         click.echo(
@@ -117,7 +119,9 @@ def import_history(
             err=True,
         )
     if notes is not None:
-        click.echo(f"{notes} credit notes decided and held back; `rebound-oro outbox release` lets them go")
+        click.echo(
+            f"{counted(notes, 'credit notes')} decided and held back; `rebound-oro outbox release` lets them go"
+        )
     print_dry_run(dry_run)
     sys.exit(int(nothing_landed))
 

@@ -40,15 +40,18 @@ def ledger(read_settings: SettingsReader, /, *, month: str, out: Path, as_json: 
     from rebound_oro_pipeline.services.ledger_export import export_ledger, month_window
 
     try:
-        month_window(month)
+        window = month_window(month)
     except ValueError:
         raise click.BadParameter(f"{month} is no month; write 2026-10", param_hint="--month") from None
+    if window.start > datetime.now(UTC):
+        raise click.BadParameter(f"{month} has not begun (UTC)", param_hint="--month")
     with operators_database(read_settings, read_only=True) as (_, conn):
         exported = export_ledger(conn, month, out)
     if as_json:
         print_json(
             {
                 "month": month,
+                "credit_notes": exported.credit_notes,
                 "ties": exported.ties,
                 "trial_totals": exported.trial_totals,
                 "taxes_by_rate": exported.taxes_by_rate,
@@ -91,6 +94,8 @@ def ledger(read_settings: SettingsReader, /, *, month: str, out: Path, as_json: 
             as_json=False,
             of="differences",
         )
+        if not exported.credit_notes:
+            click.echo(f"no note was decided in {month}")
         for path in exported.files:
             click.echo(path)
     sys.exit(0 if exported.ties else 1)

@@ -12,6 +12,8 @@ from uuid import uuid4
 
 import click
 
+from rebound_oro_pipeline.commands.output import counted
+
 if TYPE_CHECKING:
     from rebound_oro_pipeline.services.doctor import Finding
     from rebound_oro_pipeline.settings import Settings
@@ -251,6 +253,6 @@ def _rehearse(settings: Settings, *, as_json: bool) -> int:
         for number, words in dry_run.refused.items():
             click.echo(f"{number}: {words}")
         click.echo(
-            f"{dry_run.accepted} notes would be accepted, {len(dry_run.refused)} refused; none was stored"
+            f"{counted(dry_run.accepted, 'notes')} would be accepted, {len(dry_run.refused)} refused; none was stored"
         )
     return 1 if dry_run.refused else 0

@@ -49,14 +49,47 @@ older_option = click.option(
 )
 
 
+_ONE = {
+    "aliases": "alias",
+    "currencies": "currency",
+    "decisions": "decision",
+    "differences": "difference",
+    "discrepancies": "discrepancy",
+    "faults": "fault",
+    "holds": "hold",
+    "lines": "line",
+    "messages": "message",
+    "notes": "note",
+    "places": "place",
+    "rows": "row",
+    "SKUs": "SKU",
+    "stand": "stands",
+    "taxes": "tax",
+}
+
+
+def counted(count: int, of: str) -> str:
+    """Say how many: `of` names several, such as open rows; of one it becomes open row."""
+    return f"{count} {' '.join(_ONE.get(word, word) for word in of.split(' ')) if count == 1 else of}"
+
+
+def _said(_context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("may not be empty: it is for the audit log", param=parameter)
+    return value
+
+
 def writing_options(command: Command) -> Command:
     """Add who, why, --dry-run and --json to a command that writes."""
     for option in (
         json_option,
         dry_run_option,
-        click.option("--why", required=True, help="The reason, for the audit log."),
+        click.option("--why", required=True, callback=_said, help="The reason, for the audit log."),
         click.option(
-            "--who", default=getpass.getuser, help="Who decides; by default the user of this machine."
+            "--who",
+            default=getpass.getuser,
+            callback=_said,
+            help="Who decides; by default the user of this machine.",
         ),
     ):
         command = option(command)
@@ -118,7 +151,7 @@ def print_json(value: object) -> None:
 
 
 def print_rows(rows: Sequence[object], columns: Sequence[str], *, as_json: bool, of: str) -> None:
-    """Print dataclasses or mappings as aligned columns, or all of their fields as JSON; `of` names them."""
+    """Print dataclasses or mappings as aligned columns, or all of their fields as JSON; `of` names several."""
     found = [_fields(row) for row in rows]
     if as_json:
         print_json(found)
@@ -128,7 +161,7 @@ def print_rows(rows: Sequence[object], columns: Sequence[str], *, as_json: bool,
     widths = [max(len(text[place]) for text in [heads, *texts]) for place in range(len(columns))]
     for text in [heads, *texts] if texts else []:
         click.echo("  ".join(each.ljust(width) for each, width in zip(text, widths, strict=True)).rstrip())
-    click.echo(f"{len(found)} {of}")
+    click.echo(counted(len(found), of))
 
 
 def print_decided(decided: Sequence[Decided], *, as_json: bool, dry_run: bool) -> None:

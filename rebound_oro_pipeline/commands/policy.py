@@ -10,6 +10,7 @@ import click
 
 from rebound_oro_pipeline.commands.output import (
     SettingsReader,
+    counted,
     json_option,
     operators_database,
     print_json,
@@ -131,9 +132,10 @@ def _show(found: PolicyDiff) -> None:
             of="SKUs would be restocked otherwise",
         )
     for each in found.currencies:
+        in_force, proposed = counted(each.notes_in_force, "notes"), counted(each.notes_proposed, "notes")
         click.echo(
-            f"{each.currency}: {each.notes_in_force} notes, {each.total_in_force:,f} in force; "
-            f"{each.notes_proposed} notes, {each.total_proposed:,f} proposed; difference {each.difference:+,f}"
+            f"{each.currency}: {in_force}, {each.total_in_force:,f} in force; "
+            f"{proposed}, {each.total_proposed:,f} proposed; difference {each.difference:+,f}"
         )
     if found.is_empty:
         click.echo("both policies decide these days alike")

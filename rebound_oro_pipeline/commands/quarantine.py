@@ -315,6 +315,10 @@ def _settle(
         rows, deed = _pick(conn, filters), Deed(who, why)
         rules = rules_now(settings, conn)
         decided = settle(conn, rows, verdict, deed, rules)
+    if verdict is not None and not as_json:
+        for row in rows:
+            if row.return_id is None:
+                click.echo(f"{row.subject}: {verdict} ({row.reason})")
     print_decided(decided, as_json=as_json, dry_run=dry_run)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """Exit status after Ctrl+C or SIGTERM, as shells have it."""
+NOBODY_READS = 141
+"""Exit status where what reads our output has ended, such as `head`: as shells have it for SIGPIPE."""
 _SILENCE = logging.NullHandler()
 
 
@@ -30,6 +34,10 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("interrupted", err=True)
             ctx.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # What is left in the buffers would be tried again at the end, and complained of.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(NOBODY_READS)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:

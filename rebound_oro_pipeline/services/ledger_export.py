@@ -50,9 +50,10 @@ class Table:
 
 @dataclass(frozen=True)
 class LedgerExport:
-    """What was written, and whether each currency ties to what was last read back from OroCommerce."""
+    """What was written, of how many notes, and whether each currency ties to what was last read back."""
 
     month: str
+    credit_notes: int
     files: tuple[Path, ...]
     trial_totals: tuple[Mapping[str, Any], ...]
     taxes_by_rate: tuple[Mapping[str, Any], ...]
@@ -87,6 +88,7 @@ def export_ledger(conn: psycopg.Connection[Any], month: str, out: Path) -> Ledge
     found = {table.name: table.dicts() for table in tables}
     return LedgerExport(
         month,
+        len(found["credit_notes"]),
         tuple(files),
         tuple(found["trial_totals"]),
         tuple(found["taxes_by_rate"]),

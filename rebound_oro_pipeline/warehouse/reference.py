@@ -43,7 +43,7 @@ class SkuAlias:
 
 @dataclass(frozen=True)
 class AliasFault:
-    """A row of an alias file that was left out. `line` counts from 1, as an editor does."""
+    """What is wrong, or doubtful, in a row of an alias file. `line` counts from 1, as an editor does."""
 
     file: str
     line: int
@@ -56,12 +56,16 @@ class AliasFault:
 
 @dataclass(frozen=True)
 class AliasImport:
-    """What became of an alias file: rows read, pairs added, rows that said nothing new, and rows left out."""
+    """What became of an alias file: rows read, pairs added, rows that said nothing new, and rows left out.
+
+    `doubts` are about pairs that were taken.
+    """
 
     read: int
     added: int
     known: int
     faults: tuple[AliasFault, ...]
+    doubts: tuple[AliasFault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,10 +111,12 @@ def import_aliases(conn: psycopg.Connection, path: Path, added_by: str) -> Alias
             pairs.append(row)
         else:
             faults.append(row)
-    rejected = {
-        index: AliasFault(path.name, pairs[index].line, field, message)
-        for index, field, message in conn.execute(_SQL["alias_faults"], _arrays(pairs))
-    }
+
+    def told(statement: str, about: list[_Pair]) -> Iterator[tuple[int, AliasFault]]:
+        for index, field, message in conn.execute(_SQL[statement], _arrays(about)):
+            yield index, AliasFault(path.name, about[index].line, field, message)
+
+    rejected = dict(told("alias_faults", pairs))
     good = [pair for index, pair in enumerate(pairs) if index not in rejected]
     added = _insert(conn, good, added_by, note=None)
     faults += rejected.values()
@@ -119,7 +125,17 @@ def import_aliases(conn: psycopg.Connection, path: Path, added_by: str) -> Alias
         added=added,
         known=len(good) - added,
         faults=tuple(sorted(faults, key=lambda fault: fault.line)),
+        doubts=tuple(doubt for _, doubt in told("alias_doubts", good)),
     )
+
+
+def alias_doubts(conn: psycopg.Connection, alias: str, sku: str) -> list[str]:
+    """Return what speaks against an alias, each in a sentence; it may be right all the same."""
+    asked = _arrays([_Pair(0, alias, sku)])
+    return [
+        f"{alias if field == 'alias' else sku} {message}"
+        for _, field, message in conn.execute(_SQL["alias_doubts"], asked)
+    ]
 
 
 def add_alias(conn: psycopg.Connection, alias: str, sku: str, added_by: str, note: str | None = None) -> bool:

@@ -1,6 +1,9 @@
 """The operators' commands as they are typed: what they print, what they write, and that a dry run writes nothing."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.commands.operators import COMMANDS
+from rebound_oro_pipeline.commands.output import counted
 from rebound_oro_pipeline_tests.rules.sql_runner import land
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
 
@@ -53,7 +57,7 @@ def test_a_discrepancy_that_stays_is_acknowledged(shop: psycopg.Connection, run:
     run("discrepancy", "acknowledge", "R1-ORD-1", *WHY, "--dry-run")
     assert counts(shop) == before
     run(*listing, expected=1)
-    assert "1 discrepancies acknowledged" in run("discrepancy", "acknowledge", "R1-ORD-1", *WHY).stdout
+    assert "1 discrepancy acknowledged" in run("discrepancy", "acknowledge", "R1-ORD-1", *WHY).stdout
     assert printed(run(*listing)) == []
     assert "1 more are acknowledged" in run("reconcile", "--no-read").stdout
     [noted] = printed(run(*listing, "--all"))
@@ -73,7 +77,7 @@ def test_another_policy_is_shown_before_it_is_in_force(
     days = ("--window", "2026-11-01", "2026-11-30")
     told = run("policy", "diff", str(file), *days)
     assert "fee 0.00 -> 3.00" in told.stdout
-    assert "USD: 1 notes, 30.00 in force; 1 notes, 27.00 proposed; difference -3.00" in told.stdout
+    assert "USD: 1 note, 30.00 in force; 1 note, 27.00 proposed; difference -3.00" in told.stdout
     [note] = printed(run("policy", "diff", str(file), *days, "--json"))["notes"]
     assert (note["credit_note_number"], note["difference"]) == ("R1-ORD-1", "-3.00")
     assert counts(shop) == before
@@ -164,6 +168,26 @@ def test_an_alias_heals_what_waited_for_it(run: Run, shop: psycopg.Connection, t
     assert "0 aliases" in run("alias", "list").stdout
 
 
+def test_a_doubtful_alias_is_taken_with_a_warning(run: Run, shop: psycopg.Connection, tmp_path: Path) -> None:
+    shop.execute(
+        "insert into landing.oro_products (product_id, sku, document, document_hash, source, landed_at, landed_by)"
+        " values ('1', 'LAMP', '{}', '', 'api', now(), 'test')"
+    )
+    shop.commit()
+    assert run("alias", "add", "OLD", "shirt", *WHY).stderr == ""
+    told = run("alias", "add", "lamp", "SHRIT", *WHY)
+    assert "1 added" in told.stdout
+    assert [line.split(",")[0] for line in told.stderr.splitlines()] == [
+        "warning: lamp is itself the SKU of a product",
+        "warning: SHRIT is in no product and no order line that was read so far; is it spelt right?",
+    ]
+    file = tmp_path / "codes.csv"
+    file.write_text("alias,sku\nA,SHIRT\nB,SHRIT\n")
+    told = run("alias", "import", str(file), *WHY)
+    assert told.stderr.startswith("warning: codes.csv:3: sku: is in no product")
+    assert "2 read, 2 added, 0 known, 0 faults" in told.stdout
+
+
 def test_a_rejection_is_shown_and_can_be_taken_back(run: Run, shop: psycopg.Connection) -> None:
     assert SUBJECT in run("quarantine", "list", "--reason", "over_return").stdout
     assert "Count again" in run("quarantine", "show", SUBJECT).stdout
@@ -197,6 +221,54 @@ def test_what_is_held_is_shown_with_the_money_at_stake(run: Run, shop: psycopg.C
     assert (held["return_id"], held["currency"], held["amount_at_stake"]) == ("R3", "USD", "10.00")
 
 
+@pytest.mark.parametrize(
+    ("document", "told"),
+    [
+        ({"id": "R8", "date_added": "soon"}, "return R8\n  the document: - rejected (malformed_document)\n"),
+        ({"date_added": "soon"}, "rejected (malformed_document)\n"),
+    ],
+    ids=["of a return", "of nobody knows what"],
+)
+def test_a_document_that_is_rejected_is_told(
+    run: Run, shop: psycopg.Connection, document: dict[str, Any], told: str
+) -> None:
+    """Its units are not known, so that they are nowhere: nothing would be printed."""
+    there = open_shop(shop, [], [document])
+    there.decide()
+    shop.commit()
+    [row] = printed(run("quarantine", "list", "--reason", "malformed_document", "--json"))
+    assert told in run("quarantine", "reject", row["subject"], *WHY).stdout
+
+
+def test_a_reader_that_has_ended_is_no_error(run: Run, shop: psycopg.Connection) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "rebound_oro_pipeline", "quarantine", "list"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_of_one_there_is_no_plural() -> None:
+    several = (
+        "open rows",
+        "decisions that stand",
+        "discrepancies open again",
+        "taxes by rate",
+        "SKUs",
+        "added",
+    )
+    assert [counted(1, each) for each in several] == [
+        "1 open row",
+        "1 decision that stands",
+        "1 discrepancy open again",
+        "1 tax by rate",
+        "1 SKU",
+        "1 added",
+    ]
+    assert counted(0, "open rows") == "0 open rows"
+
+
 def test_what_is_no_amount_is_refused(run: Run) -> None:
     assert "'much' is no amount" in run("quarantine", "list", "--min-amount", "much", expected=2).output
 
@@ -210,6 +282,9 @@ def test_what_is_no_amount_is_refused(run: Run) -> None:
         (("discrepancy", "acknowledge", "--kind", "nonsense", *WHY), "known: level_books_differ"),
         (("alias", "remove", "NOSUCH", *WHY), "there is no alias NOSUCH"),
         (("quarantine", "tag", SUBJECT, "--add", " ", *WHY), "a tag may not be empty"),
+        (("quarantine", "reject", SUBJECT, "--why", " "), "Invalid value for '--why': may not be empty"),
+        (("alias", "add", "OLD", "SHIRT", "--who", "", "--why", "x"), "Invalid value for '--who'"),
+        (("ledger", "--month", "2199-01", "--out", "out"), "2199-01 has not begun"),
         (("ledger", "--month", "2026-1", "--out", "out"), "2026-1 is no month"),
         (("import-history", "returns.jsonl", "--status", "nope", *WHY), "known: at_hub, cancelled"),
         (("quarantine", "list", "--older-than", "9999999999"), "range"),
@@ -244,7 +319,7 @@ def test_a_file_of_which_nothing_can_be_read_ends_with_one(
 ) -> None:
     file = tmp_path / "returns.jsonl"
     file.write_text("no document\n")
-    assert "1 faults" in run("import-history", str(file), *WHY, expected=1).output
+    assert "1 fault\n" in run("import-history", str(file), *WHY, expected=1).output
 
 
 def test_returns_that_no_run_will_decide_are_told_with_what_does(
@@ -333,7 +408,10 @@ def test_the_ledger_ends_with_one_where_it_does_not_tie(
     told = run("ledger", "--month", "2026-11", "--out", str(tmp_path), expected=1).stdout
     assert "not read back yet" in told
     assert (tmp_path / "ledger-2026-11.xlsx").exists()
-    assert printed(run("ledger", "--month", "2025-01", "--out", str(tmp_path), "--json"))["ties"] is True
+    empty = ("ledger", "--month", "2025-01", "--out", str(tmp_path))
+    assert "no note was decided in 2025-01" in run(*empty).stdout
+    listed = printed(run(*empty, "--json"))
+    assert (listed["ties"], listed["credit_notes"]) == (True, 0)
 
 
 def test_a_database_that_is_not_prepared_is_told_how_to_be(run: Run) -> None:

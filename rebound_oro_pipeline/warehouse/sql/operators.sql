@@ -145,6 +145,24 @@ from (
         0 as position
     from ledger.quarantine as unread
     where unread.return_id = %(return_id)s and unread.return_line_key is null and unread.resolved_at is null
+    union all
+    -- As long as the version that a person gave up is the latest one (ledger.quarantine).
+    select
+        'the document' as return_line_key,
+        decisions.verdict as destination,
+        decisions.reason,
+        null as quantity,
+        decisions.why as detail,
+        0 as position
+    from reference.operator_decisions as decisions
+    inner join landing.malformed_documents as documents
+        on decisions.subject = documents.source_system || ' ' || documents.resource || ' ' || documents.document_key
+    where
+        decisions.return_id = %(return_id)s
+        and decisions.reason = 'malformed_document'
+        and decisions.verdict <> 'released'
+        and decisions.revoked_at is null
+        and decisions.decided_at >= documents.landed_at
 ) as destinations
 order by destinations.position, destinations.destination, destinations.reason;
 

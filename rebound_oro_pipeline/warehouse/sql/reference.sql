@@ -47,6 +47,35 @@ from given
 where alias_key is null or sku_key is null or alias_key = sku_key
 order by row_index;
 
+-- name: alias_doubts
+-- Whether a SKU is known can be said only once something was read.
+with given as (
+    select
+        given.row_index,
+        landing.match_key(given.alias) as alias_key,
+        landing.match_key(given.sku) as sku_key
+    from unnest(%(row_indexes)s::integer[], %(aliases)s::text[], %(skus)s::text[]) as given (row_index, alias, sku)
+)
+
+select
+    given.row_index,
+    'alias' as field,
+    'is itself the SKU of a product, which is what comes back under it where the order has it' as message
+from given
+where exists (select from landing.oro_products as products where products.sku_key = given.alias_key)
+union all
+select
+    given.row_index,
+    'sku' as field,
+    'is in no product and no order line that was read so far; is it spelt right?' as message
+from given
+where
+    (exists (select from landing.oro_products) or exists (select from landing.oro_order_lines))
+    and not exists (select from landing.oro_products as products where products.sku_key = given.sku_key)
+    and not exists (select from landing.oro_order_lines as lines where lines.sku_key = given.sku_key)
+    and not exists (select from landing.oro_order_kit_items as items where items.sku_key = given.sku_key)
+order by row_index, field;
+
 -- name: insert_aliases
 insert into reference.sku_aliases (alias, sku, added_by, note)
 select
