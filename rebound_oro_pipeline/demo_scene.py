@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -144,6 +144,8 @@ class Sandbox:
     def __init__(self, output: IO[str]) -> None:
         self._output = output
         self._ready: dict[str, str] = {}
+        self.variables: Mapping[str, str] = {}
+        """What another process must know to work on it, once it answers."""
 
     def __str__(self) -> str:
         return "OroCommerce {oro_url}, ReBound {rebound_url}, control {control_url}".format(**self._ready)
@@ -162,7 +164,8 @@ class Sandbox:
             "REBOUND_LOGIN": ready["login"],
             "REBOUND_API_KEY": ready["api_key"],
         }
-        os.environ.update({f"{PREFIX}{name}": value for name, value in found.items()})
+        self.variables = {f"{PREFIX}{name}": value for name, value in found.items()}
+        os.environ.update(self.variables)
         return Path(ready["aliases"])
 
 

@@ -3,12 +3,16 @@
 Both talk to one code server; started on the module, each would start one of its own.
 """
 
+import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from subprocess import Popen
+from subprocess import PIPE, Popen
+from threading import Thread
+from typing import IO
 
 import httpx
 import yaml
@@ -16,12 +20,15 @@ import yaml
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.demo_scene import Scene, is_of_a_demo, starting_sandbox
 from rebound_oro_pipeline.processes import accepts_connections, port_to_listen_on, running
-from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.settings import PREFIX, Settings
 from rebound_oro_pipeline.sqlmodels.read import read_models
 
 HOST = "127.0.0.1"
 LOCATION = "rebound_oro_pipeline"
 READY_SECONDS = 120
+READER_SECONDS = 2.0
+"""How long to wait for the last words of what was stopped: a run that lives on keeps them open."""
+_EVENT = re.compile(r"[-+\d:, ]+ - dagster - (?:DEBUG|INFO) - (?!.* - RUN_START - )")
 
 
 class DevError(RuntimeError):
@@ -43,15 +50,29 @@ def run_dev(settings: Settings, port: int) -> int:
             if scene is not None:
                 sandbox = stack.enter_context(starting_sandbox(settings, scene))
                 sandbox.wait()
-                print(f"Sandbox: {sandbox}", flush=True)  # noqa: T201 - a command's answer
+                _tell(f"Sandbox: {sandbox}")
+                _tell("Commands in another terminal work on it with these variables:")
+                for name, value in {**sandbox.variables, **_places(settings, scene)}.items():
+                    _tell(f"  export {name}={shlex.quote(value)}")
             processes = stack.enter_context(_dagster(settings, listen))
             _wait(processes, lambda: _answers(url), f"Dagster's UI on {url}")
-            print(f"Dagster: {url}  (Ctrl+C stops everything)", flush=True)  # noqa: T201 - a command's answer
+            _tell(f"Dagster: {url}  (Ctrl+C stops everything)")
             while True:
                 _all_run(processes)
                 time.sleep(0.5)
     except KeyboardInterrupt:
         return 0
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command's answer
+
+
+def _places(settings: Settings, scene: Scene) -> dict[str, str]:
+    return {
+        f"{PREFIX}HOME": str(settings.home.absolute()),
+        f"{PREFIX}FIRST_DAY": scene.first_day.isoformat(),
+    }
 
 
 @contextmanager
@@ -73,10 +94,35 @@ def _dagster(settings: Settings, listen: int) -> Iterator[list["Popen[str]"]]:
         *("-h", HOST, "-p", str(listen)),
     )
     daemon = (str(programs / "dagster-daemon"), "run", "--log-level", "error")
-    with running(code_server) as serving_code:
+    with _quiet_runs(code_server) as serving_code:
         _wait(serving_code, lambda: accepts_connections(code_port), "Dagster's code server")
         with running((*webserver, *both), (*daemon, *both)) as serving:
             yield [*serving_code, *serving]
+
+
+@contextmanager
+def _quiet_runs(code_server: Sequence[str]) -> Iterator[list["Popen[str]"]]:
+    """Run the code server, whose children the runs are: Dagster prints all of their events, and its UI shows them."""
+    reader: Thread | None = None
+    try:
+        with running(code_server, stderr=PIPE, errors="replace") as processes:
+            reader = Thread(target=pass_on, args=(processes[0].stderr,), daemon=True)
+            reader.start()
+            yield processes
+    finally:
+        if reader is not None:
+            reader.join(timeout=READER_SECONDS)
+
+
+def pass_on(said: IO[str]) -> None:
+    """Print what a process says to stderr, but the events of runs that tell no more than how far they are."""
+    left_out = False
+    for line in said:
+        # An event of several lines has all but the first of them indented.
+        left_out = _EVENT.match(line) is not None or (left_out and line[:1].isspace())
+        if not left_out:
+            sys.stderr.write(line)
+            sys.stderr.flush()
 
 
 def _scene(settings: Settings) -> Scene | None:

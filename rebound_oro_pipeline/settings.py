@@ -310,6 +310,6 @@ class Settings(BaseSettings):
         if value is None:
             suffix = f" (or {PREFIX}{name.upper()}_FILE)" if name in SECRETS else ""
             raise MissingSetting(
-                f"{PREFIX}{name.upper()}{suffix} is not set; `rebound-oro demo` shows a complete example"
+                f"{PREFIX}{name.upper()}{suffix} is not set; docs/settings.md lists what can be set"
             )
         return str(value)

@@ -103,7 +103,7 @@ def test_a_file_that_cannot_be_read_is_named_with_its_variable(
 
 @pytest.mark.parametrize("name", ["oro_url", "oro_client_id", "rebound_login"])
 def test_what_is_missing_is_named_by_its_variable(name: str) -> None:
-    with pytest.raises(MissingSetting, match=f"^{PREFIX}{name.upper()} is not set"):
+    with pytest.raises(MissingSetting, match=f"^{PREFIX}{name.upper()} is not set; docs/settings.md lists"):
         Settings().required(name)
 
 

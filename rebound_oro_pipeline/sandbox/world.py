@@ -158,7 +158,8 @@ def _lock(home: Path) -> IO[str]:
     except OSError:
         lock.close()
         raise HomeInUseError(
-            f"another sandbox runs on {home}: stop it, or give --home another folder"
+            f"another sandbox runs on {home}: stop `rebound-oro dev`, or what else runs it, first, or use another "
+            "folder: set REBOUND_ORO_HOME, or --home of `rebound-oro sandbox`"
         ) from None
     return lock
 

@@ -12,7 +12,7 @@ import pytest
 from rebound_oro_pipeline.demo_scene import Scale, scene_of
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.wiring import connect_database, prepare_database, running_database
-from rebound_oro_pipeline_tests.end_to_end.commands import left_in, line_with, running_in, started
+from rebound_oro_pipeline_tests.end_to_end.commands import left_in, line_with, run, running_in, started
 from rebound_oro_pipeline_tests.pipeline_at_work import models
 
 ASSETS = "{ assetNodes { assetKey { path } groupName } }"
@@ -66,6 +66,12 @@ def ask(home: Path) -> Iterator[Any]:
     """Yield a function that asks the GraphQL of a running `dev`, which is ended by SIGTERM afterwards."""
     with started(home, "dev", "--port", "0", FOLLOW_UP_ENABLED="true") as dev:
         assert "OroCommerce http://127.0.0.1:" in line_with(dev, "Sandbox: ")
+        for name in ("ORO_URL=http://127.0.0.1:", "REBOUND_API_KEY=", f"HOME={home}", "FIRST_DAY=2"):
+            line_with(dev, f"  export REBOUND_ORO_{name}")
+        beside = run(home, "demo", "--days", "3", "--orders", "20", "--returns", "8")
+        assert beside.returncode == 1
+        assert "stop `rebound-oro dev`" in beside.stderr
+        assert "set REBOUND_ORO_HOME" in beside.stderr
         url = line_with(dev, "Dagster: ").split()[1]
 
         def ask(query: str, **variables: object) -> Any:
@@ -79,6 +85,9 @@ def ask(home: Path) -> Iterator[Any]:
         _, said = dev.communicate(timeout=60)
         assert dev.returncode == 0, said
         assert "Traceback" not in said
+        events = [line for line in said.splitlines() if " - dagster - " in line]
+        assert [line for line in events if " - RUN_START - " not in line] == []
+        assert any(" - follow_up - " in line for line in events)
         assert left_in(home) == []
 
 
