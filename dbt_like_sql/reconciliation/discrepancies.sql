@@ -8,7 +8,8 @@ owner: finance
 columns:
     subject: the credit note, stock level, order, order line, or return line
     order_identifier: the order that it is about, where there is one
-    ours: what our books say, in money, or in units where there is no currency
+    ours: what our books say, in money, or in units where there is no currency; amounts of a row have the digits of their
+        currency, all of them more only where one would be cut off
     theirs: what the other system shows; null where it shows nothing
     difference: theirs less ours
     detail: what else there is to say of it
@@ -82,8 +83,8 @@ notes as (
         or (findings.finding = 'missing_in_oro' and messages.confirmed_at < readings.read_until)
 ),
 
--- Levels that we have written, and of which no write is under way: they stand where our last write left them, less what
--- was sold from then until they were read. Cancelling an order puts nothing back.
+-- Levels that we have written, and of which no write is under way: read since then, they stand where our last write left
+-- them, less what was sold until they were read. Cancelling an order puts nothing back.
 settled as (
     select findings.*
     from reconciliation.inventory as findings
@@ -124,7 +125,7 @@ sold as (
             sales.order_id = orders.order_id
             and settled.last_written_at < orders.created_at
             and settled.read_at >= orders.created_at
-    where settled.quantity_now <> settled.last_target
+    where settled.is_read_since_write and settled.quantity_now <> settled.last_target
     group by settled.level_id
 ),
 
@@ -142,6 +143,7 @@ moved as (
     from settled
     left join sold on settled.level_id = sold.level_id
     left join landing.watermarks as orders_known on orders_known.stream = 'oro_orders'
+    where settled.is_read_since_write
 ),
 
 levels as (
@@ -332,6 +334,16 @@ found as (
     select * from undecided
     union all
     select * from unsent
+),
+
+shown as (
+    select
+        found.*,
+        ledger.digits_shown(
+            case when found.currency is null then 0 else coalesce(currencies.digits, 2) end, found.ours, found.theirs
+        ) as digits
+    from found
+    left join seeds.currencies as currencies on found.currency = currencies.currency
 )
 
 select
@@ -339,9 +351,9 @@ select
     found.subject,
     found.order_identifier,
     found.currency,
-    found.ours,
-    found.theirs,
-    coalesce(found.theirs, 0) - coalesce(found.ours, 0) as difference,
+    round(found.ours, found.digits) as ours,
+    round(found.theirs, found.digits) as theirs,
+    round(coalesce(found.theirs, 0) - coalesce(found.ours, 0), found.digits) as difference,
     found.detail,
     kinds.next_step,
     found.seen_at,
@@ -349,7 +361,7 @@ select
     noted.acknowledged_at,
     noted.acknowledged_by,
     noted.acknowledged_why
-from found
+from shown as found
 inner join seeds.discrepancy_kinds as kinds on found.kind = kinds.kind
 left join reconciliation.sightings as sightings
     on

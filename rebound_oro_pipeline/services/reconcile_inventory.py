@@ -33,7 +33,7 @@ def reconcile_inventory(oro: OroClient, conn: psycopg.Connection) -> ReconciledL
         level_ids = [level_id for (level_id,) in conn.execute(_SQL["written_levels"])]
         held = quantities(oro, level_ids)
         rows = [{"level_id": level_id, "quantity": str(held[level_id])} for level_id in held]
-        conn.execute(_SQL["keep_levels"], {"levels": json.dumps(rows)})
+        conn.execute(_SQL["keep_levels"], {"levels": json.dumps(rows), "began": began})
         watermarks.advance(conn, STREAM, began)
         findings: dict[str, int] = dict(conn.execute(_SQL["inventory_findings"]).fetchall())
     return ReconciledLevels(len(rows), findings)

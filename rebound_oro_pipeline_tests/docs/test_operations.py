@@ -13,7 +13,7 @@ from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline_tests.docs.tables import DOCS, REASONS, ROOT
 
 MIGRATIONS = ROOT / "rebound_oro_pipeline" / "warehouse" / "migrations"
-FINDINGS = ("0005_reconciliation.sql", "0033_what_is_known.sql")
+FINDINGS = ("0005_reconciliation.sql", "0033_what_is_known.sql", "0037_figures_as_shown.sql")
 """Where the views of findings are made, or replaced."""
 _FINDING = re.compile(r"(?:then|else) '([a-z_]+)'")
 

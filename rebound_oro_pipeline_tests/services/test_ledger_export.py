@@ -11,6 +11,7 @@ from openpyxl import load_workbook
 
 from rebound_oro_pipeline.services.ledger_export import export_ledger, month_window
 from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
+from rebound_oro_pipeline_tests.rules.sql_runner import prepare
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
 
 READ_BACK = """
@@ -77,6 +78,22 @@ def test_a_note_deleted_in_oro_is_named_with_its_amount(shop: psycopg.Connection
     [difference] = exported.differences
     assert difference["credit_note_number"] == "R2-ORD-1"
     assert (difference["finding"], difference["difference"]) == ("missing_in_oro", Decimal("-10.00"))
+
+
+def test_a_note_that_differs_has_both_amounts_with_the_digits_of_the_note(
+    shop: psycopg.Connection, tmp_path: Path
+) -> None:
+    shop.execute(READ_BACK)
+    shop.execute(SENT)
+    shop.execute(
+        "update reconciliation.oro_credit_notes set differs_in = 'amounts', total_amount = 9.0000"
+        " where credit_note_number = 'R2-ORD-1'"
+    )
+    export_ledger(shop, "2026-11", tmp_path)
+    with (tmp_path / "differences-2026-11.csv").open(encoding="utf-8", newline="") as file:
+        [difference] = csv.DictReader(file)
+    amounts = [difference[name] for name in ("decided_total_amount", "oro_total_amount", "difference")]
+    assert amounts == ["10.00", "9.00", "-1.00"]
 
 
 def test_notes_from_before_the_cut_over_are_told_apart_and_the_others_tie(
@@ -170,6 +187,7 @@ def test_text_from_outside_is_never_a_formula(conn: psycopg.Connection, tmp_path
 
 
 def test_a_month_without_notes_is_empty_and_ties(conn: psycopg.Connection, tmp_path: Path) -> None:
+    prepare(conn)
     exported = export_ledger(conn, "2026-12", tmp_path)
     assert exported.ties
     assert exported.trial_totals == ()

@@ -47,6 +47,23 @@ def test_any_id_tells_the_story_of_a_return(conn: psycopg.Connection) -> None:
     assert landed.payload["id"] == "R1"
 
 
+def test_amounts_have_the_digits_of_their_currency(conn: psycopg.Connection) -> None:
+    """OroCommerce stores four digits whatever the currency."""
+    open_shop(conn, [order()], [a_return("R1")])
+    conn.execute("update landing.oro_orders set total_value = 30.0000")
+    conn.execute("alter table ledger.orders disable trigger user")
+    conn.execute("update ledger.orders set total_value = 30.0000")
+    conn.execute(
+        "insert into reconciliation.oro_credit_notes (credit_note_number, remote_id, order_id, currency, total_amount,"
+        " read_at) values ('R1-ORD-1', '7', '1', 'USD', 10.0000, now())"
+    )
+    said = {event.event: event.said for event in trace(conn, "R1").events}
+    assert said["order landed"].startswith("ORD-1, 30.00 USD, ")
+    assert said["order kept"].startswith("30.00 USD, ")
+    assert "10.00 USD" in said["credit note decided"]
+    assert ", 10.00 USD, " in said["read back"]
+
+
 def test_what_rebound_was_told_of_an_order_is_part_of_its_story(conn: psycopg.Connection) -> None:
     there = open_shop(conn, [order()], [a_return("R1")])
     conn.execute(

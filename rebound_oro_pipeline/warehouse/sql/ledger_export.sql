@@ -165,11 +165,10 @@ totals as (
     group by notes.currency
 ),
 
--- As many digits as the notes have, more only where OroCommerce holds more.
 shown as (
     select
         totals.*,
-        greatest(scale(totals.total_amount), scale(trim_scale(totals.oro_total_amount))) as digits,
+        ledger.digits_shown(scale(totals.total_amount), totals.oro_total_amount) as digits,
         totals.oro_total_amount - (totals.total_amount - totals.never_sent_amount) as difference
     from totals
 )
@@ -204,14 +203,23 @@ select
     findings.credit_note_number,
     findings.finding,
     findings.currency,
-    findings.decided_total_amount,
-    findings.oro_total_amount,
-    coalesce(findings.oro_total_amount, 0) - coalesce(findings.decided_total_amount, 0) as difference,
+    round(findings.decided_total_amount, shown.digits) as decided_total_amount,
+    round(findings.oro_total_amount, shown.digits) as oro_total_amount,
+    round(
+        coalesce(findings.oro_total_amount, 0) - coalesce(findings.decided_total_amount, 0), shown.digits
+    ) as difference,
     findings.oro_credit_note_id,
     findings.push_state,
     findings.read_at
 from reconciliation.credit_notes as findings
 left join ledger.credit_notes as notes on findings.credit_note_number = notes.credit_note_number
+left join seeds.currencies as currencies on findings.currency = currencies.currency
+cross join lateral (
+    select
+        ledger.digits_shown(
+            coalesce(scale(findings.decided_total_amount), currencies.digits, 2), findings.oro_total_amount
+        ) as digits
+) as shown
 where
     (notes.credit_note_number is null or (notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s))
     and findings.finding not in ('equal', 'nothing_to_send')

@@ -104,6 +104,7 @@ from outbox.level_writes
 order by level_id;
 
 -- name: keep_levels
+-- Of a level that was written while the levels were read, nobody can say whether it was read before or after.
 with shown as (
     select
         shown.level_id,
@@ -122,11 +123,16 @@ select
     quantity,
     statement_timestamp() as read_at
 from shown
+where
+    not exists (
+        select from outbox.level_writes as writes
+        where writes.level_id = shown.level_id and writes.finished_at >= %(began)s
+    )
 on conflict (level_id) do update set quantity = excluded.quantity, read_at = excluded.read_at;
 
 -- name: fallen_levels
 select
-    coalesce(bool_or(quantity_now < last_target), false) as has_fallen,
+    coalesce(bool_or(is_read_since_write and quantity_now < last_target), false) as has_fallen,
     statement_timestamp() as now
 from reconciliation.inventory;
 

@@ -213,11 +213,16 @@ select
     'order landed' as event,
     orders.order_id as subject,
     concat_ws(
-        ', ', orders.identifier, orders.total_value || ' ' || orders.currency, orders.internal_status,
+        ', ',
+        orders.identifier,
+        round(orders.total_value, ledger.digits_shown(coalesce(currencies.digits, 2), orders.total_value))
+        || ' ' || orders.currency,
+        orders.internal_status,
         orders.shipping_status
     ) as said,
     orders.document as payload
 from landing.oro_orders as orders
+left join seeds.currencies as currencies on orders.currency = currencies.currency
 where orders.order_id = any(%(order_ids)s::text[])
 union all
 select
@@ -225,7 +230,10 @@ select
     'order kept' as event,
     orders.order_id as subject,
     format(
-        '%%s %%s, policy %%s, as it was when first credited', orders.total_value, orders.currency, orders.policy_version
+        '%%s %%s, policy %%s, as it was when first credited',
+        round(orders.total_value, ledger.digits_shown(orders.digits, orders.total_value)),
+        orders.currency,
+        orders.policy_version
     ) as said,
     null as payload
 from ledger.orders as orders
@@ -371,7 +379,11 @@ select
     'read back' as event,
     held.credit_note_number as subject,
     concat_ws(
-        ', ', findings.finding, held.total_amount || ' ' || held.currency, 'id in OroCommerce ' || held.remote_id
+        ', ',
+        findings.finding,
+        round(held.total_amount, ledger.digits_shown(scale(notes.total_amount), held.total_amount))
+        || ' ' || held.currency,
+        'id in OroCommerce ' || held.remote_id
     ) as said,
     null as payload
 from reconciliation.oro_credit_notes as held

@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -73,6 +74,42 @@ def sell(box: Box, quantity: int, order_id: str, status: str = "open") -> None:
 
 def test_a_level_as_we_left_it_is_no_discrepancy(written: Box, oro: OroClient) -> None:
     assert kinds(written, oro) == []
+
+
+def test_a_level_read_before_our_last_write_says_nothing_of_that_write(
+    written: Box, oro: OroClient, database_url: str
+) -> None:
+    """Stock is pushed all day, and levels are read once a day."""
+    know_orders(written)
+    assert kinds(written, oro) == []
+    put_delta(written, "N2:1", "SKU-1", "10")
+    push_inventory_levels(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert discrepancies(written) == []
+    assert level_findings(written) == ["not_read"]
+    assert land_sales(oro, written, Policy(), run_id="2") is None
+    assert kinds(written, oro) == []
+    assert level_findings(written) == ["equal"]
+
+
+def test_a_level_written_while_the_levels_are_read_is_not_taken_for_read_since(
+    written: Box, oro: OroClient, shop: Shop, database_url: str
+) -> None:
+    know_orders(written)
+    put_delta(written, "N2:1", "SKU-1", "10")
+
+    def push(_: httpx.Request) -> None:
+        with shop.client() as another:
+            push_inventory_levels(another, database_url, run_id="2", rules=AT_ONCE)
+
+    shop.network.after("GET", "/inventorylevels", push)
+    assert kinds(written, oro) == []
+    assert level_findings(written) == ["not_read"]
+    assert kinds(written, oro) == []
+    assert level_findings(written) == ["equal"]
+
+
+def level_findings(box: Box) -> list[str]:
+    return [finding for (finding,) in box.execute("select finding from reconciliation.inventory")]
 
 
 def know_orders(box: Box, *, since: datetime | None = None, until: datetime | None = None) -> None:
@@ -183,7 +220,7 @@ def test_a_note_that_was_given_up_and_is_there_all_the_same_is_named(
     push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
     outbox.abandon(written, "oro_credit_note", ["CN-1"], actor="mia", reason="credited by hand")
     push_credit_notes(oro, database_url, run_id="2", rules=AT_ONCE)
-    assert kinds(written, oro) == [("note_unexpected_in_oro", "16.8500")]
+    assert kinds(written, oro) == [("note_unexpected_in_oro", "16.85")]
     [found] = discrepancies(written)
     [note] = shop.store.records("reboundcreditnotes")
     assert found.subject == f"CN-1 ({note.id})"
@@ -208,6 +245,31 @@ def test_a_note_that_was_never_to_be_sent_and_is_there_all_the_same_is_named(
     [note] = shop.store.records("reboundcreditnotes")
     shop.store.change("reboundcreditnotes", str(note.id), changes)
     assert [kind for kind, _ in kinds(written, oro)] == ["note_unexpected_in_oro"]
+
+
+def test_both_sides_have_the_digits_of_their_currency_and_more_only_where_one_would_be_cut_off(
+    written: Box, oro: OroClient, shop: Shop, database_url: str
+) -> None:
+    """OroCommerce stores four digits whatever the currency."""
+    decide_note(written, "CN-1", shop.order_id)
+    put_note(written, "CN-1", shop.order_id)
+    push_credit_notes(oro, database_url, run_id="1", rules=AT_ONCE)
+    [note] = shop.store.records("reboundcreditnotes")
+
+    def both_sides(total: str) -> list[str]:
+        shop.store.change("reboundcreditnotes", str(note.id), {"totalAmount": total})
+        reconcile_credit_notes(oro, written)
+        [found] = discrepancies(written)
+        return [
+            f"{amount:f}" for amount in (found.ours, found.theirs, found.difference) if amount is not None
+        ]
+
+    assert both_sides("12.0000") == ["16.85", "12.00", "-4.85"]
+    assert both_sides("16.8450") == ["16.850", "16.845", "-0.005"]
+    shop.store.change("inventorylevels", shop.level_id("SKU-1"), {"quantity": "1006.0000000000"})
+    reconcile_inventory(oro, written)
+    [found] = discrepancies(written, kinds=["level_moved_unexplained"])
+    assert (f"{found.ours:f}", f"{found.theirs:f}", f"{found.difference:f}") == ("1005", "1006", "1")
 
 
 def test_a_note_whose_lines_add_up_as_before_says_what_differs(
