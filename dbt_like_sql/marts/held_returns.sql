@@ -6,7 +6,8 @@ window: registered_at
 grain: subject
 owner: ops
 columns:
-    amount_at_stake: an estimate, the units' price on the order before discounts and tax; null where no price is known
+    amount_at_stake: an estimate, the units' price on the order before discounts and tax, converted where they are other ones,
+        and no more than all that was sold of them cost; null where no price or no rate is known
 */
 select
     holds.subject,
@@ -16,7 +17,7 @@ select
     holds.reason,
     holds.quantity,
     worth.currency,
-    round(holds.quantity * worth.unit_price, worth.digits) as amount_at_stake,
+    ledger.amount_at_stake(holds.quantity, worth.unit_price, worth.most_amount, worth.digits) as amount_at_stake,
     holds.held_since,
     holds.attempts,
     holds.next_check_at,
@@ -27,6 +28,7 @@ left join lateral (
     select
         (array_agg(line_values.currency order by line_values.position))[1] as currency,
         (array_agg(line_values.unit_price order by line_values.position))[1] as unit_price,
+        (array_agg(line_values.most_amount order by line_values.position))[1] as most_amount,
         (array_agg(line_values.digits order by line_values.position))[1] as digits
     from intermediate.int_return_line_values as line_values
     where line_values.return_id = holds.return_id and line_values.return_line_key = holds.return_line_key

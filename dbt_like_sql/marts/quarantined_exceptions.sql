@@ -7,7 +7,7 @@ window: registered_at
 grain: subject, reason
 owner: ops
 columns:
-    amount_at_stake: a refused note's total; of units an estimate, their price on the order; null where none is known
+    amount_at_stake: a refused note's total; of units an estimate as in marts.held_returns; null where none is known
 */
 with
 
@@ -46,7 +46,10 @@ select
     open_rows.order_reference,
     open_rows.quantity,
     coalesce(notes.currency, worth.currency) as currency,
-    coalesce(notes.total_amount, round(open_rows.quantity * worth.unit_price, worth.digits)) as amount_at_stake,
+    coalesce(
+        notes.total_amount,
+        ledger.amount_at_stake(open_rows.quantity, worth.unit_price, worth.most_amount, worth.digits)
+    ) as amount_at_stake,
     open_rows.detail,
     reasons.owner,
     reasons.what_happened,
@@ -61,6 +64,7 @@ left join lateral (
     select
         (array_agg(line_values.currency order by line_values.position))[1] as currency,
         (array_agg(line_values.unit_price order by line_values.position))[1] as unit_price,
+        (array_agg(line_values.most_amount order by line_values.position))[1] as most_amount,
         (array_agg(line_values.digits order by line_values.position))[1] as digits
     from intermediate.int_return_line_values as line_values
     where line_values.return_id = open_rows.return_id and line_values.return_line_key = open_rows.return_line_key

@@ -61,6 +61,14 @@ LOOK_UPS = {
         # In the scan of the table itself, whichever, and not above the window function.
         "(registered_at >= '2026-01-01",
     ),
+    "units of what a return line may have been sold as": (
+        (
+            "select worth.unit_price from ledger.quarantine as open_rows"
+            " join intermediate.int_return_line_values as worth"
+            " on open_rows.return_id = worth.return_id and open_rows.return_line_key = worth.return_line_key"
+        ),
+        "Index Scan using oro_product_units_pkey",
+    ),
     "items of the claims of a decision": (
         (
             "select items.sku from intermediate.int_claims as claims"

@@ -69,8 +69,10 @@ placed as (
 select
     placed.*,
     coalesce(on_order.currency, prices.currency) as currency,
-    round(
-        coalesce(placed.quantity, placed.received_quantity) * coalesce(on_order.unit_price, prices.unit_price),
+    ledger.amount_at_stake(
+        coalesce(placed.quantity, placed.received_quantity),
+        case when on_order.order_id is null then prices.unit_price else on_order.unit_price end,
+        on_order.most_amount,
         coalesce(on_order.digits, currencies.digits, 2)
     ) as amount
 from placed
