@@ -198,11 +198,12 @@ select
         when judged.open_quantity < 0
             then format('%%s units are reported, %%s were credited', judged.received_quantity, judged.credited_before_quantity)
         when judged.status_position is null
-            then format('status %%s is not in the list', coalesce(quote_literal(judged.status), 'that is empty'))
+            then coalesce('status ' || quote_literal(judged.status) || ' is not in the list', 'no status is given')
         when not judged.is_disposition_known
-            then format('disposition %%s is not in the list', coalesce(quote_literal(judged.disposition), 'that is empty'))
+            then
+                coalesce('disposition ' || quote_literal(judged.disposition) || ' is not in the list', 'no disposition is given')
         when policy.amount_depends_on_reason and not judged.is_reason_known
-            then format('reason %%s is not in the list', coalesce(quote_literal(judged.reason_code), 'that is empty'))
+            then coalesce('reason ' || quote_literal(judged.reason_code) || ' is not in the list', 'no reason is given')
     end as detail
 from judged
 cross join intermediate.int_policy as policy

@@ -65,7 +65,10 @@ gated as (
                     'ambiguous: %%s orders have the %%s %%s', lines.orders_found, lines.reference_kind, lines.order_reference
                 )
             when lines.order_id is null
-                then format('no order is found by reference %%s', coalesce(quote_literal(lines.order_reference), 'that is empty'))
+                then
+                    coalesce(
+                        'no order is found by reference ' || quote_literal(lines.order_reference), 'no order reference is given'
+                    )
             when orders.is_cancelled and not lines.is_cancellation_released
                 then format('order %%s is cancelled', orders.order_identifier)
             when not (orders.is_confirmed or lines.is_status_released)

@@ -1,5 +1,5 @@
 /*
-Lines of the credit notes of this decision, in the SKU and unit of what came back.
+Lines of the credit notes of this decision, in the SKU and unit of the order line, or of the kit's component, that came back.
 
 materialized: append
 window: registered_at

@@ -1,6 +1,8 @@
 /*
 Where every unit of every return line is: credited, held, quarantined, waiting for the milestone, withdrawn, or taken out by a
-person (rejected, written off). The sum over the destinations is what came back; nothing is ever in two places.
+person (rejected, written off). The sum over the destinations is what came back, where units of the reason
+received_quantity_decreased are subtracted: they were credited although they did not come back, and stand under credited, too.
+No other unit is in two places.
 
 materialized: partition
 window: registered_at
@@ -9,7 +11,8 @@ grain: return_id, position, destination, reason_or_none
 owner: finance
 columns:
     destination: credited, held, quarantined, waiting, withdrawn, rejected or written_off
-    quantity: units as ReBound counts them; null where they could not be read
+    quantity: units as ReBound counts them; those of the reason received_quantity_decreased count against what came back, all
+        others towards it; null where they could not be read
 */
 select
     outcomes.return_id,

@@ -1,6 +1,7 @@
 /*
-Fails if the units of a return line of the window, over all destinations, are not exactly those that came back. A return
-withdrawn after its credit counts as nothing, and so does a line that is not in the return any more.
+Fails if the units of a return line of the window, over all destinations, are not exactly those that came back; units that were
+credited although they did not come back count against them. A return withdrawn after its credit counts as nothing, and so does
+a line that is not in the return any more.
 
 severity: error
 blocking: yes

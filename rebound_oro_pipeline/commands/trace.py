@@ -73,7 +73,7 @@ def trace(
             print_json(event.payload)
     click.echo("now:")
     print_rows(
-        found.places,
+        [{**asdict(each), "destination": each.place} for each in found.places],
         ("return_id", "return_line_key", "quantity", "destination", "reason", "detail"),
         as_json=False,
         of="places",

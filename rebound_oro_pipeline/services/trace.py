@@ -62,7 +62,7 @@ class Event:
 
 @dataclass(frozen=True)
 class TracedPlace:
-    """Where units of a return line are now."""
+    """Where units of a return line are now; those that count against what came back were credited, and did not."""
 
     return_id: str
     return_line_key: str
@@ -70,6 +70,14 @@ class TracedPlace:
     reason: str | None
     quantity: Decimal | None
     detail: str | None
+    counts_against: bool
+
+    @property
+    def place(self) -> str:
+        """The destination in words that let the units of a line be added up."""
+        return self.destination + (
+            ": credited although they did not come back" if self.counts_against else ""
+        )
 
 
 @dataclass(frozen=True)

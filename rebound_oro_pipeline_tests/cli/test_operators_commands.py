@@ -396,6 +396,21 @@ def test_messages_are_listed_shown_and_given_up(run: Run, shop: psycopg.Connecti
     assert "abandoned" in run("outbox", "abandon", "R1-ORD-1", *WHY).stdout
 
 
+def test_a_trace_tells_which_units_were_credited_and_did_not_come_back(
+    run: Run, shop: psycopg.Connection
+) -> None:
+    """Otherwise the places of a line add up to more than came back."""
+    land(shop, [], [a_return("R1", {"quantity": "1"})])
+    run("replay-return", "R1", *WHY)
+    told = run("trace", "R1").stdout.partition("now:")[2]
+    assert "quarantined: credited although they did not come back  received_quantity_decreased" in told
+    places = printed(run("trace", "R1", "--json"))["places"]
+    assert {each["destination"]: (each["quantity"], each["counts_against"]) for each in places} == {
+        "credited": ("3", False),
+        "quarantined": ("2", True),
+    }
+
+
 def test_a_trace_prints_documents_only_when_asked(run: Run, shop: psycopg.Connection) -> None:
     assert "order_reference" not in run("trace", "R1").stdout
     assert "order_reference" in run("trace", "R1", "--payloads").stdout

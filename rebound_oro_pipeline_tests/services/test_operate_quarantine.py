@@ -163,6 +163,20 @@ def test_rows_without_units_of_their_own_are_closed_by_a_rejection(conn: psycopg
     assert places(conn, "R4") == {("credited", None): 2, ("rejected", "received_quantity_decreased"): 1}
 
 
+def test_what_is_not_given_is_told_as_such(conn: psycopg.Connection) -> None:
+    """Nobody looks for an empty word in a list."""
+    unheard = {"final_disposition": "odd"}
+    returns = [a_return("R1", {"final_disposition": ""}), a_return("R2", unheard)]
+    returns += [a_return("R3", current_tracking_status=""), a_return("R4", current_tracking_status="odd")]
+    open_shop(conn, [order()], returns)
+    assert {row.return_id: row.detail for row in quarantined(conn)} == {
+        "R1": "no disposition is given",
+        "R2": "disposition 'odd' is not in the list",
+        "R3": "no status is given",
+        "R4": "status 'odd' is not in the list",
+    }
+
+
 def test_every_deed_has_a_name_and_a_reason() -> None:
     with pytest.raises(OperatorError, match="both required"):
         Deed("maria", " ")

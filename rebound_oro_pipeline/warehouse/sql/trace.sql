@@ -399,7 +399,8 @@ select
     destinations.destination,
     destinations.reason,
     destinations.quantity,
-    destinations.detail
+    destinations.detail,
+    coalesce(destinations.reason = 'received_quantity_decreased', false) as counts_against
 from marts.return_line_destinations as destinations
 where destinations.return_id = any(%(return_ids)s::text[])
 order by destinations.return_id, destinations.position, destinations.destination, destinations.reason_or_none;
