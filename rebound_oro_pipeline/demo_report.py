@@ -47,6 +47,8 @@ class Told:
 class Report:
     """The demo's result. Units are those of the return lines, amounts those of the credit notes.
 
+    Units that are restocked or not are those of the order lines, kits as their components: two boxes that came back
+    of an order of items are 2 in `destinations` and 100 here.
     `documents_unread` are returns of which not even the lines could be read; kept raw, and quarantined.
     """
 
@@ -103,7 +105,8 @@ def print_report(console: Console, report: Report, elapsed: float) -> None:
     console.print(_credits_table(report))
     console.print(
         f"Units back on the shelf: [bold]{report.units_restocked.normalize():f}[/], "
-        f"not saleable: {report.units_not_restocked.normalize():f}"
+        f"not saleable: {report.units_not_restocked.normalize():f} "
+        "(in the order's units, kits as components; the table above counts in the return's)"
     )
     for title, findings in (
         ("Credit notes in OroCommerce", report.notes_against_oro),

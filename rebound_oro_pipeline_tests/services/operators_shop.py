@@ -51,12 +51,15 @@ def a_return(
 
 
 def open_shop(
-    conn: psycopg.Connection[Any], orders: Sequence[Mapping[str, Any]], returns: Sequence[Mapping[str, Any]]
+    conn: psycopg.Connection[Any],
+    orders: Sequence[Mapping[str, Any]],
+    returns: Sequence[Mapping[str, Any]],
+    policy: Policy | None = None,
 ) -> Landed:
     """Prepare the database, land documents, decide everything, and commit."""
     prepare(conn)
     land(conn, orders, returns)
-    there = Landed(conn, reference.save_policy(conn, Policy().document()))
+    there = Landed(conn, reference.save_policy(conn, (policy or Policy()).document()))
     there.decide()
     conn.commit()
     return there

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from openpyxl import load_workbook
 
+from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.services.ledger_export import export_ledger, month_window
 from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
 from rebound_oro_pipeline_tests.rules.sql_runner import prepare
@@ -176,6 +177,26 @@ def test_a_note_names_its_parent_order_and_its_reasons(shop: psycopg.Connection,
         note, _ = csv.DictReader(file)
     assert (note["order_identifier"], note["order_total_amount"]) == ("ORD-1", "30.00")
     assert note["reason_codes"] == "unwanted"
+
+
+def test_reasons_tie_to_the_trial_totals_by_goods_and_fees(conn: psycopg.Connection, tmp_path: Path) -> None:
+    """Shipping is a note's, and no line's."""
+    row = Row("SHIRT", Decimal(3), Decimal("10.00"), Decimal("0.08"))
+    sale = Sale("1", "ORD-1", (row,), shipping=Decimal("5.00"), shipping_rate=Decimal("0.08"))
+    items = [{"quantity": "1"}, {"quantity": "2", "reason": [{"reason": "late"}]}]
+    fees = {"restocking_fee": {"unwanted": {"percent": "10"}}, "goodwill": {"late": {"flat": "2.00"}}}
+    open_shop(conn, [order_document(sale)], [a_return("R1", *items)], Policy.model_validate({"credit": fees}))
+    [total] = export_ledger(conn, "2026-11", tmp_path).trial_totals
+    with (tmp_path / "reasons-2026-11.csv").open(encoding="utf-8", newline="") as file:
+        reasons = {each["reason_code"]: each for each in csv.DictReader(file)}
+    assert {code: (each["goods_total_amount"], each["fee_amount"]) for code, each in reasons.items()} == {
+        "unwanted": ("10.80", "1.08"),
+        "late": ("21.60", "-2.00"),
+    }
+    goods = sum(Decimal(each["goods_total_amount"]) for each in reasons.values())
+    fee = sum(Decimal(each["fee_amount"]) for each in reasons.values())
+    assert (goods, fee) == (total["net_amount"] + total["tax_amount"], total["fee_amount"])
+    assert total["total_amount"] == goods + total["shipping_amount"] + total["shipping_tax_amount"] - fee
 
 
 def test_text_from_outside_is_never_a_formula(conn: psycopg.Connection, tmp_path: Path) -> None:

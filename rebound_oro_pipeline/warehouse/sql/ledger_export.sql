@@ -59,6 +59,7 @@ where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
 order by notes.decided_at, lines.credit_note_number, lines.position;
 
 -- name: reasons
+-- Shipping belongs to a note and to no line: by currency goods_total_amount is net and tax of the trial totals.
 select
     notes.currency,
     lines.reason_code,
@@ -66,7 +67,8 @@ select
     sum(lines.quantity) as quantity,
     sum(lines.net_amount) as net_amount,
     sum(lines.tax_amount) as tax_amount,
-    sum(lines.total_amount) as total_amount
+    sum(lines.total_amount) as goods_total_amount,
+    sum(lines.fee_amount) as fee_amount
 from ledger.credit_notes as notes
 inner join ledger.credit_note_lines as lines on notes.credit_note_number = lines.credit_note_number
 where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
