@@ -12,6 +12,7 @@ import dagster as dg
 
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.defs.executors import IN_PROCESS
 from rebound_oro_pipeline.defs.failures import named_failure
 from rebound_oro_pipeline.defs.figures import ROWS
 from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_RETURNS
@@ -118,11 +119,8 @@ def _catalogue(models: Models) -> dg.JobDefinition:
 
 
 def _single_step_job(name: str, step: dg.OpDefinition, description: str) -> dg.JobDefinition:
-    @dg.job(
-        name=name,
-        description=description,
-        executor_def=dg.in_process_executor,
-    )
+    # Whatever executes the steps of others: a single step elsewhere would only have the run's process wait for it.
+    @dg.job(name=name, description=description, executor_def=IN_PROCESS)
     def job() -> None:
         step()
 

@@ -5,16 +5,24 @@ import importlib.util
 import pytest
 
 from rebound_oro_pipeline.defs.all import build_definitions
-from rebound_oro_pipeline.defs.executors import build_executor
+from rebound_oro_pipeline.defs.executors import IN_PROCESS, build_executor
 from rebound_oro_pipeline.settings import MissingSetting, Settings
 
 JOBS = ("returns", "push_credit_notes", "push_inventory_levels", "reconcile")
+OF_A_SINGLE_STEP = ("follow_up", "open_returns", "catch_up", "catalogue")
 
 
 @pytest.mark.parametrize("chosen", ["in_process", "multiprocess"])
 def test_every_job_has_the_executor_that_is_set(chosen: str) -> None:
     defs = build_definitions(Settings.model_validate({"executor": chosen}))
     assert {job: defs.resolve_job_def(job).executor_def.name for job in JOBS} == dict.fromkeys(JOBS, chosen)
+
+
+@pytest.mark.parametrize("chosen", ["in_process", "multiprocess"])
+def test_jobs_of_a_single_step_execute_in_their_run_and_keep_its_connections(chosen: str) -> None:
+    defs = build_definitions(Settings.model_validate({"executor": chosen}))
+    for job in OF_A_SINGLE_STEP:
+        assert defs.resolve_job_def(job).executor_def is IN_PROCESS, job
 
 
 @pytest.mark.skipif(

@@ -256,7 +256,7 @@ def _cluster(folder: Path, database_url: str, box: Box) -> Iterator[Cluster]:
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}))
     redis = ("redis-server", "--bind", "127.0.0.1", "--port", str(redis_port), "--requirepass", PASSWORD)
     redis += ("--save", "", "--appendonly", "no", "--dir", str(folder))
-    code_server = (str(PROGRAMS / "dagster"), "code-server", "start", "-h", "127.0.0.1", "-p", str(code_port))
+    code_server = (str(PROGRAMS / "dagster"), "api", "grpc", "-h", "127.0.0.1", "-p", str(code_port))
     code_server += ("-m", "rebound_oro_pipeline.definitions")
     daemon = (str(PROGRAMS / "dagster-daemon"), "run", "-w", str(workspace))
     with ExitStack() as stack:
