@@ -19,6 +19,8 @@ from dagster._daemon.cli import create_dagster_daemon_cli
 from dagster_webserver.cli import create_dagster_webserver_cli
 
 from rebound_oro_pipeline.cli import main
+from rebound_oro_pipeline.defs.all import build_definitions
+from rebound_oro_pipeline.defs.jobs import RETURNS
 from rebound_oro_pipeline.defs.storage import EventLog
 from rebound_oro_pipeline.settings import PREFIX, SECRETS, Settings
 from rebound_oro_pipeline.sqlmodels.relations import ensure_schema
@@ -216,19 +218,20 @@ def test_the_workspace_is_the_code_server_of_the_compose_file() -> None:
     assert f"DAGSTER_HOME={HOME} " in DOCKERFILE
 
 
-def as_the_chart_writes_it() -> dict[str, Any]:
-    """Return the parts of dagster.yaml that Dagster's chart makes of the values, but storage and launcher."""
-    daemon = VALUES["dagsterDaemon"]
+def as_the_chart_writes_it(values: Mapping[str, Any] = VALUES) -> dict[str, Any]:
+    """Return the parts of dagster.yaml that Dagster's chart makes of the values, but storage and launcher.
+
+    After its templates configmap-instance.yaml, _run-coordinator.tpl and _concurrency.tpl.
+    """
+    daemon = values["dagsterDaemon"]
     monitoring, retries = daemon["runMonitoring"], daemon["runRetries"]
-    return {
+    queue = daemon["runCoordinator"]["config"]["queuedRunCoordinator"]
+    coordinator = {"dequeue_interval_seconds": queue["dequeueIntervalSeconds"]}
+    written: dict[str, Any] = {
         "run_coordinator": {
             "module": "dagster.core.run_coordinator",
             "class": "QueuedRunCoordinator",
-            "config": {
-                "dequeue_interval_seconds": daemon["runCoordinator"]["config"]["queuedRunCoordinator"][
-                    "dequeueIntervalSeconds"
-                ]
-            },
+            "config": coordinator,
         },
         "run_monitoring": {
             "enabled": monitoring["enabled"],
@@ -240,12 +243,26 @@ def as_the_chart_writes_it() -> dict[str, Any]:
         "run_retries": {"enabled": retries["enabled"], "max_retries": retries["maxRetries"]},
         "retention": {
             kind: {"purge_after_days": kept["purgeAfterDays"]}
-            for kind, kept in VALUES["retention"].items()
+            for kind, kept in values["retention"].items()
             if kind != "enabled"
         },
-        "telemetry": VALUES["telemetry"],
-        **VALUES["additionalInstanceConfig"],
+        "telemetry": values["telemetry"],
     }
+    if "retryOnAssetOrOpFailure" in retries:
+        written["run_retries"]["retry_on_asset_or_op_failure"] = retries["retryOnAssetOrOpFailure"]
+    concurrency = values["concurrency"]
+    if concurrency["enabled"]:
+        runs, pools = concurrency["runs"], concurrency["pools"]
+        written["concurrency"] = {
+            "pools": {"default_limit": pools["defaultLimit"], "granularity": pools["granularity"]},
+            "runs": {
+                "max_concurrent_runs": runs["maxConcurrentRuns"],
+                "tag_concurrency_limits": runs["tagConcurrencyLimits"],
+            },
+        }
+    if not concurrency["enabled"] or "maxConcurrentRuns" in queue:
+        coordinator["max_concurrent_runs"] = queue.get("maxConcurrentRuns", -1)
+    return {**written, **values["additionalInstanceConfig"]}
 
 
 @pytest.mark.parametrize("source", ["dagster.yaml", "helm/values.yaml"])
@@ -267,6 +284,7 @@ def test_dagster_takes_its_configuration_and_stores_where_the_settings_say(
         assert instance.run_monitoring_enabled
         assert instance.run_retries_enabled
         assert instance.run_retries_max_retries == 2
+        assert not instance.run_retries_retry_on_asset_or_op_failure
         assert not instance.telemetry_enabled
         pools = instance.get_concurrency_config()
         assert pools.pool_config.default_pool_limit == 1
@@ -278,6 +296,34 @@ def test_dagster_takes_its_configuration_and_stores_where_the_settings_say(
             "dagster/backfill",
         }
         assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 60
+        assert instance.get_settings("freshness") == {"enabled": True}
+
+
+def test_the_chart_s_queue_and_concurrency_beside_it_are_refused(tmp_path: Path) -> None:
+    """Why `concurrency` is no part of additionalInstanceConfig: the chart knows nothing of what stands there."""
+    theirs = as_the_chart_writes_it({**VALUES, "concurrency": {**VALUES["concurrency"], "enabled": False}})
+    ours = {"concurrency": as_the_chart_writes_it()["concurrency"]}
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({**theirs, **ours}))
+    with pytest.raises(dg.DagsterInvalidConfigError, match="max_concurrent_runs"):
+        dg.DagsterInstance.from_config(str(tmp_path))
+
+
+def test_the_documentation_waits_for_the_migration_and_names_pools_that_there_are() -> None:
+    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    name = yaml.safe_load((DEPLOY / "helm" / "migrate.yaml").read_text(encoding="utf-8"))["metadata"]["name"]
+    install = text[text.index("## Kubernetes") :]
+    assert (
+        install.index("helm/migrate.yaml\n") < install.index(f"job/{name}\n") < install.index("helm upgrade")
+    )
+    named = set(re.findall(r"concurrency set (\w+)", text))
+    definitions = build_definitions(Settings())
+    pools = {node.pool for job in definitions.resolve_all_job_defs() for node in job.graph.iterate_op_defs()}
+    assert named <= pools
+    assert {"oro_reading", "rebound_api"} == {
+        node.pool
+        for node in definitions.resolve_job_def(RETURNS).graph.iterate_op_defs()
+        if node.pool is not None
+    }
 
 
 def test_a_step_is_given_to_another_worker_before_its_run_is_given_up() -> None:
