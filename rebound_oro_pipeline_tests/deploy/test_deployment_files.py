@@ -5,7 +5,10 @@ Without Docker, Kubernetes or Redis; `make lint-deploy` has the linters that nee
 
 import importlib.util
 import re
+import shutil
+import socket
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,10 @@ from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.defs.all import build_definitions
 from rebound_oro_pipeline.defs.jobs import RETURNS
 from rebound_oro_pipeline.defs.storage import EventLog
+from rebound_oro_pipeline.processes import accepts_connections, port_to_listen_on, running
 from rebound_oro_pipeline.settings import PREFIX, SECRETS, Settings
 from rebound_oro_pipeline.sqlmodels.relations import ensure_schema
+from rebound_oro_pipeline.warehouse.cluster import INITIAL_SETTINGS
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.wiring import DAGSTER_SCHEMA
 from rebound_oro_pipeline_tests.pipeline_at_work import environment
@@ -124,6 +129,105 @@ def test_every_variable_is_a_setting_and_every_secret_a_file_that_its_service_ge
             secret = Path(service["environment"][variable])
             assert secret.parent == Path("/run/secrets")
             assert secret.name in service["secrets"], f"{name}: {variable}"
+
+
+def examples() -> dict[str, tuple[str, bool]]:
+    """Return the lines of rebound-oro.env.example: value of each variable, and whether it is commented out."""
+    lines = (DEPLOY / "rebound-oro.env.example").read_text(encoding="utf-8").splitlines()
+    found = [re.fullmatch(r"(#?)(REBOUND_ORO_\w+)=(.*)", line) for line in lines]
+    return {match[2]: (match[3], match[1] == "#") for match in found if match}
+
+
+def test_every_setting_reaches_the_containers() -> None:
+    """By the file of settings, by a file of a secret, or because the image or the compose file sets it."""
+    for name, service in COMPOSE["services"].items():
+        if "build" in service:
+            assert service["env_file"] == [{"path": "rebound-oro.env", "required": False}], name
+    services = COMPOSE["services"]
+    fixed = {*services["code"]["environment"], f"{PREFIX}HOME"}
+    given = examples()
+    assert not fixed & set(given), "what the compose file sets counts more than the file of settings"
+    secrets = {f"{PREFIX}{name.upper()}" for name in SECRETS}
+    assert {*fixed, *given, *secrets} - {CODE_SERVER} == {
+        f"{PREFIX}{name.upper()}" for name in Settings.model_fields
+    }
+    assert not secrets & set(given)
+    assert f"{PREFIX}HOME=" in DOCKERFILE
+
+
+def test_the_example_of_settings_says_the_defaults_and_where_files_lie() -> None:
+    services = COMPOSE["services"]
+    for variable, (value, commented) in examples().items():
+        setting = variable.removeprefix(PREFIX).lower()
+        default = Settings.model_fields[setting].default
+        shown = str(default).lower() if isinstance(default, bool) else str(default or "")
+        if setting.endswith("_file"):
+            assert commented, f"{variable} names a file that may not be there"
+            path = Path(value)
+            if setting.removesuffix("_file") in SECRETS:
+                assert path == Path("/run/secrets") / setting.removesuffix("_file")
+                users = {name for name, each in services.items() if path.name in each.get("secrets", [])}
+                assert users & {"code", "webhook"}, variable
+            else:
+                for name in ("code", "worker"):
+                    assert f"./config:{path.parent}:ro" in services[name]["volumes"], variable
+        elif default is not None or commented:
+            assert value == shown, variable
+    with environment({variable: value for variable, (value, _) in examples().items()}):
+        Settings()
+
+
+def test_policy_and_mapping_lie_in_kubernetes_where_they_do_with_compose() -> None:
+    (deployment,) = VALUES["dagster-user-deployments"]["deployments"]
+    mounted = {mount["name"]: mount["mountPath"] for mount in deployment["volumeMounts"]}
+    assert f"./config:{mounted['config']}:ro" in COMPOSE["services"]["code"]["volumes"]
+    assert (DEPLOY / "config").is_dir()
+    ignored = subprocess.run(["git", "check-ignore", "-q", "deploy/rebound-oro.env"], cwd=ROOT, check=False)
+    assert ignored.returncode == 0
+    assert not included("deploy/rebound-oro.env")
+
+
+def test_postgresql_is_set_as_the_embedded_server_and_has_memory_for_parallel_queries() -> None:
+    """Its defaults are those that matter; `work_mem` is raised to 128 MB for a decision."""
+    service = COMPOSE["services"]["postgres"]
+    settings = dict(word.removeprefix("-c").split("=") for word in service["command"][1:])
+    of_itself = {"synchronous_commit": "on", "timezone": "UTC", "log_timezone": "UTC"}
+    assert {**settings, **of_itself} == INITIAL_SETTINGS
+    assert service["shm_size"] == "1g"
+
+
+def test_redis_runs_without_privileges() -> None:
+    redis = COMPOSE["services"]["redis"]
+    assert redis["user"] == "redis"
+    assert redis["cap_drop"] == ["ALL"]
+    assert redis["security_opt"] == ["no-new-privileges:true"]
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed here")
+def test_redis_asks_for_its_password_and_says_it_to_nobody(tmp_path: Path) -> None:
+    port = port_to_listen_on(0, RuntimeError)
+    (tmp_path / "password").write_text("of-letters-4711\n")
+    program, option, script = COMPOSE["services"]["redis"]["command"]
+    here = (
+        script.replace("$$", "$")
+        .replace("/run/secrets/redis_password", str(tmp_path / "password"))
+        .replace("dir /data\n", f"dir {tmp_path}\nbind 127.0.0.1\nport {port}\n")
+    )
+    with running((program, option, here), stdout=subprocess.DEVNULL) as (server,):
+        give_up = time.monotonic() + 20
+        while not accepts_connections(port):
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        line = Path(f"/proc/{server.pid}/cmdline").read_bytes()
+        assert b"redis-server" in line, "the shell gave way to it, so that it gets the container's signals"
+        assert b"4711" not in line
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+            client.sendall(b"PING\r\n")
+            assert client.recv(100).startswith(b"-NOAUTH")
+            client.sendall(b"AUTH of-letters-4711\r\n")
+            assert client.recv(100) == b"+OK\r\n"
+            client.sendall(b"CONFIG GET appendonly\r\n")
+            assert b"yes" in client.recv(100)
 
 
 def test_every_secret_lies_where_git_and_the_image_do_not_look() -> None:
