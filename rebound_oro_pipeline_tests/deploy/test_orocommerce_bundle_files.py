@@ -204,8 +204,29 @@ def test_services_name_classes_and_methods_of_the_bundle() -> None:
     services.pop("_defaults")
     for name, service in services.items():
         class_name = service.get("class", name)
+        if class_name.startswith("Oro\\"):
+            continue
         path = class_name.removeprefix(f"{NAMESPACE}\\").replace("\\", "/") + ".php"
         for tag in service["tags"]:
             if "method" in tag:
                 assert f"function {tag['method']}(" in text(path)
         assert (BUNDLE / path).exists()
+
+
+def test_a_line_is_seen_by_whoever_may_see_its_note() -> None:
+    """OroPlatform's rule for what has no owner of its own; the name is that of a relation to one entity."""
+    services = load("Resources/config/services.yml")["services"].values()
+    rules = [
+        (service, tag)
+        for service in services
+        for tag in service["tags"]
+        if tag["name"] == "oro_security.access_rule"
+    ]
+    ((service, tag),) = rules
+    assert service["class"] == "Oro\\Bundle\\SecurityBundle\\AccessRule\\AssociationAwareAccessRule"
+    assert tag["type"] == "ORM"
+    assert tag["entityClass"] == LINE
+    (relation,) = service["arguments"]
+    assert entity(LINE).references[relation].target == NOTE.rpartition("\\")[2]
+    assert "'ownership'" not in entity(LINE).source, "an owner of its own would be asked for instead"
+    assert "'ownership'" in entity(NOTE).source
