@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen
 
@@ -52,8 +52,8 @@ def instance(database_url: str, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 
 @contextmanager
-def code_server(port: int, folder: Path) -> Iterator[None]:
-    """Serve the waiting job, as the image serves the pipeline; at the end all its processes are killed at once."""
+def code_server(port: int, folder: Path) -> Iterator["Popen[bytes]"]:
+    """Serve the jobs of waiting.py, as the image serves the pipeline; at the end all its processes are killed at once."""
     command = [
         str(Path(sys.executable).parent / "dagster"),
         "api",
@@ -69,9 +69,10 @@ def code_server(port: int, folder: Path) -> Iterator[None]:
         server = Popen(command, stdout=log, stderr=log, cwd=folder, start_new_session=True)
         try:
             until(lambda: accepts_connections(port), "the code server")
-            yield
+            yield server
         finally:
-            os.killpg(server.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
             server.wait()
 
 
@@ -82,13 +83,13 @@ def until(ready: Callable[[], object], what: str) -> None:
         time.sleep(0.1)
 
 
-def launch(instance: dg.DagsterInstance, port: int) -> str:
-    """Launch the waiting job on the code server, and return the id of its run once it started."""
+def launch(instance: dg.DagsterInstance, port: int, name: str = "waits") -> str:
+    """Launch a job on the code server, and return the id of its run once it started."""
     server = GrpcServerTarget(host=HOST, port=port, socket=None, location_name=LOCATION)
     with WorkspaceProcessContext(instance, server) as process:
         context = process.create_request_context()
         (repository,) = context.get_code_location(LOCATION).get_repositories().values()
-        job = repository.get_full_job("waits")
+        job = repository.get_full_job(name)
         run = create_run_for_test(
             instance,
             job_name=job.name,
@@ -133,6 +134,19 @@ def test_a_run_that_ended_with_its_code_server_holds_nothing_back(
     run = instance.get_run_by_id(run_id)
     assert run is not None
     assert run.tags[WILL_RETRY_TAG] == "true"
+
+
+def test_a_code_server_that_is_asked_to_stop_ends_with_its_last_run(
+    instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    port = port_to_listen_on(0, RuntimeError)
+    with code_server(port, tmp_path) as server:
+        run_id = launch(instance, port, "naps")
+        server.terminate()
+        assert server.wait(PATIENCE_SECONDS) == 0
+    assert status(instance, run_id) is dg.DagsterRunStatus.SUCCESS
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text(encoding="utf-8"))
+    assert compose["services"]["code"]["stop_grace_period"] == "10m", "Docker kills it after 10 s otherwise"
 
 
 def test_a_run_is_left_alone_where_nobody_can_tell(instance: dg.DagsterInstance) -> None:

@@ -1,4 +1,4 @@
-"""What the code server of a test serves: a job that runs until its process is ended, for a minute at most."""
+"""What the code server of a test serves: a job that runs until its process is ended, and one that ends by itself."""
 
 import time
 
@@ -15,4 +15,14 @@ def waits() -> None:
     wait()
 
 
-defs = dg.Definitions(jobs=[waits])
+@dg.op
+def nap() -> None:
+    time.sleep(4)
+
+
+@dg.job(executor_def=dg.in_process_executor)
+def naps() -> None:
+    nap()
+
+
+defs = dg.Definitions(jobs=[waits, naps])
