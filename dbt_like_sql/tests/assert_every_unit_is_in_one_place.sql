@@ -1,7 +1,8 @@
 /*
 Fails if the units of a return line of the window, over all destinations, are not exactly those that came back; units that were
 credited although they did not come back count against them. A return withdrawn after its credit counts as nothing, and so does
-a line that is not in the return any more.
+a line that is not in the return any more. What lies in the window, but is of a return that was dated anew, is judged with the
+window of its new date.
 
 severity: error
 blocking: yes
@@ -52,4 +53,11 @@ where
         select 1
         from staging.stg_rebound__return_lines as lines
         where lines.return_id = placed.return_id and lines.position = placed.position
+    )
+    and not exists (
+        select 1
+        from staging.stg_rebound__returns as returns
+        where
+            returns.return_id = placed.return_id
+            and (returns.registered_at >= %(window_start)s and returns.registered_at < %(window_end)s) is not true
     )

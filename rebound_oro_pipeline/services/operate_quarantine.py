@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import groupby
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import psycopg
 from psycopg.rows import class_row, dict_row
@@ -82,6 +82,9 @@ class _StandingDecision:
     decided_at: datetime
 
 
+_Row = TypeVar("_Row", QuarantineRow, _StandingDecision)
+
+
 def open_rows(conn: psycopg.Connection[Any], wanted: QuarantineFilter) -> list[QuarantineRow]:
     """List the open rows, oldest first. Raises OperatorError for a reason that there is not."""
     parameters = {
@@ -119,9 +122,7 @@ def settle(
     """
     _check(rows, verdict)
     decided: list[Decided] = []
-    by_moment = groupby(sorted(rows, key=lambda row: row.registered_at), key=lambda row: row.registered_at)
-    for registered_at, together in by_moment:
-        at_once = list(together)
+    for registered_at, at_once in _by_moment(conn, rows):
         with decisions_locked(conn):
             for row in at_once:
                 _settle_row(conn, row, verdict, deed, rules.decided_at)
@@ -155,15 +156,8 @@ def reopen(
         )
         deed.log(conn, "quarantine reopened", [subject], revoked=[each.verdict for each in standing])
         decided: list[Decided] = []
-        for registered_at in sorted({each.registered_at for each in standing}):
-            returns = sorted(
-                {
-                    each.return_id
-                    for each in standing
-                    if each.registered_at == registered_at and each.return_id
-                }
-            )
-            decided += decide_moment(conn, registered_at, returns, rules)
+        for registered_at, at_once in _by_moment(conn, standing):
+            decided += decide_moment(conn, registered_at, _returns_of(at_once), rules)
     return decided
 
 
@@ -202,6 +196,18 @@ def tag(
             added=list(added),
             removed=list(removed),
         )
+
+
+def _by_moment(conn: psycopg.Connection[Any], rows: Sequence[_Row]) -> list[tuple[datetime, list[_Row]]]:
+    """Group rows by the moment at which their return is decided: where it lies now, for it may be dated anew since."""
+    known: dict[str | None, datetime] = dict(
+        conn.execute(_SQL["moments"], {"return_ids": _returns_of(rows)}).fetchall()
+    )
+
+    def moment(row: _Row) -> datetime:
+        return known.get(row.return_id, row.registered_at)
+
+    return [(each, list(together)) for each, together in groupby(sorted(rows, key=moment), key=moment)]
 
 
 def _check(rows: Sequence[QuarantineRow], verdict: Verdict | None) -> None:
@@ -249,5 +255,5 @@ def _settle_row(
     deed.log(conn, f"quarantine {verdict}", [row.subject], reason=row.reason, quantity=row.quantity)
 
 
-def _returns_of(rows: Iterable[QuarantineRow]) -> list[str]:
+def _returns_of(rows: Iterable[QuarantineRow | _StandingDecision]) -> list[str]:
     return sorted({row.return_id for row in rows if row.return_id is not None})

@@ -194,15 +194,23 @@ def _refuse(rows: list[Row], message: str) -> None:
 
 
 def _of_window(model: Model) -> tuple[str, ...]:
-    """Return the conditions of the rows that a window answers for, each to be looked up by itself."""
+    """Return the conditions of the rows that a window answers for, each to be looked up by itself.
+
+    Rows whose owner lies elsewhere by now wait for its window, so that none is without a place meanwhile.
+    """
+    own = _in_window(model)
     if model.moves_with is None:
-        return (_in_window(model),)
-    column = quoted(model.moves_with.column)
-    moved = (
-        f"({_in_window(model)}) is not true and held.{column} in ("
-        f"select owner.{column} from {quoted(model.moves_with.relation)} as owner where {_in_window(model, 'owner')})"
+        return (own,)
+    column, owner = quoted(model.moves_with.column), f"{quoted(model.moves_with.relation)} as owner"
+    is_owner_here = _in_window(model, "owner")
+    stayed = (
+        f"{own} and not exists ("
+        f"select from {owner} where owner.{column} = held.{column} and ({is_owner_here}) is not true)"
     )
-    return _in_window(model), moved
+    moved = (
+        f"({own}) is not true and held.{column} in (select owner.{column} from {owner} where {is_owner_here})"
+    )
+    return stayed, moved
 
 
 def _in_window(model: Model, alias: str = "held") -> str:

@@ -357,3 +357,37 @@ def test_what_is_held_is_closed_although_it_moves_to_another_day(
     with corrected(rules_conn, early, came_back("R1", "SO-1", item("Abc", "1"), on=3), on=3) as there:
         assert there.tables().held == []
         assert places(there) == [("Abc", "credited", Decimal(1))]
+
+
+@pytest.mark.parametrize("days", [(3, 5), (5, 3), (3, 5, 3)], ids=str)
+def test_what_is_dated_anew_is_given_up_when_it_would_have_been(
+    rules_conn: psycopg.Connection[Any], days: tuple[int, ...]
+) -> None:
+    """In whichever sequence its days are decided; and what was given up stays so."""
+    order = sold(1, row("Abc", "4", "3.00"), shipping_status="not_shipped")
+    with landed(rules_conn, [order], [came_back("R1", "SO-1", item("Abc", "2"), on=3)]) as there:
+        there.decide([day(3)])
+        land(rules_conn, [], [came_back("R1", "SO-1", item("Abc", "2"), on=5)])
+        windows = [day(number) for number in days]
+        assert len(there.decide(windows, DECIDED_AT + timedelta(days=13)).held) == 1
+        for number in (15, 16):
+            found = there.decide(windows, DECIDED_AT + timedelta(days=number))
+            assert (found.held, reasons(found)) == ([], [("R1:Abc:1", "dispatch_timeout", 2)])
+        assert found.quarantine[0]["opened_at"] == DECIDED_AT + timedelta(days=15)
+        land(rules_conn, [], [came_back("R1", "SO-1", item("Abc", "2"), on=7)])
+        found = there.decide([day(5), day(7), day(5)], DECIDED_AT + timedelta(days=17))
+        assert (found.held, reasons(found)) == ([], [("R1:Abc:1", "dispatch_timeout", 2)])
+
+
+def test_units_are_somewhere_when_only_the_old_day_is_decided(rules_conn: psycopg.Connection[Any]) -> None:
+    """Also those of a line that is left out since: the new day says what became of it."""
+    before = came_back("R1", "SO-1", item("Abc", "5", id="L1"), item("B", "1", id="L2"), on=3)
+    with landed(rules_conn, [ORDER], [before]) as there:
+        there.decide([day(3)])
+        known = places(there)
+        land(rules_conn, [], [came_back("R1", "SO-1", item("Abc", "5", id="L1"), on=5)])
+        found = there.decide([day(3)], DECIDED_AT + HOUR)
+        assert (reasons(found), places(there)) == ([("L1", "over_return", 1)], known)
+        found = there.decide([day(5)], DECIDED_AT + 2 * HOUR)
+        assert set(reasons(found)) == {("L1", "over_return", 1), ("L2", "received_quantity_decreased", 1)}
+        assert {each["opened_at"] for each in found.quarantine} == {DECIDED_AT, DECIDED_AT + 2 * HOUR}

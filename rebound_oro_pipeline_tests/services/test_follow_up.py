@@ -14,9 +14,22 @@ from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
 from rebound_oro_pipeline.services.follow_up import FollowedUp, Follower, catch_up, follow_open_returns
-from rebound_oro_pipeline.warehouse import reference
+from rebound_oro_pipeline.services.operate_quarantine import settle
+from rebound_oro_pipeline.warehouse import follow_up as asked
+from rebound_oro_pipeline.warehouse import inbox, reference
+from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.sql_runner import models, prepare
 from rebound_oro_pipeline_tests.sandbox_process import UNTIL, Box, sandbox
+from rebound_oro_pipeline_tests.services.operators_shop import (
+    DEED,
+    NOW,
+    a_return,
+    land,
+    open_shop,
+    order,
+    quarantined,
+    rules,
+)
 
 ASKED = datetime(UNTIL.year, UNTIL.month, UNTIL.day, 12, tzinfo=UTC)
 Look = Callable[[Follower], FollowedUp]
@@ -77,3 +90,19 @@ def test_what_landed_before_a_look_broke_off_is_decided_by_the_next_one(
     after = follow(3, look)
     assert not after.occasions.get("missed")
     assert not after.occasions.get("changed")
+
+
+def test_what_was_dated_anew_is_looked_at_where_it_lies_now(conn: psycopg.Connection[Any]) -> None:
+    """Where it lay nothing of it would be decided, and its hold be due for ever."""
+    early = {"shipping_status": "not_shipped"}
+    known, moved = (a_return("R1", date_added=f"2026-11-0{day}T10:00:00Z") for day in (1, 5))
+    old = a_return("R2", {"sku_code": "OLD"}, order_reference="ORD-2")
+    there = open_shop(conn, [order(**early), order(2)], [known, old])
+    settle(conn, quarantined(conn, return_id="R2"), "rejected", DEED, rules(there))
+    land(conn, [order(**early)], [moved, old | {"date_added": "2026-11-06T10:00:00Z"}])
+    fifth = datetime(2026, 11, 5, 10, tzinfo=UTC)
+    assert list(asked.due_holds(conn, NOW + timedelta(days=1))) == [fifth]
+    assert list(asked.held_for_changed_orders(conn, DECIDED_AT)) == [fifth]
+    assert list(asked.interventions(conn, NOW - timedelta(hours=1))) == [fifth + timedelta(days=1)]
+    held = inbox.held_returns(conn, ["1"])
+    assert [(each.return_id, each.registered_at) for each in held] == [("R1", fifth)]

@@ -88,6 +88,22 @@ def test_reopening_puts_the_units_back(conn: psycopg.Connection) -> None:
         reopen(conn, SUBJECT, None, DEED, rules(there))
 
 
+def test_a_return_that_was_dated_anew_is_decided_where_it_lies_now(conn: psycopg.Connection) -> None:
+    """Both when a row of its old day is settled, and when what a person said of it there is revoked."""
+    there = open_shop(conn, [order()], [a_return("R1", {"quantity": "5"})])
+    land(conn, [], [a_return("R1", {"quantity": "5"}, date_added="2026-11-05T10:00:00Z")])
+    [decided] = settle(conn, quarantined(conn), "rejected", DEED, rules(there))
+    assert {(place.destination, place.reason): place.quantity for place in decided.places} == {
+        ("credited", None): 3,
+        ("rejected", "over_return"): 2,
+    }
+    land(conn, [], [a_return("R1", {"quantity": "5"}, date_added="2026-11-07T10:00:00Z")])
+    reopen(conn, SUBJECT, None, DEED, rules(there))
+    assert places(conn, "R1") == {("credited", None): 3, ("quarantined", "over_return"): 2}
+    [row] = quarantined(conn)
+    assert (row.registered_at.day, row.quantity) == (7, 2)
+
+
 def test_what_is_settled_in_a_transaction_of_the_caller_can_be_taken_back(conn: psycopg.Connection) -> None:
     """As a dry run does."""
     there = open_shop(conn, [order()], [a_return("R1", {"quantity": "5"})])

@@ -66,6 +66,14 @@ def notice(order_id: str | int, topic: str = "order.updated", **attributes: Any)
 def hold(conn: psycopg.Connection[Any], return_id: str, reference: str, *, resolved: bool = False) -> None:
     conn.execute(
         """
+        insert into landing.rebound_returns (
+            return_id, registered_at, document, document_hash, source, landed_at, landed_by
+        ) values (%s, %s, '{}', '', 'file', now(), 'test')
+        """,
+        (return_id, NOW),
+    )
+    conn.execute(
+        """
         insert into ledger.holds (
             subject, reason, return_id, return_line_key, order_reference, quantity, registered_at, held_since,
             attempts, next_check_at, changed_at, resolved_at, resolution

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
+from types import MappingProxyType
 
 import psycopg
 import pytest
@@ -173,6 +174,76 @@ class TestPartition:
         with pytest.raises(psycopg.errors.DivisionByZero) as caught:
             Builder(landed, models).build(models["marts.sold"], DAY)
         assert "sold.sql" in caught.value.__notes__[0]
+
+
+class TestMovesWith:
+    """Rows of a document that was dated anew wait where they lie for its new window, which takes them over."""
+
+    NEXT_DAY = MappingProxyType(
+        {
+            "window_start": datetime(2026, 1, 2, tzinfo=UTC),
+            "window_end": datetime(2026, 1, 3, tzinfo=UTC),
+            "decided_at": datetime(2026, 2, 2, tzinfo=UTC),
+        }
+    )
+    TEXTS = MappingProxyType(
+        {
+            "partition": TestPartition.TEXT.replace(
+                "window: at", "window: at\nmoves_with: id of landing.items"
+            ),
+            "state": header(
+                "materialized: state",
+                "key: id",
+                "window: at",
+                "moves_with: id of landing.items",
+                "opened: opened_at",
+            )
+            + f"select id, at, amount, note from landing.items where {IN_WINDOW}",
+        }
+    )
+
+    @pytest.fixture(params=["partition", "state"])
+    def build(self, request, landed, project):
+        """Build the model, and return which rows there are, each with its day, and of a state with its opening."""
+        landed.execute(
+            "create table ledger.kept (id integer, at timestamptz, amount numeric, note text,"
+            " opened_at timestamptz, resolved_at timestamptz, resolution text)"
+        )
+        relation = {"partition": "marts.kept", "state": "ledger.kept"}[request.param]
+        models = project(
+            {relation.replace(".", "/") + ".sql": self.TEXTS[request.param]}, ("landing.items", "ledger.kept")
+        )
+        builder = Builder(landed, models)
+        there = "resolved_at is null" if request.param == "state" else "true"
+
+        def build(parameters):
+            result = builder.build(models[relation], parameters)
+            rows = landed.execute(f"select id, at::date::text from {relation} where {there} order by id")
+            return result.rows_written, rows.fetchall()
+
+        return build
+
+    def test_rows_stay_where_they_lie_until_the_new_window_is_built(self, landed, build):
+        land(landed, (1, "2026-01-01", 1, None), (2, "2026-01-01", 2, None))
+        build(FIRST)
+        land(landed, (1, "2026-01-02", 1, None), (2, "2026-01-01", 2, None))
+        assert build(SECOND) == (0, [(1, "2026-01-01"), (2, "2026-01-01")])
+        assert build(self.NEXT_DAY) == (1, [(1, "2026-01-02"), (2, "2026-01-01")])
+        assert build(SECOND) == (0, [(1, "2026-01-02"), (2, "2026-01-01")])
+
+    def test_the_new_window_may_be_built_first(self, landed, build):
+        land(landed, (1, "2026-01-01", 1, None))
+        build(FIRST)
+        land(landed, (1, "2026-01-02", 1, None))
+        assert build(self.NEXT_DAY) == (1, [(1, "2026-01-02")])
+        assert build(SECOND) == (0, [(1, "2026-01-02")])
+
+    def test_rows_of_a_document_that_is_gone_go_with_the_window_where_they_lie(self, landed, build):
+        land(landed, (1, "2026-01-01", 1, None))
+        build(FIRST)
+        land(landed)
+        assert build(self.NEXT_DAY) == (0, [(1, "2026-01-01")])
+        assert build(SECOND) == (1, [])
 
 
 class TestAppend:

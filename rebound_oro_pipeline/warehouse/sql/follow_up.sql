@@ -1,20 +1,24 @@
--- Statements of follow_up.py: what has to be looked at again, though no new day has begun.
+-- Statements of follow_up.py: what has to be looked at again, though no new day has begun. A return is decided where it lies
+-- now: it may have been dated anew since the ledger last wrote of it.
 
 -- name: due_holds
-select distinct holds.registered_at
+select distinct returns.registered_at
 from ledger.holds as holds
+inner join landing.rebound_returns as returns on holds.return_id = returns.return_id
 where holds.resolved_at is null and holds.next_check_at <= %(now)s
-order by holds.registered_at;
+order by returns.registered_at;
 
 -- name: interventions
 -- Returns about which people said something since a moment: a decision of theirs, or an alias of a code that is quarantined.
-select decisions.registered_at
+select coalesce(returns.registered_at, decisions.registered_at) as registered_at
 from reference.operator_decisions as decisions
+left join landing.rebound_returns as returns on decisions.return_id = returns.return_id
 where decisions.decided_at > %(since)s or decisions.revoked_at > %(since)s
 union
-select quarantine.registered_at
+select returns.registered_at
 from reference.sku_aliases as aliases
 inner join landing.rebound_return_lines as lines on aliases.alias_key = lines.sku_key
+inner join landing.rebound_returns as returns on lines.return_id = returns.return_id
 inner join ledger.quarantine as quarantine
     on lines.return_id = quarantine.return_id and lines.return_line_key = quarantine.return_line_key
 where
@@ -70,14 +74,14 @@ order by registered_at;
 
 -- name: held_for_changed_orders
 -- Held returns of orders that have landed anew.
-select distinct holds.registered_at
+select distinct returns.registered_at
 from landing.oro_orders as orders
 cross join lateral unnest(array[orders.identifier_key, orders.po_number_key, orders.external_id_key])
     as known (order_reference_key)
 inner join landing.rebound_returns as returns on known.order_reference_key = returns.order_reference_key
 inner join ledger.holds as holds on returns.return_id = holds.return_id
 where orders.landed_at >= %(since)s and holds.resolved_at is null
-order by holds.registered_at;
+order by returns.registered_at;
 
 -- name: known_returns
 select given.return_id

@@ -103,8 +103,9 @@ keys as (
     where orders.order_id = any(%(order_ids)s::text[]) and known.order_reference_key is not null
 )
 
-select distinct holds.return_id, holds.registered_at
+select distinct holds.return_id, returns.registered_at
 from ledger.holds as holds
 inner join keys on landing.match_key(holds.order_reference) = keys.order_reference_key
+inner join landing.rebound_returns as returns on holds.return_id = returns.return_id
 where holds.resolved_at is null
-order by holds.registered_at, holds.return_id;
+order by returns.registered_at, holds.return_id;

@@ -113,6 +113,13 @@ from reference.operator_decisions
 where subject = %(subject)s and (%(reason)s::text is null or reason = %(reason)s) and revoked_at is null
 order by operator_decision_id;
 
+-- name: moments
+select
+    returns.return_id,
+    returns.registered_at
+from landing.rebound_returns as returns
+where returns.return_id = any(%(return_ids)s::text[]);
+
 -- name: revoke
 update reference.operator_decisions
 set revoked_at = %(decided_at)s, revoked_by = %(who)s
