@@ -13,6 +13,7 @@ columns:
 */
 with
 
+-- A key that is made of the SKU is the same in other letters; an id of ReBound's own is another one.
 open_lines as (
     select
         orders.order_id,
@@ -22,13 +23,28 @@ open_lines as (
         - coalesce((
             select sum(claims.received_units)
             from ledger.claims as claims
-            where claims.return_id = lines.return_id and claims.return_line_key = lines.return_line_key
+            where
+                claims.return_id = lines.return_id
+                and (
+                    claims.return_line_key = lines.return_line_key
+                    or (
+                        starts_with(lines.return_line_key, lines.return_id || ':')
+                        and lower(claims.return_line_key) = lower(lines.return_line_key)
+                    )
+                )
         ), 0)
         - coalesce((
             select sum(decisions.quantity)
             from reference.operator_decisions as decisions
             where
-                decisions.subject = lines.subject
+                decisions.return_id = lines.return_id
+                and (
+                    decisions.subject = lines.subject
+                    or (
+                        starts_with(lines.return_line_key, lines.return_id || ':')
+                        and lower(decisions.subject) = lower(lines.subject)
+                    )
+                )
                 and decisions.verdict = 'rejected'
                 and decisions.takes_units
                 and decisions.revoked_at is null

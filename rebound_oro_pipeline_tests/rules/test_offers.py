@@ -174,14 +174,28 @@ def test_units_that_a_person_rejected_may_come_back_and_those_written_off_may_no
     offer(one_order)
     for verdict, left in (("written_off", 2), ("rejected", 3)):
         one_order.conn.execute("delete from reference.operator_decisions")
-        one_order.conn.execute(
-            "insert into reference.operator_decisions"
-            " (subject, reason, return_id, registered_at, verdict, quantity, who, why, decided_at)"
-            " values ('R1 / R1:SHIRT:1', 'over_return', 'R1', now(), %s, 1, 'maria', 'seen', %s)",
-            (verdict, LATER),
-        )
+        _decided_by_hand(one_order, verdict)
         offer(one_order, LATER)
         assert offers(one_order)["1"]["items"] == {"SHIRT": left}, verdict
+
+
+def test_units_whose_sku_is_spelt_otherwise_since_are_not_on_their_way_too(one_order: Landed) -> None:
+    """Neither those that were credited, nor those that a person rejected."""
+    land(one_order.conn, [], [a_return("R1", {"quantity": "2"})])
+    _decided_by_hand(one_order, "rejected")
+    one_order.decide()
+    land(one_order.conn, [], [a_return("R1", {"quantity": "2", "sku_code": "shirt"})])
+    offer(one_order)
+    assert offers(one_order)["1"]["items"] == {"SHIRT": 2}
+
+
+def _decided_by_hand(there: Landed, verdict: str) -> None:
+    there.conn.execute(
+        "insert into reference.operator_decisions"
+        " (subject, reason, return_id, registered_at, verdict, quantity, who, why, decided_at)"
+        " values ('R1 / R1:SHIRT:1', 'over_return', 'R1', now(), %s, 1, 'maria', 'seen', %s)",
+        (verdict, LATER),
+    )
 
 
 def test_another_policy_is_applied_to_all_that_was_offered(one_order: Landed) -> None:
