@@ -44,7 +44,10 @@ as_landed as (
         not exists (
             select 1
             from components
-            where components.order_id = lines.order_id and components.order_line_id = lines.order_line_id
+            where
+                components.order_id = lines.order_id
+                and components.order_line_id = lines.order_line_id
+                and components.quantity_per_kit > 0
         )
     union all
     select

@@ -261,10 +261,14 @@ new_items as (
     from priced_lines
     where
         priced_lines.quantity > 0
+        -- A kit that names components, but units of none, comes back as a plain line, or its amounts never would.
         and not exists (
             select 1
             from kit_items
-            where kit_items.order_id = priced_lines.order_id and kit_items.order_line_id = priced_lines.order_line_id
+            where
+                kit_items.order_id = priced_lines.order_id
+                and kit_items.order_line_id = priced_lines.order_line_id
+                and kit_items.quantity_per_kit > 0
         )
     union all
     select

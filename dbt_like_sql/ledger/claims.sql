@@ -87,12 +87,16 @@ supply_intervals as (
     window upto as (partition by supplies.group_key order by supplies.preference)
 ),
 
+-- A third of a box has no last digit: what was received is counted to six. So up to a hundred-thousandth of a returned unit
+-- is none: nothing is left behind for it, on the return or on the order, nor is a unit cut for it that cannot be divided.
 wanted as (
     select
         lines.*,
         steps.unit_precision,
         steps.ordered_rate,
         steps.returned_rate,
+        case when steps.ordered_rate = steps.returned_rate and steps.unit_precision is not null then 0 else 0.00001 end
+            as negligible_units,
         lines.claimable_quantity - coalesce(claimed.received_units, 0) as wanted_quantity
     from steps
     inner join intermediate.int_claim_lines as lines on steps.group_key = lines.group_key and steps.island = lines.island
@@ -103,8 +107,6 @@ wanted as (
     ) as claimed
 ),
 
--- A third of a box has no last digit: what was received is counted to six. A hundred-thousandth takes back what that left
--- over, before a unit is cut that cannot be divided.
 demands as (
     select
         wanted.*,
@@ -114,7 +116,8 @@ demands as (
             when wanted.unit_precision is null
                 then round(wanted.wanted_quantity * wanted.returned_rate / wanted.ordered_rate, 12)
             else trunc(
-                (wanted.wanted_quantity + 0.00001) * wanted.returned_rate / wanted.ordered_rate, wanted.unit_precision
+                (wanted.wanted_quantity + wanted.negligible_units) * wanted.returned_rate / wanted.ordered_rate,
+                wanted.unit_precision
             )
         end as demanded
     from wanted
@@ -140,6 +143,7 @@ taken as (
         demand_intervals.credit_note_number,
         demand_intervals.ordered_rate,
         demand_intervals.returned_rate,
+        demand_intervals.negligible_units,
         demand_intervals.wanted_quantity,
         demand_intervals.demanded,
         greatest(demand_intervals.demand_from, supply_intervals.supply_from) - demand_intervals.demand_from as part_from,
@@ -161,67 +165,47 @@ taken as (
     where demand_intervals.demanded > 0 and supply_intervals.available > 0
 ),
 
--- Nor do thirds leave anything behind on the order, or take anything more: what is less than a millionth of a returned unit
--- is none.
-converted as (
+measured as (
     select
         taken.*,
         case
             when
                 taken.unit_precision is null
-                and round((taken.available - taken.taken_to) * taken.ordered_rate / taken.returned_rate, 6) = 0
+                and (taken.available - taken.taken_to) * taken.ordered_rate / taken.returned_rate <= taken.negligible_units
                 then taken.available
             else taken.taken_to
         end as rounded_to,
-        round(taken.part_from * taken.ordered_rate / taken.returned_rate, 6) as received_from,
         case
             when
-                taken.part_to = taken.demanded
-                and abs(taken.demanded * taken.ordered_rate / taken.returned_rate - taken.wanted_quantity) <= 0.00001
+                (taken.demanded - taken.part_to) * taken.ordered_rate / taken.returned_rate <= taken.negligible_units
+                and abs(taken.demanded * taken.ordered_rate / taken.returned_rate - taken.wanted_quantity)
+                <= taken.negligible_units
                 then taken.wanted_quantity
+            when taken.ordered_rate = taken.returned_rate then taken.part_to
             else round(taken.part_to * taken.ordered_rate / taken.returned_rate, 6)
         end as received_to
     from taken
-    where
-        taken.ordered_rate <> taken.returned_rate
-        and round((taken.taken_to - taken.taken_from) * taken.ordered_rate / taken.returned_rate, 6) > 0
+    where (taken.taken_to - taken.taken_from) * taken.ordered_rate / taken.returned_rate > taken.negligible_units
 ),
 
 counted as (
     select
-        taken.order_id,
-        taken.order_line_id,
-        taken.order_item_id,
-        taken.is_kit,
-        taken.return_id,
-        taken.return_line_key,
-        taken.registered_at,
-        taken.order_reference_key,
-        taken.received_sku_key,
-        taken.received_unit_code,
-        taken.credit_note_number,
-        taken.taken_from,
-        taken.taken_to,
-        taken.taken_to - taken.taken_from as received_units
-    from taken
-    where taken.ordered_rate = taken.returned_rate
-    union all
-    select
-        converted.order_id,
-        converted.order_line_id,
-        converted.order_item_id,
-        converted.is_kit,
-        converted.return_id,
-        converted.return_line_key,
-        converted.registered_at,
-        converted.order_reference_key,
-        converted.received_sku_key,
-        converted.received_unit_code,
-        converted.credit_note_number,
-        converted.taken_from,
-        converted.rounded_to as taken_to,
-        converted.received_to - converted.received_from as received_units
-    from converted
+        measured.order_id,
+        measured.order_line_id,
+        measured.order_item_id,
+        measured.is_kit,
+        measured.return_id,
+        measured.return_line_key,
+        measured.registered_at,
+        measured.order_reference_key,
+        measured.received_sku_key,
+        measured.received_unit_code,
+        measured.credit_note_number,
+        measured.taken_from,
+        measured.rounded_to as taken_to,
+        measured.received_to - lag(measured.received_to, 1, 0::numeric) over parts as received_units
+    from measured
+    window parts as (partition by measured.return_id, measured.return_line_key order by measured.part_from)
 )
 
 select

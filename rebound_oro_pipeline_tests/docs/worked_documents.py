@@ -88,13 +88,14 @@ def return_document(
 
 
 def product_document(example: Example, sku: str, units: Mapping[str, str], place: int) -> dict[str, Any]:
-    """Write a product with its units, each `rate` or `rate to N digits`."""
+    """Write a product with its units, each `rate`, `rate to N digits`, or `rate to any digits`: none known."""
     product_id = f"{example.number * 10 + place}"
     included: list[dict[str, Any]] = []
     data = []
     for unit, text in units.items():
-        rate, _, digits = text.partition(" to ")
-        precision = {"conversionRate": Decimal(rate), "precision": int(digits.split(" ")[0]) if digits else 0}
+        rate, _, digits = text.removesuffix(" digits").partition(" to ")
+        places = None if digits == "any" else int(digits or 0)
+        precision = {"conversionRate": Decimal(rate), "precision": places}
         data.append(_add(included, "productunitprecisions", f"{product_id}-{unit}", precision))
         included[-1]["relationships"] = {"unit": _one("productunits", unit)}
     return {

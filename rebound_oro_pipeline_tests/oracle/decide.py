@@ -37,7 +37,8 @@ from rebound_oro_pipeline_tests.oracle.numbers import by_id, rounded
 from rebound_oro_pipeline_tests.oracle.rules import Rules, Seeds
 from rebound_oro_pipeline_tests.oracle.standing import standing
 
-HUNDRED_THOUSANDTH = Fraction(1, 100_000)
+NEGLIGIBLE = Fraction(1, 100_000)
+"""Returned units that are none, where they are converted or the unit's digits are not known."""
 GIVEN_UP_AFTER = timedelta(days=14)
 FIRST_CHECK = timedelta(minutes=15)
 
@@ -308,25 +309,24 @@ def _claim(
     for candidate in chosen:
         if rest <= 0:
             break
-        # A hundred-thousandth takes back what thirds of a unit left over.
-        is_whole = candidate.item is None or precision_of(candidate, products) is not None
-        is_cut = candidate.rate != 1 and is_whole
-        wanted = (rest + HUNDRED_THOUSANDTH if is_cut else rest) * candidate.rate
+        wanted = rest * candidate.rate
         if candidate.item is None:
             free = books.free_kits(order.order.id, candidate.line)
         else:
             free = books.free(order.order.id, candidate.item)
-        taken = _decimal(min(floored(candidate, wanted, products), Fraction(free)))
-        if candidate.item is not None and precision_of(candidate, products) is None:
-            taken = free if _is_none(Fraction(free - taken) / candidate.rate) else taken
+        taken = _decimal(floored(candidate, min(wanted, Fraction(free)), products))
+        precision = 0 if candidate.item is None else precision_of(candidate, products)
+        negligible = NEGLIGIBLE if precision is None or candidate.rate != 1 else Fraction(0)
+        if precision is None and Fraction(free - taken) / candidate.rate <= negligible:
+            taken = free
         if candidate.item is None:
             parts = [(item, taken * (item.per_kit or 1)) for item in candidate.line.items]
         else:
             parts = [(candidate.item, taken)]
         used = Fraction(taken) / candidate.rate
-        if taken <= 0 or _is_none(used):
+        if used <= negligible:
             continue
-        used = rest if is_cut and abs(used - rest) <= HUNDRED_THOUSANDTH else used
+        used = rest if abs(rest - used) <= negligible else used
         rest -= used
         claims = []
         for number, (item, quantity) in enumerate(parts):

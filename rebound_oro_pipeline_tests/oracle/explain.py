@@ -294,7 +294,8 @@ def _kept_line(line: Line, net: Decimal, discount: Decimal, tax: Decimal, digits
         line.quantity, None, net, discount, tax,
     )  # fmt: skip
     components = sorted(line.components, key=lambda part: (part.sort_order, by_id(part.id)))
-    if not components:
+    if not any(part.quantity > 0 for part in components):
+        components = []
         items: list[Item] = [whole]
     else:
         weights = [part.value * part.quantity for part in components]

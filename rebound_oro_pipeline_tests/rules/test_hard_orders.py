@@ -44,13 +44,22 @@ def _back(*items: dict[str, Any], order: int = 1) -> dict[str, Any]:
     return came_back(f"R{order}", f"SO-{order}", *items)
 
 
+def _one_by_one(*parts: tuple[str, str]) -> list[Document]:
+    """Return a return a day, of so many units each: (quantity, unit)."""
+    return [
+        came_back(f"R{n}", "SO-1", item("T", quantity, unit_code=unit), on=n)
+        for n, (quantity, unit) in enumerate(parts, 1)
+    ]
+
+
 def _twelve_one_by_one() -> list[Document]:
-    return [came_back(f"R{n}", "SO-1", item("T", "1", unit_code="item"), on=n) for n in range(1, 13)]
+    return _one_by_one(*[("1", "item")] * 12)
 
 
 BULBS = product(7, "T", kg=(3, "1"), g=(0, "0.001"))
 BOXES = product(7, "T", item=(0, "1"), box=(None, "12"))
 SETS = product(7, "T", item=(0, "1"), set=(0, "6"))
+UNMEASURED = product(7, "T", item=(None, "1"), set=(None, "6"), box=(None, "12"))
 NAMELESS = Part(None, Decimal(1), Decimal(20))
 FIGURES = (
     Figure(
@@ -197,6 +206,55 @@ FIGURES = (
         [_back(item("KIT", "1"), item("X", "1")), _back(item("A", "1"), order=2)],
         "13.00",
         quarantined=["unknown_sku"],
+    ),
+    *(
+        Figure(
+            f"an order without precisions that came back whole in other units is complete: {name}",
+            [
+                sold(
+                    1,
+                    *(row("T", number, "12.00", unit=unit, product_id="7") for number, unit in lines),
+                    shipping="3.00",
+                )
+            ],
+            _one_by_one(*back),
+            total,
+            products=[UNMEASURED],
+            policy=WHEN_COMPLETE,
+        )
+        for name, lines, back, total in (
+            (
+                "items last",
+                (("1", "box"), ("1", "set")),
+                (("5", "item"), ("2", "set"), ("1", "item")),
+                "27.00",
+            ),
+            (
+                "items a little more than is left",
+                (("2", "set"), ("2", "box")),
+                (("22", "item"), ("1", "set"), ("8", "item")),
+                "51.00",
+            ),
+            (
+                "the unit of the line last",
+                (("1", "box"), ("2", "set")),
+                (("10", "item"), ("1", "set"), ("2", "item"), ("1", "set")),
+                "39.00",
+            ),
+        )
+    ),
+    Figure(
+        "a kit of which no component has units comes back as a line, and stops nothing else",
+        [
+            sold(
+                1,
+                row("KIT", "2", "15.00", parts=(Part("X", Decimal(0), Decimal(10)),)),
+                row("A", "1", "5.00"),
+            ),
+            sold(2, row("A", "4", "3.00")),
+        ],
+        [_back(item("A", "1"), item("KIT", "1")), _back(item("A", "1"), order=2)],
+        "23.00",
     ),
     Figure(
         "a line of quantity 0 takes no odd cent",
