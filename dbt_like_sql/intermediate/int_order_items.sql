@@ -1,6 +1,7 @@
 /*
 What can come back of the orders at hand: plain lines, and components of kit lines, each with its share of the order's
 amounts and the units already claimed. Kept orders are read from the ledger, the others are cut here, from their explanation.
+What was not known of their products when they were kept is taken from the catalogue as it is now.
 
 materialized: table
 grain: order_id, order_item_id
@@ -319,6 +320,37 @@ new_items as (
         kit_weights.line_row_tax
     from kit_weights
     where kit_weights.line_quantity * kit_weights.quantity_per_kit > 0
+),
+
+-- Products are looked up one by one, and only for what was kept without one: the planner would go through all of them.
+kept_items as (
+    select
+        kept.*,
+        coalesce(
+            kept.product_id,
+            case
+                when kept.kit_item_line_id is not null or not kept.is_free_form
+                    then (
+                        select min(products.product_id)
+                        from landing.oro_products as products
+                        where products.sku_key = kept.sku_key
+                    )
+            end
+        ) as known_product_id,
+        coalesce(
+            kept.line_product_id,
+            case
+                when not kept.is_free_form
+                    then (
+                        select min(products.product_id)
+                        from landing.oro_products as products
+                        where products.sku_key = kept.line_sku_key
+                    )
+            end
+        ) as known_line_product_id
+    from intermediate.int_orders as orders
+    inner join ledger.order_items as kept on orders.order_id = kept.order_id
+    where orders.is_kept
 )
 
 select
@@ -365,12 +397,19 @@ select
     kept.sku_key,
     kept.line_sku,
     kept.line_sku_key,
-    kept.product_id,
-    kept.line_product_id,
+    kept.known_product_id as product_id,
+    kept.known_line_product_id as line_product_id,
     kept.is_free_form,
     kept.unit_code,
     kept.line_unit_code,
-    kept.unit_precision,
+    coalesce(
+        kept.unit_precision,
+        (
+            select units.unit_precision
+            from staging.stg_oro__product_units as units
+            where units.product_id = kept.known_product_id and units.unit_code = kept.unit_code
+        )
+    ) as unit_precision,
     kept.quantity,
     kept.quantity_per_kit,
     kept.net_amount,
@@ -392,6 +431,4 @@ select
         ),
         0
     ) as claimed_quantity
-from intermediate.int_orders as orders
-inner join ledger.order_items as kept on orders.order_id = kept.order_id
-where orders.is_kept
+from kept_items as kept

@@ -1,5 +1,6 @@
 /*
 Orders of the returns at hand, and whether they are cancelled, confirmed and dispatched under the policy of this decision.
+A kept order goes by the number and in the currency in which it was kept.
 
 materialized: table
 grain: order_id
@@ -18,9 +19,9 @@ released as (
 
 select
     gated.order_id,
-    gated.order_identifier,
+    coalesce(kept.order_identifier, gated.order_identifier) as order_identifier,
     gated.customer_id,
-    gated.currency,
+    coalesce(kept.currency, gated.currency) as currency,
     gated.oro_version,
     gated.internal_status,
     gated.shipping_status,

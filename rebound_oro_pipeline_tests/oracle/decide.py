@@ -212,10 +212,11 @@ def _place(
         return Verdict("quarantine", "unknown_order", "ambiguous: several orders by one reference"), None, []
     if isinstance(found, str):
         return Verdict("held", "unknown_order", "no order by this reference"), None, []
-    verdict = _gate(seen.rules, found) or _currency(found, line)
+    kept = books.kept.get(found.id)
+    verdict = _gate(seen.rules, found) or _currency(kept.order if kept else found, line)
     if verdict is not None:
         return verdict, None, []
-    explained = books.kept.get(found.id) or seen.explain(found)
+    explained = kept or seen.explain(found)
     if isinstance(explained, str):
         return Verdict("quarantine", explained), None, []
     chosen = candidates(
@@ -351,11 +352,6 @@ def _claim(
         takes.append(Take(line, candidate, taken, tuple(claims)))
     # A third of a box has no last digit: what is over is told to six.
     return takes, rounded(rest, 6)
-
-
-def _is_none(units: Fraction) -> bool:
-    """Tell whether so many returned units are less than a millionth of one."""
-    return rounded(units, 6) == 0
 
 
 def _decimal(value: Fraction) -> Decimal:
