@@ -278,8 +278,14 @@ def test_what_is_no_amount_is_refused(run: Run) -> None:
     [
         (("quarantine", "list", "--reason", "over_returns"), "known: currency_mismatch, dispatch_timeout"),
         (("hold", "list", "--reason", "nonsense"), "'not_confirmed'"),
-        (("reconcile", "--no-read", "--kind", "nonsense"), "known: level_books_differ"),
-        (("discrepancy", "acknowledge", "--kind", "nonsense", *WHY), "known: level_books_differ"),
+        (
+            ("reconcile", "--no-read", "--kind", "nonsense"),
+            "known: disposition_changed_after_credit, level_books_differ",
+        ),
+        (
+            ("discrepancy", "acknowledge", "--kind", "nonsense", *WHY),
+            "known: disposition_changed_after_credit, level_books_differ",
+        ),
         (("alias", "remove", "NOSUCH", *WHY), "there is no alias NOSUCH"),
         (("quarantine", "tag", SUBJECT, "--add", " ", *WHY), "a tag may not be empty"),
         (("quarantine", "reject", SUBJECT, "--why", " "), "Invalid value for '--why': may not be empty"),

@@ -307,3 +307,69 @@ def test_what_is_not_answered_or_sent_within_the_agreed_time_is_listed(books: La
         books.decide()
         assert late(71) == []
         assert ("return_without_an_answer", "R9 / R9:SHIRT:1", "ORD-1") not in late(73)
+
+
+CORRECTED = {
+    "damaged after it was restocked": ("restock", "damaged", {}, (1, 0)),
+    "restocked after it was damaged": ("damaged", "restock", {}, (0, 1)),
+    "not told any more": ("restock", None, {}, (1, 0)),
+    "told under a SKU in other letters": ("restock", "damaged", {"sku_code": "shirt"}, (1, 0)),
+    "not saleable either way": ("damaged", "destroy", {}, None),
+    "the same": ("restock", "RESTOCK", {}, None),
+}
+
+
+@pytest.mark.parametrize("name", CORRECTED)
+def test_units_on_the_wrong_shelf_are_listed(books: Landed, name: str) -> None:
+    """Nothing takes them off it, for what was decided stays."""
+    before, now, item, expected = CORRECTED[name]
+    with books.undone():
+        land(books.conn, [], [a_return("R3", {"final_disposition": before})])
+        books.decide()
+        land(books.conn, [], [a_return("R3", {"final_disposition": now, **item})])
+        for _ in range(2):
+            found = of_dispositions(books.conn)
+            if expected is None:
+                assert found == []
+            else:
+                detail = f"1 item of SHIRT credited as {before}, now {now or 'unknown'}"
+                assert found == [("R3 / R3:SHIRT:1", "ORD-1", *expected, detail)]
+            books.decide()
+
+
+def test_each_unit_on_the_wrong_shelf_is_listed_once(books: Landed) -> None:
+    """Components of a kit, units that came later, lines without stock, and a line that stands twice."""
+    engraving = Row("ENGRAVING", Decimal(3), Decimal(3), free_form=True)
+    kit = {"sku_code": "SET", "id": "K"}
+    shirt = {"id": "L"}
+    free = {"sku_code": "ENGRAVING", "id": "F", "final_disposition": "damaged"}
+    damaged = {"final_disposition": "damaged"}
+    with books.undone():
+        sale = replace(SALE, id="3", identifier="ORD-3", rows=(*SALE.rows, engraving))
+        first = a_return("R3", kit, shirt, free, order_reference="ORD-3")
+        land(books.conn, [order_document(sale)], [first])
+        books.decide()
+        then = [
+            kit | damaged,
+            shirt | damaged | {"quantity": "2"},
+            shirt,
+            free | {"final_disposition": "restock"},
+        ]
+        land(books.conn, [], [a_return("R3", *then, order_reference="ORD-3")])
+        books.decide()
+        cups = "1 item of POT credited as restock, now damaged"
+        assert of_dispositions(books.conn) == [
+            ("R3 / K", "ORD-3", 3, 0, f"2 item of CUP credited as restock, now damaged; {cups}"),
+            ("R3 / L", "ORD-3", 1, 0, "1 item of SHIRT credited as restock, now damaged"),
+        ]
+        land(books.conn, [], [first])
+        assert of_dispositions(books.conn) == [
+            ("R3 / L", "ORD-3", 0, 1, "1 item of SHIRT credited as damaged, now restock")
+        ]
+
+
+def of_dispositions(conn: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
+    found = discrepancies(conn, kinds=["disposition_changed_after_credit"])
+    return sorted(
+        (each.subject, each.order_identifier, each.ours, each.theirs, each.detail) for each in found
+    )
