@@ -315,9 +315,11 @@ def _claim(
             free = books.free_kits(order.order.id, candidate.line)
         else:
             free = books.free(order.order.id, candidate.item)
-        taken = _decimal(floored(candidate, min(wanted, Fraction(free)), products))
         precision = 0 if candidate.item is None else precision_of(candidate, products)
         negligible = NEGLIGIBLE if precision is None or candidate.rate != 1 else Fraction(0)
+        if precision is not None:
+            wanted += negligible * candidate.rate
+        taken = _decimal(floored(candidate, min(wanted, Fraction(free)), products))
         if precision is None and Fraction(free - taken) / candidate.rate <= negligible:
             taken = free
         if candidate.item is None:
@@ -328,7 +330,8 @@ def _claim(
         if used <= negligible:
             continue
         used = rest if abs(rest - used) <= negligible else used
-        rest -= used
+        # What is free is a decimal, so a third of it is none to the last digit.
+        rest = Fraction(rounded(rest - used, 12))
         claims = []
         for number, (item, quantity) in enumerate(parts):
             start = books.claimed(order.order.id, item)
