@@ -7,33 +7,21 @@ materialized: table
 step: offers
 grain: order_id, sku_key, unit_or_none
 owner: ops
-previous: ledger.claims
+previous: ledger.claims, ledger.order_items
 columns:
     unit_or_none: unit in which the return counts; empty where it does not say
 */
 with
 
--- A key that is made of the SKU is the same in other letters; an id of ReBound's own is another one.
-open_lines as (
+listed as (
     select
         orders.order_id,
+        lines.return_id,
         lines.sku_key,
+        lower(lines.unit_code) as unit_key,
         lines.unit_code,
-        lines.received_quantity
-        - coalesce((
-            select sum(claims.received_units)
-            from ledger.claims as claims
-            where
-                claims.return_id = lines.return_id
-                and (
-                    claims.return_line_key = lines.return_line_key
-                    or (
-                        starts_with(lines.return_line_key, lines.return_id || ':')
-                        and lower(claims.return_line_key) = lower(lines.return_line_key)
-                    )
-                )
-        ), 0)
-        - coalesce((
+        -- A key that is made of the SKU is the same in other letters; an id of ReBound's own is another one.
+        lines.received_quantity - coalesce((
             select sum(decisions.quantity)
             from reference.operator_decisions as decisions
             where
@@ -45,6 +33,7 @@ open_lines as (
                         and lower(decisions.subject) = lower(lines.subject)
                     )
                 )
+                and reference.is_of_goods(decisions.sku_key, decisions.unit_code, lines.sku_key, lines.unit_code)
                 and decisions.verdict = 'rejected'
                 and decisions.takes_units
                 and decisions.revoked_at is null
@@ -58,15 +47,53 @@ open_lines as (
     where lines.fault is null and lines.sku_key is not null and not coalesce(statuses.is_withdrawn, false)
 ),
 
+returned as (
+    select
+        listed.order_id,
+        listed.return_id,
+        listed.sku_key,
+        listed.unit_key,
+        min(listed.unit_code) as unit_code,
+        sum(greatest(listed.quantity, 0)) as quantity
+    from listed
+    where listed.occurrence = 1
+    group by listed.order_id, listed.return_id, listed.sku_key, listed.unit_key
+),
+
+-- What a return was credited of a SKU is not open on whichever line lists it now. Claims of older versions do not tell their
+-- SKU; it is that of the order's item.
+open_units as (
+    select
+        returned.order_id,
+        returned.sku_key,
+        returned.unit_code,
+        returned.quantity - coalesce((
+            select sum(claims.received_units)
+            from ledger.claims as claims
+            inner join ledger.order_items as items on claims.item_number = items.item_number
+            where
+                claims.return_id = returned.return_id
+                and claims.order_id = returned.order_id
+                and returned.sku_key = coalesce(
+                    claims.received_sku_key, case when claims.is_whole_kit then items.line_sku_key else items.sku_key end
+                )
+                and (
+                    claims.received_sku_key is null
+                    or coalesce(lower(claims.received_unit_code), '') = coalesce(returned.unit_key, '')
+                )
+        ), 0) as quantity
+    from returned
+),
+
 units as (
     select
-        open_lines.order_id,
-        open_lines.sku_key,
-        coalesce(open_lines.unit_code, '') as unit_or_none,
-        sum(open_lines.quantity) as quantity
-    from open_lines
-    where open_lines.occurrence = 1 and open_lines.quantity > 0
-    group by open_lines.order_id, open_lines.sku_key, open_lines.unit_code
+        open_units.order_id,
+        open_units.sku_key,
+        coalesce(open_units.unit_code, '') as unit_or_none,
+        sum(open_units.quantity) as quantity
+    from open_units
+    where open_units.quantity > 0
+    group by open_units.order_id, open_units.sku_key, open_units.unit_code
 ),
 
 codes as (

@@ -53,7 +53,7 @@ def instance(database_url: str, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
 
 @contextmanager
 def code_server(port: int, folder: Path) -> Iterator["Popen[bytes]"]:
-    """Serve the jobs of waiting.py, as the image serves the pipeline; at the end all its processes are killed at once."""
+    """Serve the jobs of waiting.py, as the image does the pipeline; at the end its processes are killed at once."""
     command = [
         str(Path(sys.executable).parent / "dagster"),
         "api",

@@ -198,6 +198,16 @@ def _decided_by_hand(there: Landed, verdict: str) -> None:
     )
 
 
+def test_units_that_are_listed_on_other_lines_since_are_not_on_their_way_too(one_order: Landed) -> None:
+    land(one_order.conn, [], [a_return("R1", {"quantity": "2"})])
+    one_order.decide()
+    split = a_return("R1", {"quantity": "1", "id": "L1"}, {"quantity": "1", "id": "L2"})
+    land(one_order.conn, [], [split])
+    one_order.decide(decided_at=DECIDED_AT + timedelta(hours=1))
+    offer(one_order, DECIDED_AT + timedelta(hours=2))
+    assert offers(one_order)["1"]["items"] == {"SHIRT": 1}
+
+
 def test_another_policy_is_applied_to_all_that_was_offered(one_order: Landed) -> None:
     offer(one_order)
     policy = Policy.model_validate({"offer": {"days_for_return": 14, "non_returnable_skus": [" Shirt "]}})
