@@ -43,6 +43,14 @@ lines as (
         round(lines.quantity * lines.unit_price, explained.digits) as row_amount,
         round(lines.promotion_amount, explained.digits) as line_promotion_amount,
         lines.row_total_including_tax - lines.row_total_excluding_tax as row_tax,
+        -- Lines that do not tell their tax share what the others leave, by value; all in units of tax × value.
+        case
+            when explained.untold_value is null
+                then coalesce(lines.row_tax, lines.row_total_including_tax - lines.row_total_excluding_tax)
+            when lines.row_tax is null
+                then explained.untold_tax_amount * (lines.quantity * lines.unit_price - lines.promotion_amount)
+            else lines.row_tax * explained.untold_value
+        end as line_tax,
         row_number() over by_line as line_number
     from explained
     inner join staging.stg_oro__order_lines as lines on explained.order_id = lines.order_id
@@ -55,15 +63,15 @@ inside as (
     select
         lines.*,
         case
-            when lines.goods_tax_inside = 0 or sum(lines.row_tax) over whole_order = 0 then 0
+            when lines.goods_tax_inside = 0 or sum(lines.line_tax) over whole_order = 0 then 0
             else
                 ledger.share(
-                    lines.goods_tax_inside, sum(lines.row_tax) over upto, sum(lines.row_tax) over whole_order, lines.digits
+                    lines.goods_tax_inside, sum(lines.line_tax) over upto, sum(lines.line_tax) over whole_order, lines.digits
                 )
                 - ledger.share(
                     lines.goods_tax_inside,
-                    sum(lines.row_tax) over upto - lines.row_tax,
-                    sum(lines.row_tax) over whole_order,
+                    sum(lines.line_tax) over upto - lines.line_tax,
+                    sum(lines.line_tax) over whole_order,
                     lines.digits
                 )
         end as tax_inside
@@ -101,7 +109,7 @@ weighted as (
         valued.*,
         valued.own_weight as discount_weight,
         case
-            when sum(valued.row_tax) over (partition by valued.order_id) <> 0 then valued.row_tax
+            when sum(valued.line_tax) over (partition by valued.order_id) <> 0 then valued.line_tax
             else valued.own_weight
         end as tax_weight
     from valued

@@ -225,7 +225,7 @@ def _settings(text: str | None) -> dict[str, str]:
     for part in filter(None, (text or "").split(", ")):
         if part.startswith("total "):
             _, settings["total"], settings["currency"] = part.split(" ")
-        elif part in ("prices include tax", "free form", "without row totals"):
+        elif part in ("prices include tax", "taxes after promotions", "free form", "without row totals"):
             settings[part] = "yes"
         else:
             name, value = part.rsplit(" ", 1)

@@ -117,7 +117,14 @@ def _tax_subtotals(order: Order, rows: list[Decimal]) -> list[dict[str, Any]]:
     said = {}
     if any(by_line):
         taxes = sum((Decimal(line.settings.get("tax", "0")) for line in order.lines), ZERO)
-        said["Subtotal Tax"] = (str(taxes), {"items": [{"taxes": taxes} for taxes in by_line]})
+        totals = [
+            _with_and_without_tax(given, line, row) for line, row in zip(order.lines, rows, strict=True)
+        ]
+        items = [
+            {"row": {"includingTax": str(including), "excludingTax": str(excluding)}, "taxes": rates}
+            for (including, excluding), rates in zip(totals, by_line, strict=True)
+        ]
+        said["Subtotal Tax"] = (str(taxes), {"items": items})
     if "shipping tax" in given:
         shipping = {"excludingTax": given.get("shipping"), "taxAmount": given["shipping tax"]}
         said["Shipping Tax"] = (given["shipping tax"], {"shipping": shipping, "taxes": on_shipping})
@@ -131,6 +138,12 @@ def _tax_subtotals(order: Order, rows: list[Decimal]) -> list[dict[str, Any]]:
         }
         for label, (amount, data) in said.items()
     ]
+
+
+def _with_and_without_tax(given: Mapping[str, str], line: Line, row: Decimal) -> tuple[Decimal, Decimal]:
+    charged = row - Decimal(line.settings.get("promotion", "0"))
+    tax = Decimal(line.settings.get("tax", "0"))
+    return (charged, charged - tax) if "prices include tax" in given else (charged + tax, charged)
 
 
 def _rates(settings: Mapping[str, str], prefix: str, row: Decimal) -> list[dict[str, str]]:
@@ -154,11 +167,10 @@ def _line(
     line_id: str,
     included: list[dict[str, Any]],
 ) -> dict[str, str]:
-    promotion, tax = Decimal(line.settings.get("promotion", "0")), Decimal(line.settings.get("tax", "0"))
-    charged = row - promotion
-    including, excluding = (
-        (charged, charged - tax) if "prices include tax" in given else (charged + tax, charged)
-    )
+    promotion = Decimal(line.settings.get("promotion", "0"))
+    # OroCommerce takes the promotion off once more where it is off what is taxed, and shows nothing below 0.
+    off_again = promotion if "taxes after promotions" in given else ZERO
+    including, excluding = (max(ZERO, total - off_again) for total in _with_and_without_tax(given, line, row))
     missing = "without row totals" in line.settings
     attributes = {
         "productSku": own(example, line.sku),

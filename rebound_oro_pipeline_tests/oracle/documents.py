@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from typing import Any
 
 
@@ -47,7 +48,25 @@ class Line:
     promotion: Decimal | None
     including_tax: Decimal | None
     excluding_tax: Decimal | None
+    tax_by_subtotals: Decimal | None
     components: tuple[Component, ...]
+
+    @property
+    def worth(self) -> Fraction:
+        """What the line is worth after its own promotion, unrounded."""
+        return Fraction(self.quantity) * Fraction(self.value) - Fraction(self.promotion or 0)
+
+    @property
+    def shown_tax(self) -> Decimal:
+        """What the row totals differ by."""
+        return (self.including_tax or Decimal(0)) - (self.excluding_tax or Decimal(0))
+
+    @property
+    def tax(self) -> Decimal | None:
+        """The line's tax; None where its total without tax is cut off at 0, or missing, and nothing else tells."""
+        if self.excluding_tax or self.worth <= 0:
+            return self.shown_tax
+        return self.tax_by_subtotals if self.promotion else None
 
 
 @dataclass(frozen=True)
@@ -110,6 +129,7 @@ def _order(entry: Mapping[str, Any], included: Mapping[tuple[str, str], Any]) ->
         if each["attributes"]["orderSubtotalType"] == "tax" and each["attributes"]["label"] == "Shipping Tax"
     ]
     relationships = entry.get("relationships") or {}
+    lines = _follow(entry, "lineItems", included)
     return Order(
         id=entry["id"],
         identifier=values.get("identifier"),
@@ -138,11 +158,29 @@ def _order(entry: Mapping[str, Any], included: Mapping[tuple[str, str], Any]) ->
         has_internal_status="internalStatus" in relationships,
         has_shipping_status="shippingStatus" in relationships,
         has_trackings=bool(_related(entry, "shippingTrackings")),
-        lines=tuple(_line(each, included) for each in _follow(entry, "lineItems", included)),
+        lines=tuple(
+            _line(each, included, tax)
+            for each, tax in zip(lines, _taxes_by_subtotals(subtotals, len(lines)), strict=True)
+        ),
     )
 
 
-def _line(entry: Mapping[str, Any], included: Mapping[tuple[str, str], Any]) -> Line:
+def _taxes_by_subtotals(subtotals: Iterable[Any], lines: int) -> list[Decimal | None]:
+    """Return what the subtotals say of the tax of each line: their items follow the lines, or say nothing."""
+    for each in subtotals:
+        data = each["attributes"].get("data")
+        items = data.get("items") if isinstance(data, dict) else None
+        if each["attributes"]["label"] == "Subtotal Tax" and isinstance(items, list) and len(items) == lines:
+            rows = [item.get("row") if isinstance(item, dict) else None for item in items]
+            return [
+                Decimal(row["includingTax"]) - Decimal(row["excludingTax"]) if row else None for row in rows
+            ]
+    return [None] * lines
+
+
+def _line(
+    entry: Mapping[str, Any], included: Mapping[tuple[str, str], Any], tax_by_subtotals: Decimal | None
+) -> Line:
     values = entry["attributes"]
     return Line(
         id=entry["id"],
@@ -156,6 +194,7 @@ def _line(entry: Mapping[str, Any], included: Mapping[tuple[str, str], Any]) -> 
         promotion=money(values.get("rowTotalDiscountAmount")),
         including_tax=money(values.get("rowTotalAfterDiscountIncludingTax")),
         excluding_tax=money(values.get("rowTotalAfterDiscountExcludingTax")),
+        tax_by_subtotals=tax_by_subtotals,
         components=tuple(_component(each) for each in _follow(entry, "kitItemLineItems", included)),
     )
 

@@ -3,14 +3,14 @@
 Written from the prose of the rules (explain, then cut), one order at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import groupby
 
 from rebound_oro_pipeline_tests.oracle.documents import Line, Order
-from rebound_oro_pipeline_tests.oracle.numbers import by_id, places, rounded, spread
+from rebound_oro_pipeline_tests.oracle.numbers import Number, by_id, places, rounded, spread
 
 ZERO = Decimal(0)
 
@@ -92,6 +92,7 @@ class Attempt:
     charged: Decimal
     includes_tax: bool
     line_taxes: tuple[Decimal, ...]
+    tax_weights: tuple[Number, ...]
 
     @property
     def tolerance(self) -> Decimal:
@@ -105,6 +106,34 @@ class Attempt:
         return manual + self.promotions - sum(self.line_promotions, ZERO)
 
     @property
+    def rest(self) -> Decimal:
+        """What was charged beyond the tax that the lines tell."""
+        on_top = ZERO if self.includes_tax else rounded(sum(self.line_taxes, ZERO), self.digits)
+        return self.charged - on_top
+
+    @property
+    def quiet(self) -> tuple[Line, ...]:
+        """The lines of worth that do not tell their tax, unless the order has no row totals at all."""
+        quiet = tuple(line for line in self.lines if line.tax is None)
+        return () if self.tells_nothing and not all(line.promotion for line in quiet) else quiet
+
+    @property
+    def tells_nothing(self) -> bool:
+        """Tell whether no line of worth shows a total or has its tax told."""
+        return all(line.tax is None and not line.including_tax for line in self.lines if line.worth > 0)
+
+    @property
+    def hides_tax(self) -> bool:
+        """Tell whether more than odd cents of what lines are worth may have a tax that nothing tells."""
+        on_lines = sum(self.line_promotions, ZERO)
+        if self.includes_tax or abs(self.promotions - on_lines) > self.tolerance:
+            hidden = sum((line.worth for line in self.quiet), Fraction(0))
+        else:
+            hidden = sum((_cut_off(line) for line in self.quiet), Fraction(0))
+        left = Fraction(self.order.subtotal - self.promotions)
+        return hidden * left > Fraction(self.tolerance * (self.order.subtotal - on_lines))
+
+    @property
     def discount_weights(self) -> list[Decimal]:
         """The value over which order-level amounts are spread; where nothing has any, the lines that have units."""
         values = [
@@ -113,6 +142,13 @@ class Attempt:
         ]
         has_units = [Decimal(line.quantity > 0) for line in self.lines]
         return values if any(value > 0 for value in values) else has_units
+
+
+def _cut_off(line: Line) -> Fraction:
+    """Return by how much the total without tax may have been cut off at 0, where prices do not include tax."""
+    if not line.including_tax:
+        return line.worth
+    return max(Fraction(line.promotion or 0) - line.worth, Fraction(0))
 
 
 def attempts(order: Order, currency_digits: int | None) -> Iterator[Attempt]:
@@ -168,11 +204,10 @@ def _attempts(
     charged = order.total - (order.subtotal - manual - promotions + shipping_price - shipping_discount)
     including = sum((line.including_tax or ZERO for line in lines), ZERO)
     excluding = sum((line.excluding_tax or ZERO for line in lines), ZERO)
-    on_lines = sum(line_promotions, ZERO)
-    goods = [order.subtotal - on_lines, order.subtotal - promotions, order.subtotal - promotions - on_lines]
-    off_including = min(abs(including - value) for value in goods)
-    off_excluding = min(abs(excluding - value) for value in goods)
-    line_taxes = tuple((line.including_tax or ZERO) - (line.excluding_tax or ZERO) for line in lines)
+    goods = _worth_of_what_shows(order, lines, sum(line_promotions, ZERO), promotions)
+    off_including = min(abs(Fraction(including) - value) for value in goods)
+    off_excluding = min(abs(Fraction(excluding) - value) for value in goods)
+    line_taxes = tuple(line.shown_tax if line.tax is None else line.tax for line in lines)
     nearer = Attempt(
         order,
         digits,
@@ -186,6 +221,7 @@ def _attempts(
         charged,
         off_including < off_excluding,
         line_taxes,
+        line_taxes,
     )
     yield nearer
     tax = abs(rounded(sum(line_taxes, ZERO), digits))
@@ -193,10 +229,39 @@ def _attempts(
         yield replace(nearer, includes_tax=not nearer.includes_tax)
 
 
+def _worth_of_what_shows(
+    order: Order, lines: Sequence[Line], on_lines: Decimal, promotions: Decimal
+) -> list[Fraction]:
+    """Return what the rows that have totals are worth: less line promotions, all promotions, line promotions twice."""
+    cut_rows, cut_off = _rows_and_promotions(
+        line for line in lines if line.including_tax and not line.excluding_tax
+    )
+    # As the subtotal and the promotions are rounded, so is what is seen of them.
+    unseen_rows, unseen_off = _rows_and_promotions(line for line in lines if not line.including_tax)
+    seen = Fraction(order.subtotal) - unseen_rows
+    seen_off = Fraction(on_lines) - unseen_off
+    if not order.subtotal:
+        return [seen - seen_off]
+    of_order = Fraction(promotions - on_lines) / Fraction(order.subtotal)
+    twice = seen * (1 - of_order) - 2 * seen_off
+    # Oro shows nothing below 0.
+    return [
+        seen - seen_off,
+        seen * (1 - of_order) - seen_off,
+        twice - min(cut_rows * (1 - of_order) - 2 * cut_off, Fraction(0)),
+    ]
+
+
+def _rows_and_promotions(lines: Iterable[Line]) -> tuple[Fraction, Fraction]:
+    """Return what rows cost, and what promotions of their own are off, unrounded."""
+    some = list(lines)
+    rows = sum((Fraction(line.quantity) * Fraction(line.value) for line in some), Fraction(0))
+    return rows, sum((Fraction(line.promotion or 0) for line in some), Fraction(0))
+
+
 def shipping_tax_of(attempt: Attempt, max_rate: Decimal) -> tuple[Decimal, Decimal, bool] | None:
     """Split what was charged beyond the goods' tax: (odd cents, shipping's tax, is it inside), or None."""
-    on_top = ZERO if attempt.includes_tax else rounded(sum(attempt.line_taxes, ZERO), attempt.digits)
-    rest = attempt.charged - on_top
+    rest = attempt.rest
     if attempt.order.shipping_tax is not None:
         tax = rounded(attempt.order.shipping_tax, attempt.digits)
         if abs(rest - tax) <= abs(rest):
@@ -209,6 +274,57 @@ def shipping_tax_of(attempt: Attempt, max_rate: Decimal) -> tuple[Decimal, Decim
     return None
 
 
+def tells_enough(attempt: Attempt, shipping_tax: Decimal) -> bool:
+    """Tell whether no line's tax may be hidden: inside its price, or in what would be taken for shipping's."""
+    if not attempt.hides_tax:
+        return True
+    is_guessed = attempt.order.shipping_tax is None and shipping_tax != 0
+    return not attempt.includes_tax and not is_guessed
+
+
+def hidden_tax_of(attempt: Attempt, max_rate: Decimal) -> tuple[Attempt, Decimal, Decimal, bool] | None:
+    """Spread by value what the lines do not tell: (attempt, odd cents, shipping's tax, is it inside), or None."""
+    if not attempt.hides_tax:
+        return None
+    found = shipping_tax_of(attempt, max_rate)
+    if attempt.includes_tax:
+        if found is None:
+            return None
+        odd, shipping_tax, inside = found
+        return _spread_by_value(attempt, None), odd, shipping_tax, inside
+    if attempt.rest <= attempt.tolerance:
+        return None
+    shipping_tax = _own_shipping_tax(attempt)
+    inside = attempt.rest < shipping_tax
+    goods_tax = attempt.charged - (ZERO if inside else shipping_tax)
+    spread_out = _spread_by_value(attempt, goods_tax)
+    return spread_out, goods_tax - _included_tax(spread_out), shipping_tax, inside
+
+
+def _spread_by_value(attempt: Attempt, goods_tax: Decimal | None) -> Attempt:
+    """Give the quiet lines what is left of the goods' tax; where it is not told, by value as the others have it."""
+    lines, digits = attempt.lines, attempt.digits
+    if attempt.tells_nothing:
+        return replace(attempt, line_taxes=(ZERO,) * len(lines), tax_weights=())
+    quiet = {line.id: line.worth for line in attempt.quiet}
+    value = sum(quiet.values(), Fraction(0))
+    shown = sum((line.shown_tax for line in attempt.quiet), ZERO)
+    told = rounded(sum(attempt.line_taxes, ZERO), digits) - rounded(shown, digits)
+    if goods_tax is not None:
+        left = goods_tax - told
+    else:
+        others = Fraction(attempt.order.subtotal - sum(attempt.line_promotions, ZERO)) - value
+        left = rounded(
+            max(Fraction(told) * value / others if others else Fraction(0), Fraction(shown)), digits
+        )
+    weights = tuple(
+        Fraction(left) * quiet[line.id] if line.id in quiet else Fraction(line.tax or ZERO) * value
+        for line in lines
+    )
+    taxes = tuple(spread(told + left, weights, digits))
+    return replace(attempt, line_taxes=taxes, tax_weights=weights)
+
+
 def rows_tell_no_tax(attempt: Attempt) -> bool:
     """Tell whether there are rows of worth and all lack their totals while more than shipping's tax was charged."""
     of_worth = [
@@ -216,7 +332,7 @@ def rows_tell_no_tax(attempt: Attempt) -> bool:
         for line, weight in zip(attempt.lines, _values_after_discounts(attempt), strict=True)
         if weight > 0
     ]
-    if not of_worth or any(line.including_tax or line.excluding_tax for line in of_worth):
+    if not of_worth or any(line.including_tax or line.tax is not None for line in of_worth):
         return False
     return attempt.charged - _own_shipping_tax(attempt) > attempt.tolerance
 
@@ -240,7 +356,9 @@ def explain(
     tried = list(attempts(order, currency_digits))
     for _, alike in groupby(tried, key=lambda attempt: (attempt.digits, attempt.reading)):
         told = [
-            (attempt, found) for attempt in alike if (found := shipping_tax_of(attempt, max_rate)) is not None
+            (attempt, found)
+            for attempt in alike
+            if (found := shipping_tax_of(attempt, max_rate)) is not None and tells_enough(attempt, found[1])
         ]
         # Better without a tax of shipping that nobody told of.
         told.sort(key=lambda pair: order.shipping_tax is None and pair[1][1] != 0)
@@ -248,12 +366,15 @@ def explain(
             attempt, (odd, shipping_tax, inside) = told[0]
             return _of_worth(attempt, _explained(attempt, odd, shipping_tax, inside=inside))
     for attempt in tried:
-        if rows_tell_no_tax(attempt):
+        hidden = hidden_tax_of(attempt, max_rate)
+        if hidden is None and rows_tell_no_tax(attempt):
+            shipping_tax = _own_shipping_tax(attempt)
+            hidden = attempt, attempt.charged - shipping_tax, shipping_tax, False
+        if hidden is not None:
             if without_rows != "by_value":
                 return "tax_unresolvable"
-            shipping_tax = _own_shipping_tax(attempt)
-            goods_tax = attempt.charged - shipping_tax
-            return _of_worth(attempt, _explained(attempt, goods_tax, shipping_tax, inside=False))
+            estimated, odd, shipping_tax, inside = hidden
+            return _of_worth(estimated, _explained(estimated, odd, shipping_tax, inside=inside))
     return "order_does_not_add_up"
 
 
@@ -266,8 +387,8 @@ def _of_worth(attempt: Attempt, explained: Explained) -> Explained | str:
 
 def _explained(attempt: Attempt, odd: Decimal, shipping_tax: Decimal, *, inside: bool) -> Explained:
     digits = attempt.digits
-    included_tax = rounded(sum(attempt.line_taxes, ZERO), digits)
-    tax_weights = attempt.line_taxes if any(attempt.line_taxes) else tuple(attempt.discount_weights)
+    included_tax = _included_tax(attempt)
+    tax_weights = attempt.tax_weights if any(attempt.tax_weights) else tuple(attempt.discount_weights)
     taxes = spread(included_tax + odd, tax_weights, digits)
     inside_rows = spread(included_tax, tax_weights, digits) if attempt.includes_tax else [ZERO] * len(taxes)
     shares = spread(attempt.order_level, attempt.discount_weights, digits)
@@ -286,6 +407,10 @@ def _explained(attempt: Attempt, odd: Decimal, shipping_tax: Decimal, *, inside:
             f"order {attempt.order.id}: parts {parts} are not the total {attempt.order.total}"
         )
     return explained
+
+
+def _included_tax(attempt: Attempt) -> Decimal:
+    return rounded(sum(attempt.line_taxes, ZERO), attempt.digits)
 
 
 def _kept_line(line: Line, net: Decimal, discount: Decimal, tax: Decimal, digits: int) -> KeptLine:

@@ -155,7 +155,8 @@ def _row(random: Random, digits: int, habits: Habits, like: Row | None = None) -
         quantity, parts = ZERO, ()
     promotion = ZERO
     if random.random() < 0.2:
-        share = random.choice(("0.05", "0.15", "0.15", "0.5", "1"))
+        # From 44 % on a line's totals may be cut off at 0.
+        share = random.choice(("0.05", "0.15", "0.15", "0.5", "1", f"0.{random.randint(44, 99)}"))
         promotion = (quantity * value * Decimal(share)).quantize(Decimal("0.0001"))
     return Row(
         sku=None if habits.rarely(random, 0.01) else sku(number),
@@ -236,6 +237,7 @@ def _sale(random: Random, order_id: str, habits: Habits, identifier: str | None 
         taxed=random.random() < 0.9,
         version=version,
         with_subtotals=random.random() < 0.6,
+        with_tax_items=random.random() < 0.6,
         with_row_totals=has_row_totals,
         internal_status=internal,
         shipping_status=shipping_status,

@@ -74,6 +74,7 @@ class Sale:
     taxed: bool = True
     version: str = "6.1"
     with_subtotals: bool = True
+    with_tax_items: bool = True
     with_row_totals: bool = True
     internal_status: str | None = "open"
     shipping_status: str | None = "shipped"
@@ -86,8 +87,9 @@ class Sale:
 
 @dataclass
 class _Taxes:
-    """What taxation makes of an order: the rows' totals, the goods' and shipping's tax, and what is charged on top."""
+    """What taxation makes of an order: rows stored and row totals shown, the goods' and shipping's tax, that on top."""
 
+    rows: list[tuple[Decimal, Decimal]]
     totals: list[tuple[Decimal, Decimal]]
     goods: Decimal
     shipping: Decimal
@@ -161,9 +163,9 @@ def shown(amount: Decimal | None) -> str | None:
 
 def _taxes(sale: Sale, rows: Sequence[Decimal], shipping: Decimal) -> _Taxes:
     if not sale.taxed:
-        return _Taxes([(ZERO, ZERO)] * len(rows), ZERO, ZERO, ZERO)
+        return _Taxes([], [(ZERO, ZERO)] * len(rows), ZERO, ZERO, ZERO)
     digits = sale.digits
-    exact, totals, shown_tax = [], [], ZERO
+    exact, stored, totals = [], [], []
     subtotal = sum(rows, ZERO)
     for row, amount in zip(sale.rows, rows, strict=True):
         base = row.quantity * row.value if sale.from_unit else amount
@@ -174,7 +176,7 @@ def _taxes(sale: Sale, rows: Sequence[Decimal], shipping: Decimal) -> _Taxes:
         excluding = rounding(base - tax if sale.includes_tax else base, digits)
         including = excluding + rounding(tax, digits)
         exact.append(rounding(tax, digits) if sale.round_items else tax)
-        shown_tax += rounding(tax, digits)
+        stored.append((including, excluding))
         totals.append(
             (
                 max(ZERO, including - rounding(row.promotion, digits)),
@@ -185,7 +187,9 @@ def _taxes(sale: Sale, rows: Sequence[Decimal], shipping: Decimal) -> _Taxes:
     rate = sale.shipping_rate
     shipping_tax = shipping * rate / (1 + rate) if sale.shipping_includes_tax else shipping * rate
     charged = (ZERO if sale.includes_tax else goods) + (ZERO if sale.shipping_includes_tax else shipping_tax)
-    return _Taxes(totals, rounding(goods, digits), rounding(shipping_tax, digits), rounding(charged, digits))
+    return _Taxes(
+        stored, totals, rounding(goods, digits), rounding(shipping_tax, digits), rounding(charged, digits)
+    )
 
 
 class _Writer:
@@ -292,6 +296,10 @@ class _Writer:
             ("tax", "Shipping Tax", taxes.shipping),
             ("tax", "Tax", taxes.goods + taxes.shipping),
         ]
+        items = [
+            {"row": {"includingTax": f"{including:f}", "excludingTax": f"{excluding:f}"}, "taxes": []}
+            for including, excluding in taxes.rows
+        ]
         return [
             self._add(
                 "orderSubtotals",
@@ -302,7 +310,9 @@ class _Writer:
                 signedAmount=shown(amount),
                 currency=self.sale.currency,
                 visible=True,
-                data=[],
+                data={"items": items}
+                if label == "Subtotal Tax" and items and self.sale.with_tax_items
+                else [],
             )
             for number, (kind, label, amount) in enumerate(amounts)
         ]
