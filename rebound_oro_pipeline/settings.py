@@ -115,8 +115,8 @@ class Settings(BaseSettings):
     )
     oro_subtotals: bool = Field(
         default=False,
-        description="Ask for the orders' subtotals too: dear, and needed only for tax by rate and for the tax inside a "
-        "shipping price that includes it.",
+        description="Ask for the orders' subtotals too: dear, and needed only for tax by rate, for the tax inside a "
+        "shipping price that includes it, and for that of lines that were half given away.",
     )
     oro_credit_note_type: str = Field(
         default="reboundcreditnotes", description="Resource type of credit notes."
