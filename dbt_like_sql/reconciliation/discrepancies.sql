@@ -399,8 +399,38 @@ unsent as (
         and notes.decided_at < now() - policy.patience
 ),
 
+-- A note is confirmed with words where it stood in OroCommerce before it was first sent from here.
+sent_elsewhere as (
+    select
+        'note_sent_elsewhere' as kind,
+        messages.business_key as subject,
+        decided.order_identifier,
+        decided.currency,
+        decided.total_amount as ours,
+        decided.total_amount as theirs,
+        messages.last_error || ' Held back: ' || stock.held_back || ' of its ' || stock.found || ' stock movements.' as detail,
+        messages.confirmed_at as seen_at
+    from outbox.messages as messages
+    inner join ledger.credit_notes as decided on messages.business_key = decided.credit_note_number
+    cross join
+        lateral (
+            select
+                count(*) filter (where deltas.next_attempt_at = outbox.held_back_until()) as held_back,
+                count(*) as found
+            from outbox.messages as deltas
+            where
+                deltas.kind = 'oro_inventory_delta'
+                and deltas.business_key > messages.business_key || ':'
+                and deltas.business_key < messages.business_key || ';'
+                and deltas.payload ->> 'credit_note_number' = messages.business_key
+        ) as stock
+    where messages.kind = 'oro_credit_note' and messages.state = 'confirmed' and messages.last_error is not null
+),
+
 found as (
     select * from notes
+    union all
+    select * from sent_elsewhere
     union all
     select * from levels
     union all

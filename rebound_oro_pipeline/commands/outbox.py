@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -124,11 +125,49 @@ def outbox_retry(
 def outbox_release(
     read_settings: SettingsReader, /, *, who: str, why: str, dry_run: bool, as_json: bool, **filters: Any
 ) -> None:
-    """Let messages go that were decided only (`run --decide-only`, or a backfill with that tag).
+    """Let messages go that are held back: decided only (`run --decide-only`), or in doubt after a restore.
 
     Example: rebound-oro outbox release --kind oro_credit_note --state pending --why "history was checked"
     """
     _intervene(read_settings, filters, "release", who=who, why=why, dry_run=dry_run, as_json=as_json)
+
+
+@outbox.command("after-restore")
+@click.option(
+    "--sent-until",
+    "until",
+    type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]),
+    help="When the database that was lost stopped sending (UTC); by default now.",
+)
+@writing_options
+@click.pass_obj
+def outbox_after_restore(
+    read_settings: SettingsReader,
+    /,
+    *,
+    until: datetime | None,
+    who: str,
+    why: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Hold back the stock movements that may have been sent after the backup from which this database was restored.
+
+    A level does not tell what is in it already, so a person lets each go (`outbox release`) or gives it up
+    (`outbox abandon`). docs/deployment.md tells what comes before and after.
+
+    Example: rebound-oro outbox after-restore --sent-until 2026-11-28T14:30 --why "backup of last night restored"
+    """
+    from rebound_oro_pipeline.services import operate_outbox
+    from rebound_oro_pipeline.services.operate_deed import Deed
+
+    stopped = until.replace(tzinfo=UTC) if until else datetime.now(UTC)
+    with operators_database(read_settings, dry_run=dry_run) as (_, conn):
+        held = operate_outbox.after_restore(conn, stopped, Deed(who, why))
+        found = operate_outbox.messages(conn, kind="oro_inventory_delta", business_keys=held)
+    print_rows(found, _COLUMNS, as_json=as_json, of="messages")
+    if not as_json:
+        print_dry_run(dry_run)
 
 
 @outbox.command("recheck")

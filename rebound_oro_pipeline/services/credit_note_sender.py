@@ -45,8 +45,13 @@ from rebound_oro_pipeline.services.oro_documents import (
     single_document,
 )
 from rebound_oro_pipeline.services.sending import Worker, still_to_run, words_of
+from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.outbox import Failure, Message, Outcome
 
+_SENT_ELSEWHERE = (
+    "OroCommerce held this note before this database had sent it: "
+    "was a backup restored, or does another database send?"
+)
 _Answered = tuple[list[Entry], ApiError | None]
 """A request's notes, and the error if it ended with one: whether they were written is to be read."""
 
@@ -62,6 +67,10 @@ class CreditNoteSender:
         self._worker = worker
         self._open = {message.message_id: message for message in messages}
         self._touched: set[int] = set()
+        self._first_try = {each.message_id for each in messages if each.attempts == 1 and not each.checks}
+        self._said_to_be_there: set[int] = set()
+        self._perhaps_written: set[int] = set()
+        self._sent_elsewhere: list[str] = []
         self._outcomes: list[Outcome] = []
         self._renewed_at = time.monotonic()
 
@@ -109,6 +118,7 @@ class CreditNoteSender:
                 )
         except Conflict as error:
             self._worker.circuit.succeeded()
+            self._said_to_be_there.add(entry.message.message_id)
             return [([entry], error)]
         except Refused as error:
             if isinstance(error, Forbidden | NotFound | NotAllowed) and not _names_a_place(error):
@@ -119,6 +129,7 @@ class CreditNoteSender:
             return self._unanswered([entry], error)
         else:
             self._worker.circuit.succeeded()
+            self._perhaps_written.add(entry.message.message_id)
             return [([entry], None)]
         return []
 
@@ -144,6 +155,11 @@ class CreditNoteSender:
             for index, entry in enumerate(pack):
                 self._end(self._still_to_run(entry.message, (operation.id, index)))
             return [], []
+        # A batch is carried out as a whole or not at all; one reason to fail is a number that exists already.
+        failed = operation is not None and operation.status == "failed"
+        (self._said_to_be_there if failed else self._perhaps_written).update(
+            entry.message.message_id for entry in pack
+        )
         return [], [(pack, None)]
 
     def _after_refusal(self, pack: list[Entry], error: Refused) -> list[list[Entry]]:
@@ -168,6 +184,7 @@ class CreditNoteSender:
             raise error
         self._worker.circuit.failed(error)
         if error.outcome_unknown:
+            self._perhaps_written.update(entry.message.message_id for entry in pack)
             return [(pack, error)]
         for entry in pack:
             self._end(self._worker.put_off(entry.message, error))
@@ -224,6 +241,7 @@ class CreditNoteSender:
             self._worker.circuit.failed(error)
             return []
         absent = []
+        elsewhere = self._by_another_database(entries)
         for entry in entries:
             held = found[entry.note.credit_note_number]
             if not held:
@@ -236,8 +254,20 @@ class CreditNoteSender:
                 words = f"OroCommerce holds another note of this number: {'; '.join(differences)}"
                 self._end(Outcome.rejected(entry.message, words))
             else:
-                self._end(Outcome.confirmed(entry.message, held[0].remote_id))
+                number = entry.note.credit_note_number
+                remark = _SENT_ELSEWHERE if number in elsewhere else None
+                self._end(Outcome.confirmed(entry.message, held[0].remote_id, remark=remark))
+                if remark is not None:
+                    self._sent_elsewhere.append(number)
         return absent
+
+    def _by_another_database(self, entries: Iterable[Entry]) -> frozenset[str]:
+        """Return the numbers of notes that, if they are there, were so before this database ever sent them."""
+        refused = (self._first_try & self._said_to_be_there) - self._perhaps_written
+        known = [entry.message.business_key for entry in entries if entry.message.message_id in refused]
+        if not known:
+            return frozenset()
+        return frozenset(outbox.never_sent(self._worker.conn, "oro_credit_note", known))
 
     def _verify(self) -> None:
         entries = sorted(self._readable(), key=lambda entry: entry.message.operation_id or "")
@@ -331,7 +361,17 @@ class CreditNoteSender:
                 self._end(Outcome.unknown(message, "The run ended before it was read back.", 0.0))
             else:
                 self._end(Outcome.released(message))
-        self._worker.settle(self._outcomes)
+        with self._worker.conn.transaction():
+            self._worker.settle(self._outcomes)
+            if self._sent_elsewhere:
+                # Who has sent the note has probably put its units back, too, and no level tells.
+                outbox.hold_back(
+                    self._worker.conn,
+                    "oro_inventory_delta",
+                    outbox.deltas_of(self._worker.conn, self._sent_elsewhere),
+                    actor=self._worker.claims.worker,
+                    reason=_SENT_ELSEWHERE,
+                )
 
 
 def _names_a_place(error: Refused) -> bool:

@@ -82,8 +82,25 @@ def retry(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: 
     return changed
 
 
+def after_restore(conn: psycopg.Connection[Any], until: datetime, deed: Deed) -> list[str]:
+    """Hold back the stock deltas that a restored database cannot know the outcome of. The caller commits.
+
+    Whatever is open may have been written by the database of which this is an older state, which worked until
+    then (aware); and so may what is decided again only now, if its return was registered before. A level does not
+    tell. Returns the keys of all that now wait. Raises OperatorError while a push of stock is under way.
+    """
+    outbox.expire_claims(conn, "oro_inventory_delta")
+    found = conn.execute(_SQL["perhaps_sent_before_restore"], {"until": until}).fetchall()
+    if not all(is_unclaimed for _, is_unclaimed in found):
+        raise OperatorError(
+            "a push of stock is under way: switch the pushes off, let it end, and ask once more"
+        )
+    keys = [key for key, _ in found]
+    return outbox.hold_back(conn, "oro_inventory_delta", keys, actor=deed.who, reason=deed.why)
+
+
 def release(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: Deed) -> list[str]:
-    """Let messages go that a decision held back (decide only); return the keys of those. The caller commits."""
+    """Let messages go that are held back; return the keys of those. The caller commits."""
     return [
         key
         for kind, keys in _by_kind(wanted).items()

@@ -6,7 +6,7 @@ The states and who moves them; the database refuses every other transition (`out
     pending ──claim──▶ sending ──settle──▶ confirmed | rejected | skipped | pending (again, later) | unknown
     sending ──the claim expires──▶ unknown ──claim_unknown, read, settle──▶ confirmed | rejected | pending
     rejected ──retry──▶ pending        pending | unknown | rejected ──abandon──▶ abandoned
-    confirmed ──recheck──▶ unknown
+    confirmed ──recheck──▶ unknown      pending | unknown ──hold_back──▶ the same, not due until ──release──▶ due
 
 Nothing here commits: a caller whose connection is in autocommit mode gets one transaction a call, others
 decide for themselves. All clocks are the database's, which the workers of several machines share.
@@ -96,9 +96,17 @@ class Outcome:
     request_id: str | None = None
 
     @classmethod
-    def confirmed(cls, message: Message, remote_id: str, request_id: str | None = None) -> Self:
-        """Read back from the other system and found equal."""
-        return cls(message.message_id, MessageState.CONFIRMED, remote_id=remote_id, request_id=request_id)
+    def confirmed(
+        cls, message: Message, remote_id: str, request_id: str | None = None, remark: str | None = None
+    ) -> Self:
+        """Read back from the other system and found equal; a `remark` is what people have to know all the same."""
+        return cls(
+            message.message_id,
+            MessageState.CONFIRMED,
+            error=remark,
+            remote_id=remote_id,
+            request_id=request_id,
+        )
 
     @classmethod
     def rejected(
@@ -314,10 +322,34 @@ def retry(
 def release(
     conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str], *, actor: str, reason: str
 ) -> list[str]:
-    """By an operator: let messages go that a decision held back; return the business keys of those."""
+    """By an operator: let messages go that are held back; return the business keys of those."""
     given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
     changed = conn.execute(_SQL["release"], given)
     return sorted(key for (key,) in changed)
+
+
+def hold_back(
+    conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str], *, actor: str, reason: str
+) -> list[str]:
+    """Neither send nor read open messages until they are released; return the keys of those.
+
+    What a living worker has claimed is left to it.
+    """
+    given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
+    changed = conn.execute(_SQL["hold_back"], given)
+    return sorted(key for (key,) in changed)
+
+
+def never_sent(conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str]) -> list[str]:
+    """Return those of the messages that this database had never sent, to be asked before their first sending ends."""
+    given = {"kind": kind, "business_keys": list(business_keys)}
+    return sorted(key for (key,) in conn.execute(_SQL["never_sent"], given))
+
+
+def deltas_of(conn: psycopg.Connection, credit_note_numbers: Sequence[str]) -> list[str]:
+    """Return the business keys of the stock deltas of these notes."""
+    rows = conn.execute(_SQL["deltas_of"], {"credit_note_numbers": list(credit_note_numbers)})
+    return sorted(key for (key,) in rows)
 
 
 def recheck(

@@ -130,6 +130,7 @@ def counts(conn: psycopg.Connection) -> tuple[int, ...]:
         ("alias", "add", "OLD", "SHIRT", *WHY),
         ("hold", "release", "--return", "R3", *WHY),
         ("outbox", "abandon", "--kind", "oro_credit_note", *WHY),
+        ("outbox", "after-restore", "--sent-until", "2026-11-28T14:30", *WHY),
         ("replay-return", "R1", *WHY),
         ("retention", "--older-than", "1", *WHY),
         ("import-history", "returns.jsonl", *WHY),

@@ -267,7 +267,7 @@ select
     messages.state::text as state,
     messages.attempts,
     messages.next_attempt_at,
-    messages.state = 'pending' and messages.next_attempt_at = outbox.held_back_until() as held_back,
+    messages.state in ('pending', 'unknown') and messages.next_attempt_at = outbox.held_back_until() as held_back,
     messages.remote_id,
     messages.refusal_reason,
     messages.last_error,
@@ -284,6 +284,17 @@ where
     )
 order by messages.message_id desc
 limit %(at_most)s;
+
+-- name: perhaps_sent_before_restore
+-- Whatever of this was open when the backup was made, or had to be decided until the other database stopped.
+select
+    messages.business_key,
+    outbox.is_unclaimed(messages.claimed_by, messages.claimed_until) as is_unclaimed
+from outbox.messages as messages
+where
+    messages.kind = 'oro_inventory_delta'
+    and messages.state in ('pending', 'sending', 'unknown')
+    and least(messages.created_at, messages.registered_at) < %(until)s;
 
 -- name: message
 select

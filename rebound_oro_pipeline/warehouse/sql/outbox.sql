@@ -305,7 +305,7 @@ with changed as (
     where
         kind = %(kind)s
         and business_key = any(%(business_keys)s)
-        and state = 'pending'
+        and state in ('pending', 'unknown')
         and next_attempt_at = outbox.held_back_until()
     returning kind, business_key
 ),
@@ -321,6 +321,58 @@ logged as (
 )
 
 select business_key from changed;
+
+-- name: hold_back
+-- What a living worker has in hand is not taken from it.
+with changed as (
+    update outbox.messages
+    set
+        next_attempt_at = outbox.held_back_until(),
+        claimed_by = null,
+        claimed_until = null
+    where
+        kind = %(kind)s
+        and business_key = any(%(business_keys)s)
+        and state in ('pending', 'unknown')
+        and outbox.is_unclaimed(claimed_by, claimed_until)
+    returning kind, business_key
+),
+
+logged as (
+    insert into outbox.audit_log (actor, action, subject, reason)
+    select
+        %(actor)s,
+        kind || ' held back' as action,
+        business_key,
+        %(reason)s
+    from changed
+)
+
+select business_key from changed;
+
+-- name: never_sent
+-- Of these messages, claimed for the first time, those of which no earlier sending is known: what was sent left words.
+select given.business_key
+from unnest(%(business_keys)s::text[]) as given (business_key)
+where
+    not exists (
+        select from outbox.audit_log
+        where
+            audit_log.subject = given.business_key
+            and audit_log.action like %(kind)s || ' %%'
+            and audit_log.action not in (%(kind)s || ' released', %(kind)s || ' held back')
+    );
+
+-- name: deltas_of
+-- The range of keys is what the index knows; a number may hold a colon itself, so the delta has the last word.
+select messages.business_key
+from unnest(%(credit_note_numbers)s::text[]) as given (credit_note_number)
+inner join outbox.messages
+    on
+        messages.kind = 'oro_inventory_delta'
+        and messages.business_key > given.credit_note_number || ':'
+        and messages.business_key < given.credit_note_number || ';'
+        and messages.payload ->> 'credit_note_number' = given.credit_note_number;
 
 -- name: waiting
 select
