@@ -11,10 +11,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rebound_oro_pipeline.contracts.field_paths import Fields, Paths, Reader, as_it_is
 from rebound_oro_pipeline.contracts.model_faults import describe
 from rebound_oro_pipeline.contracts.values import (
+    read_business_moment,
     read_code,
     read_currency,
     read_key,
-    read_moment,
     read_quantity,
     read_text,
 )
@@ -34,7 +34,7 @@ class DocumentPaths(Fields):
         "return_id": read_key,
         "display_id": read_text,
         "order_reference": read_key,
-        "registered_at": read_moment,
+        "registered_at": read_business_moment,
         "status": read_code,
         "carrier": read_text,
         "tracking_number": read_text,

@@ -15,6 +15,9 @@ T = TypeVar("T")
 MAX_KEY_BYTES = 255
 """Longest identifier, reference or SKU: ReBound's own limit, and short enough for every index."""
 
+EARLIEST_YEAR, LATEST_YEAR = 1990, 2200
+"""Of anything that a shop does."""
+
 _SURELY_SHORT = MAX_KEY_BYTES // 4  # characters: UTF-8 takes at most four bytes for each
 _MAX_DIGITS = 30
 _REMEMBERED_TEXTS = 2000
@@ -129,6 +132,20 @@ def read_quantity(value: object) -> Decimal | None:
     if quantity is not None and quantity < 0:
         raise ValueError(f"is negative: {quantity}")
     return quantity
+
+
+def read_business_moment(value: object) -> datetime | None:
+    """Read a moment at which something can have happened in a shop: one within EARLIEST_YEAR and LATEST_YEAR.
+
+    ReBound is younger than the one and no year reaches the other, so what lies outside is a typing error or a
+    placeholder (year 1, 9999); days beside it could not be counted.
+    """
+    moment = read_moment(value)
+    if moment is not None and not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise ValueError(
+            f"is not in the years {EARLIEST_YEAR} to {LATEST_YEAR}: {_shown(value)}; correct it where it was entered"
+        )
+    return moment
 
 
 def read_moment(value: object) -> datetime | None:

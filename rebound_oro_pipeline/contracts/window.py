@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Self
+from typing import Final, Self
+
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_SHORTEST: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +37,25 @@ class Window:
     def days(cls, first: date, last: date) -> Self:
         """Return the window of whole UTC days, both included."""
         midnight = datetime.combine(first, time.min, UTC)
-        return cls(midnight, datetime.combine(last, time.min, UTC) + timedelta(days=1))
+        return cls(midnight, _after(datetime.combine(last, time.min, UTC), timedelta(days=1)))
+
+    @classmethod
+    def moment(cls, moment: datetime) -> Self:
+        """Return the window of what was registered at one moment."""
+        return cls(min(moment, _LAST - _SHORTEST), _after(moment, _SHORTEST))
 
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
 
     def spans(self, days: int) -> list[tuple[date, date]]:
         """List the UTC days the window touches as inclusive (first, last) spans of at most `days` days."""
-        last_day = (self.end - timedelta(microseconds=1)).date()
-        spans = []
-        first = self.start.date()
-        while first <= last_day:
-            last = min(first + timedelta(days=days - 1), last_day)
-            spans.append((first, last))
-            first = last + timedelta(days=1)
-        return spans
+        first_day, last_day = self.start.date().toordinal(), (self.end - _SHORTEST).date().toordinal()
+        return [
+            (date.fromordinal(first), date.fromordinal(min(first + days - 1, last_day)))
+            for first in range(first_day, last_day + 1, days)
+        ]
+
+
+def _after(moment: datetime, length: timedelta) -> datetime:
+    # What has landed with an absurd date must stop nothing else; the calendar ends with the year 9999.
+    return moment + length if moment < _LAST - length else _LAST

@@ -99,9 +99,9 @@ def windows_of(moments: Collection[datetime]) -> list[Window]:
     """Return the windows that hold these moments: one for each of a few, else the days, neighbours together."""
     distinct = sorted(set(moments))
     if len(distinct) <= SINGLE_MOMENTS:
-        return [Window(moment, moment + timedelta(microseconds=1)) for moment in distinct]
+        return [Window.moment(moment) for moment in distinct]
     days = sorted({moment.astimezone(UTC).date() for moment in distinct})
-    runs = groupby(enumerate(days), key=lambda each: each[1] - timedelta(days=each[0]))
+    runs = groupby(enumerate(days), key=lambda each: each[1].toordinal() - each[0])
     spans = [[day for _, day in run] for _, run in runs]
     return [Window.days(span[0], span[-1]) for span in spans]
 

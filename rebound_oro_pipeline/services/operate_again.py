@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -80,7 +80,7 @@ def decide_moment(
     decision = decide(
         conn,
         rules.models,
-        Window(registered_at, registered_at + timedelta(microseconds=1)),
+        Window.moment(registered_at),
         policy_version=rules.policy_version,
         decided_at=rules.decided_at,
         run_id=rules.run_id,

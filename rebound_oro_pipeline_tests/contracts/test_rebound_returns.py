@@ -189,6 +189,16 @@ def test_a_faulty_line_keeps_what_could_be_read() -> None:
         ({"id": "x" * 300}, "id", "is longer than 255 bytes"),
         ({"date_added": ""}, "date_added", "is missing"),
         ({"date_added": "03/11/2026"}, "date_added", "is not a date and time: '03/11/2026'"),
+        (
+            {"date_added": "9999-12-31"},
+            "date_added",
+            "is not in the years 1990 to 2200: '9999-12-31'; correct it where it was entered",
+        ),
+        (
+            {"date_added": "0001-01-01T00:00:00Z"},
+            "date_added",
+            "is not in the years 1990 to 2200: '0001-01-01T00:00:00Z'; correct it where it was entered",
+        ),
         ({"order_reference": ["SO-1"]}, "order_reference", "is not a text but a list"),
         ({"current_tracking_status": {}}, "current_tracking_status", "is not a text but an object"),
         ({"item": "SKU-1"}, "item", "is not a list but a text"),

@@ -54,3 +54,19 @@ def test_spans_cover_every_day_touched_once() -> None:
 
 def test_a_day_that_ends_at_midnight_does_not_touch_the_next_day() -> None:
     assert Window.day(DAY).spans(7) == [(DAY, DAY)]
+
+
+def test_no_day_and_no_moment_of_the_calendar_overflows() -> None:
+    """A return with a date such as 9999-12-31 stopped every look for good."""
+    first, last = date.min, date.max
+    assert Window.days(last, last).start == datetime(9999, 12, 31, tzinfo=UTC)
+    assert Window.days(last, last).spans(31) == [(last, last)]
+    assert Window.day(first).spans(31) == [(first, first)]
+    assert Window.days(date(9999, 12, 1), last).spans(30) == [
+        (date(9999, 12, 1), date(9999, 12, 30)),
+        (last, last),
+    ]
+    earliest, latest = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+    for moment in (earliest, datetime(2026, 11, 3, tzinfo=UTC), latest - timedelta(microseconds=1)):
+        assert moment in Window.moment(moment)
+    assert Window.moment(latest).end == latest

@@ -1,7 +1,7 @@
 """A look that breaks off leaves what it did not finish to the next one; the sandbox answers over HTTP."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -13,7 +13,13 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
-from rebound_oro_pipeline.services.follow_up import FollowedUp, Follower, catch_up, follow_open_returns
+from rebound_oro_pipeline.services.follow_up import (
+    FollowedUp,
+    Follower,
+    catch_up,
+    follow_open_returns,
+    follow_up,
+)
 from rebound_oro_pipeline.services.operate_quarantine import settle
 from rebound_oro_pipeline.warehouse import follow_up as asked
 from rebound_oro_pipeline.warehouse import inbox, reference
@@ -33,6 +39,7 @@ from rebound_oro_pipeline_tests.services.operators_shop import (
 
 ASKED = datetime(UNTIL.year, UNTIL.month, UNTIL.day, 12, tzinfo=UTC)
 Look = Callable[[Follower], FollowedUp]
+Follow = Callable[[int, Look], FollowedUp]
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +48,14 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
         yield box
 
 
-@pytest.mark.parametrize("look", [catch_up, follow_open_returns])
-def test_what_landed_before_a_look_broke_off_is_decided_by_the_next_one(
-    box: Box, conn: psycopg.Connection[Any], look: Look
-) -> None:
+@pytest.fixture
+def follow(box: Box, conn: psycopg.Connection[Any]) -> Follow:
+    """Return what looks, an hour later with each number, in a prepared database."""
     prepare(conn)
     version = reference.save_policy(conn, Policy().document())
     conn.commit()
 
-    def follow(number: int, look: Look) -> FollowedUp:
+    def call(number: int, look: Look) -> FollowedUp:
         with (
             stamina.set_testing(testing=True),
             OroClient(box.oro_url, box.client_id, box.client_secret) as oro,
@@ -69,6 +75,36 @@ def test_what_landed_before_a_look_broke_off_is_decided_by_the_next_one(
                 )
             )
 
+    return call
+
+
+def test_a_return_with_an_absurd_date_that_has_landed_stops_no_look(
+    follow: Follow, conn: psycopg.Connection[Any]
+) -> None:
+    """Such a date is refused now; versions before took it, and no look at anything ended any more."""
+    conn.execute(
+        """
+        insert into inbox.deliveries (source, event_id, received_at, headers, body, content_hash, processed_at,
+            processed_by, outcome, document_id, registered_at)
+        select 'rebound', registered_at::text, now(), '{}', '', '', now(), 'test', 'landed', 'R', registered_at
+        from (
+            select timestamptz '2026-11-01Z' + day * interval '1 day' from generate_series(1, 20) as day
+            union all
+            values (timestamptz '0001-01-01 00:00Z'), ('9999-12-31 23:59:59.999999Z')
+        ) as moments (registered_at)
+        """
+    )
+    conn.commit()
+    found = follow(1, follow_up)
+    assert found.occasions["webhooks"] == 22
+    assert (found.days[0], found.days[-1]) == (date.min, date.max)
+    assert not inbox.waiting(conn)
+
+
+@pytest.mark.parametrize("look", [catch_up, follow_open_returns])
+def test_what_landed_before_a_look_broke_off_is_decided_by_the_next_one(
+    box: Box, conn: psycopg.Connection[Any], follow: Follow, look: Look
+) -> None:
     if look is follow_open_returns:
         follow(0, catch_up)
         conn.execute("update landing.rebound_returns set document_hash = '', status = 'created'")
