@@ -258,13 +258,18 @@ def _server() -> EmbeddedPostgres:
     return server
 
 
+_STATES = {"elsewhere": "run by another container or machine"}
+
+
 def _said_of(status: ServerStatus) -> str:
     if status.state == "absent":
         return (
             f"absent: no server was made in {status.data_directory.parent}; `rebound-oro db start` makes one"
         )
     lines = {
-        "state": status.state if status.pid is None else f"{status.state}, process {status.pid}",
+        "state": f"{status.state}, process {status.pid}"
+        if status.pid
+        else _STATES.get(status.state, status.state),
         "address": f"127.0.0.1:{status.port}",
         "version": f"PostgreSQL {status.version}",
         "data": status.data_directory,

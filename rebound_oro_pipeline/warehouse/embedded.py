@@ -4,6 +4,7 @@ Used where no other database is configured. Several processes share one server: 
 even at once, and nothing stops it behind their backs. It listens on 127.0.0.1 only, by password. In `home`:
 
     pg.lock           locked while a process starts or stops the server
+    pg/server.lock    locked by the server itself, and by what is left of a killed one, as long as they live
     pg/data/          the data directory, the server account's alone
     pg/password       generated, mode 0600
     pg/port           chosen once
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import IO, Final, Literal
 
 import psycopg
 
@@ -37,6 +38,7 @@ from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.errors import EmbeddedPostgresError
 from rebound_oro_pipeline.warehouse.postmaster import (
     end_orphans,
+    has_orphans,
     live_postmaster,
     lock_file,
     release_abandoned_lock,
@@ -45,6 +47,8 @@ from rebound_oro_pipeline.warehouse.server_account import Account, account_for, 
 
 _START_SECONDS: Final = 120
 _RECOVERY_SECONDS: Final = 45
+_ELSEWHERE_SECONDS: Final = 5
+"""How long to wait for a lock that nobody here holds: a server may be just ending, or just beginning."""
 _LOG_BYTES: Final = 10_000_000
 # Below the ports that systems use for outgoing connections, so that a stored one is not taken by chance.
 _PORTS: Final = range(20_000, 30_000)
@@ -53,9 +57,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """What can be said of a server without touching it; `version` is PostgreSQL's major version."""
+    """What can be said of a server without touching it; `version` is PostgreSQL's major version.
 
-    state: Literal["absent", "stopped", "crashed", "running"]
+    `elsewhere`: it runs, but not among the processes of this machine or container.
+    """
+
+    state: Literal["absent", "stopped", "crashed", "running", "elsewhere"]
     pid: int | None
     port: int | None
     version: str | None
@@ -117,6 +124,7 @@ class EmbeddedPostgres:
         if owner_of(self.home) is not None:
             with self._locked():
                 self._stop()
+                self._require_nobody_elsewhere()
                 server_place.remove_folder(self.home)
 
     def status(self) -> ServerStatus:
@@ -125,8 +133,15 @@ class EmbeddedPostgres:
             return ServerStatus("absent", None, None, None, self._data, self._log_file)
         account_for(self._data)  # refuses another user, to whom the files are closed
         pid = live_postmaster(self._data)
+        state: Literal["stopped", "crashed", "running", "elsewhere"] = "running"
+        if pid is None:
+            state = "crashed" if lock_file(self._data).exists() else "stopped"
+            if self._server_lock_file.exists():
+                with self._server_lock() as lock:
+                    if lock is None and not has_orphans(self._data):
+                        state = "elsewhere"
         return ServerStatus(
-            state="running" if pid else "crashed" if lock_file(self._data).exists() else "stopped",
+            state=state,
             pid=pid,
             port=int(self._read("port")),
             version=self._data_version(),
@@ -176,21 +191,28 @@ class EmbeddedPostgres:
         pause = 0.1
         while True:
             end_orphans(self._data)
-            release_abandoned_lock(self._data)
-            if not lock_file(self._data).exists():
-                self._leave_taken_port()
-            problem = self._launch(account, programs)
+            self._require_nobody_elsewhere()
+            with self._server_lock() as lock:
+                problem: str | None = f"{self._server_lock_file} is locked"
+                if lock is not None:
+                    release_abandoned_lock(self._data)
+                    if not lock_file(self._data).exists():
+                        self._leave_taken_port()
+                    problem = self._launch(account, programs, lock)
             if self._is_ready():  # even where we failed: a starter that was killed may have gone before us
                 return
-            if not recovering or time.monotonic() > give_up:
+            if (lock is not None and not recovering) or time.monotonic() > give_up:
                 raise EmbeddedPostgresError(
                     f"PostgreSQL does not start in {self._data}: {problem or f'see {self._log_file}'}"
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, 2)
 
-    def _launch(self, account: Account, programs: Path) -> str | None:
-        """Start the postmaster and wait until it accepts connections; return what went wrong, if anything."""
+    def _launch(self, account: Account, programs: Path, lock: int) -> str | None:
+        """Start the postmaster and wait until it accepts connections; return what went wrong, if anything.
+
+        It inherits the open file `lock`, and with it the lock, as long as it or a process of it lives.
+        """
         if self._log_file.exists() and self._log_file.stat().st_size > _LOG_BYTES:
             self._log_file.replace(self._log_file.with_suffix(".log.1"))
         self._log_file.touch(mode=0o600)
@@ -205,6 +227,7 @@ class EmbeddedPostgres:
         outcome = account.run(
             [programs / "pg_ctl", "-D", self._data.resolve(), "-l", self._log_file.resolve(),
              "-w", "-t", str(_START_SECONDS), "-o", options, "start"],
+            keeps=[lock],
         )  # fmt: skip
         if outcome.returncode == 0:
             return None
@@ -213,6 +236,7 @@ class EmbeddedPostgres:
 
     def _stop(self) -> bool:
         if live_postmaster(self._data) is None:
+            self._require_nobody_elsewhere()
             return False
         account = account_for(self._data)
         programs = server_place.programs_for(account, self._elsewhere)
@@ -238,6 +262,42 @@ class EmbeddedPostgres:
             self._write("port", str(_free_port()))
             _log.warning("Port %s is another program's; PostgreSQL moves to %s", port, self._read("port"))
 
+    @property
+    def _server_lock_file(self) -> Path:
+        return self._folder / "server.lock"
+
+    @contextmanager
+    def _server_lock(self) -> Iterator[int | None]:
+        """Give the number of an open file that holds the server's lock; None: a server, or what is left of one, has it.
+
+        A process id means nothing in another container; a lock of a file holds wherever the file is the same.
+        """
+        try:
+            self._server_lock_file.touch(mode=0o600)
+            file = self._server_lock_file.open("a")
+        except OSError as error:
+            raise EmbeddedPostgresError(
+                f"{self._server_lock_file} cannot be written ({error.strerror})."
+            ) from error
+        with file:
+            yield file.fileno() if _try_to_lock(file) else None
+
+    def _require_nobody_elsewhere(self) -> None:
+        """Raise where a server holds the lock that is none of our processes, and keeps it."""
+        give_up = time.monotonic() + _ELSEWHERE_SECONDS
+        while self._folder.exists() and live_postmaster(self._data) is None and not has_orphans(self._data):
+            with self._server_lock() as lock:
+                if lock is not None:
+                    return
+            if time.monotonic() > give_up:
+                raise EmbeddedPostgresError(
+                    f"The server in {self._data} is run by another container or machine: it has "
+                    f"{self._server_lock_file} locked, and no process here serves it. Two servers would destroy "
+                    "the data. Stop it there, give this one another folder with REBOUND_ORO_HOME, or have both "
+                    "use one server by REBOUND_ORO_DATABASE_URL."
+                )
+            time.sleep(0.05)
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         path = self.home / "pg.lock"
@@ -251,14 +311,10 @@ class EmbeddedPostgres:
                 "with REBOUND_ORO_HOME."
             ) from error
         with file:
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise EmbeddedPostgresError(f"Another process keeps {path} locked.") from None
-                    time.sleep(0.02)
+            while not _try_to_lock(file):
+                if time.monotonic() > deadline:
+                    raise EmbeddedPostgresError(f"Another process keeps {path} locked.")
+                time.sleep(0.02)
             yield
 
     def _data_version(self) -> str:
@@ -283,6 +339,19 @@ class EmbeddedPostgres:
         new.touch(mode=0o600)
         new.write_text(f"{text}\n")
         new.replace(self._folder / name)
+
+
+def _try_to_lock(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        raise EmbeddedPostgresError(
+            f"{file.name} cannot be locked ({error.strerror}), and without locks nothing keeps two servers apart. "
+            "Choose a folder on a local disk with REBOUND_ORO_HOME."
+        ) from error
+    return True
 
 
 def _is_free(port: int) -> bool:

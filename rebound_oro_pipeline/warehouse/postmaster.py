@@ -1,7 +1,8 @@
 """Whether the server that a data directory's `postmaster.pid` names is alive, and really that directory's.
 
 The file alone proves nothing: after SIGKILL it stays; its process may be a zombie until init reaps it; after
-a reboot, or in a restarted container, its number may belong to another program.
+a reboot, or in a restarted container, its number may belong to another program. And a server in another
+container has a number that means nothing here: of that one only the lock tells that it keeps open.
 """
 
 import contextlib
@@ -59,6 +60,12 @@ def end_orphans(data: Path) -> None:
             _log.warning("Process %d, left at work in %s by a server that was killed, is ended", pid, data)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGQUIT)
+
+
+def has_orphans(data: Path) -> bool:
+    """Whether children of a killed postmaster still work in `data`, and no postmaster does."""
+    workers = _processes_in(data)
+    return bool(workers) and not any(_is_postmaster_of(pid, data) for pid in workers)
 
 
 def _recorded_pid(data: Path) -> int | None:

@@ -28,9 +28,12 @@ class Account:
     drop: bool
 
     def run(
-        self, command: Sequence[str | Path], *, timeout: float | None = None
+        self, command: Sequence[str | Path], *, timeout: float | None = None, keeps: Sequence[int] = ()
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program as this account and return its outcome; our environment and groups stay behind."""
+        """Run a program as this account and return its outcome; our environment and groups stay behind.
+
+        `keeps` are open files, by their numbers, that the program and what it starts keep open.
+        """
         return subprocess.run(  # noqa: S603 - the programs and arguments are our own
             [str(part) for part in command],
             check=False,
@@ -40,6 +43,7 @@ class Account:
             cwd="/",
             env={"PATH": os.defpath, "LC_ALL": "C"},
             timeout=timeout,
+            pass_fds=keeps,
             user=self.uid if self.drop else None,
             group=self.gid if self.drop else None,
             extra_groups=[] if self.drop else None,
