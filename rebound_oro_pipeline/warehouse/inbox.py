@@ -24,7 +24,10 @@ CLOCK_TOLERANCE: Final = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One delivery as it is stored. `event_id` None: the same body is the same event."""
+    """One delivery as it is stored, once: known by its source, event and content, OroCommerce's by the event alone.
+
+    `event_id` None: the same body is the same event.
+    """
 
     source: Source
     event_id: str | None

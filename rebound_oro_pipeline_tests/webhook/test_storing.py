@@ -72,6 +72,18 @@ def test_duplicates_are_taken_and_stored_once_whatever_their_order(
     assert len(stored(conn)) == 60
 
 
+def test_a_known_id_with_another_body_is_another_delivery(
+    database_url: str, conn: psycopg.Connection[Any]
+) -> None:
+    """Ids may name the return: its later states came under the same one, and were dropped."""
+    moved_on = [envelope(1, occurred_at=f"2026-11-24T1{hour}:00:00Z") for hour in range(3)]
+    bodies = [body_of(each) for each in moved_on]
+    assert deliver(database_url, [*bodies, *bodies]) == [202] * 6
+    rows = stored(conn)
+    assert {row["event_id"] for row in rows} == {"event-1"}
+    assert sorted(row["body"] for row in rows) == sorted(bodies)
+
+
 @pytest.mark.parametrize(
     "body",
     [
