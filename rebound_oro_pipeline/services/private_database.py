@@ -1,7 +1,8 @@
 """A database for one question: made, filled, asked and dropped again, beside the pipeline's own."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -21,6 +22,11 @@ _SETTINGS = {"synchronous_commit": "off", "work_mem": "128MB"}
 """Nothing outlives the question, so no commit waits for the disk; and there is one question, so it may take memory."""
 
 
+_MAKER = "rebound-oro "
+"""Begins the application name of the session that made a private database; its end is the database's name."""
+_log = logging.getLogger(__name__)
+
+
 class PrivateDatabaseError(WarehouseError):
     """The server does not let this user create a database."""
 
@@ -30,11 +36,14 @@ def private_database(server_url: str, models: Models, *, purpose: str) -> Iterat
     """Give a connection to a fresh database with all tables, seeds and views, and nothing else.
 
     `server_url` is any database of the server; its user must be allowed to create databases, else
-    PrivateDatabaseError. `purpose` begins the name of the new one.
+    PrivateDatabaseError. `purpose` begins the name of the new one. What a process of the same purpose left that was
+    killed is dropped first.
     """
     name = f"{purpose}_{uuid4().hex}"
     application = f"rebound-oro {purpose}"
-    with connect(server_url, autocommit=True, application_name=application) as server:
+    # The session that makes the database bears its name as long as its process lives, so that others leave it alone.
+    with connect(server_url, autocommit=True, application_name=f"{_MAKER}{name}") as server:
+        _drop_abandoned(server, purpose)
         _create(server, name, server_url)
         try:
             url = _with_database(server_url, name)
@@ -61,6 +70,14 @@ def drop_database(server: psycopg.Connection, name: str) -> None:
         server.execute(drop)
     except psycopg.errors.ObjectInUse:
         server.execute(sql.SQL("{} with (force)").format(drop))
+
+
+def _drop_abandoned(server: psycopg.Connection, purpose: str) -> None:
+    for (name,) in server.execute(_SQL["abandoned"], {"purpose": purpose, "maker": _MAKER}).fetchall():
+        # Never by force: somebody may look at it, and another process may drop it at the same time.
+        with suppress(psycopg.errors.ObjectInUse, psycopg.errors.InvalidCatalogName):
+            server.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
+            _log.info("Dropped the database %s, which a process that was killed had left", name)
 
 
 def _create(server: psycopg.Connection, name: str, url: str) -> None:

@@ -1,7 +1,14 @@
 """A private database is gone afterwards, whoever still looks at it."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import psycopg
 import pytest
+from psycopg import sql
 
 from rebound_oro_pipeline.services.private_database import private_database
 from rebound_oro_pipeline.warehouse.connection import connect
@@ -34,3 +41,51 @@ def test_it_is_dropped_when_the_question_fails(postgres_url: str) -> None:
     ):
         raise RuntimeError("no answer")
     assert left_over(postgres_url) == []
+
+
+IS_KILLED = """
+import os, signal, sys
+from rebound_oro_pipeline.services.private_database import private_database
+from rebound_oro_pipeline_tests.rules.sql_runner import models
+with private_database(sys.argv[1], models(), purpose="looked_at"):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def wait_for_sessions_to_end(url: str) -> None:
+    """Wait until the server has noticed that a process is gone."""
+    with connect(url, autocommit=True) as conn:
+        while conn.execute(
+            "select from pg_stat_activity where application_name like 'rebound-oro looked_at%'"
+        ).fetchone():
+            time.sleep(0.01)
+
+
+def test_what_a_killed_process_left_is_dropped_by_the_next_one(postgres_url: str) -> None:
+    killed = subprocess.run([sys.executable, "-c", IS_KILLED, postgres_url], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(left_over(postgres_url)) == 1
+    wait_for_sessions_to_end(postgres_url)
+    with private_database(postgres_url, models(), purpose="looked_at") as conn:
+        assert left_over(postgres_url) == [conn.info.dbname]
+    assert left_over(postgres_url) == []
+
+
+def test_what_another_process_makes_or_uses_is_left_alone(postgres_url: str) -> None:
+    """Between making a database and filling it, nobody is connected to it."""
+    made = f"looked_at_{os.urandom(16).hex()}"
+    others = f"looked_at_{os.urandom(16).hex()}_of_somebody_else"
+    with (
+        connect(postgres_url, autocommit=True) as admin,
+        private_database(postgres_url, models(), purpose="looked_at") as used,
+    ):
+        admin.execute(sql.SQL("create database {}").format(sql.Identifier(others)))
+        with connect(postgres_url, autocommit=True, application_name=f"rebound-oro {made}") as maker:
+            maker.execute(sql.SQL("create database {}").format(sql.Identifier(made)))
+            with private_database(postgres_url, models(), purpose="looked_at"):
+                assert {made, others, used.info.dbname} <= set(left_over(postgres_url))
+        with private_database(postgres_url, models(), purpose="looked_at"):
+            left = left_over(postgres_url)
+            assert made not in left
+            assert {others, used.info.dbname} <= set(left)
+        admin.execute(sql.SQL("drop database {}").format(sql.Identifier(others)))

@@ -1,5 +1,19 @@
 -- Statements of services/private_database.py.
 
+-- name: abandoned
+-- Of our own role alone: of others' sessions the names are not shown.
+select databases.datname
+from pg_database as databases
+where
+    databases.datname ~ ('^' || %(purpose)s || '_[0-9a-f]{32}$')
+    and pg_get_userbyid(databases.datdba) = current_user
+    and not exists (
+        select from pg_stat_activity as sessions
+        where
+            sessions.datname = databases.datname
+            or sessions.application_name = %(maker)s || databases.datname
+    );
+
 -- name: analyse
 analyze
     landing.rebound_returns,
