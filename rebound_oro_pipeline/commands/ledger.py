@@ -105,19 +105,34 @@ def ledger(read_settings: SettingsReader, /, *, month: str, out: Path, as_json: 
 @click.option(
     "--older-than",
     "days",
-    required=True,
     type=click.IntRange(1, MOST_DAYS),
     metavar="DAYS",
-    help="Age of the documents.",
+    help="Age of the documents to remove.",
+)
+@click.option(
+    "--dagster-runs-older-than",
+    "run_days",
+    type=click.IntRange(7, MOST_DAYS),
+    metavar="DAYS",
+    help="Age of the runs to delete from Dagster's history.",
 )
 @writing_options
 @click.pass_obj
 def retention(
-    read_settings: SettingsReader, /, *, days: int, who: str, why: str, dry_run: bool, as_json: bool
+    read_settings: SettingsReader,
+    /,
+    *,
+    days: int | None,
+    run_days: int | None,
+    who: str,
+    why: str,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Remove old documents, and the personal data in them, from the landing zone; the ledger stays.
 
-    What is held or quarantined keeps its documents until it is settled.
+    What is held or quarantined keeps its documents until it is settled. And delete old runs of Dagster, with their
+    events and the output of their steps; a run by which an asset, or a day of it, was last materialised stays.
 
     Example: rebound-oro retention --older-than 365 --why "yearly removal" --dry-run
     """
@@ -126,12 +141,27 @@ def retention(
     from rebound_oro_pipeline.services.operate_deed import Deed
     from rebound_oro_pipeline.services.retention import remove_old_documents
 
-    with operators_database(read_settings, dry_run=dry_run) as (_, conn):
+    if days is None and run_days is None:
+        raise click.UsageError("say what is to go: --older-than, --dagster-runs-older-than, or both")
+    now, said = datetime.now(UTC), {}
+    with operators_database(read_settings, dry_run=dry_run) as (settings, conn):
         deed = Deed(who, why)
-        removed = remove_old_documents(conn, timedelta(days=days), deed, now=datetime.now(UTC))
+        if days is not None:
+            said = asdict(remove_old_documents(conn, timedelta(days=days), deed, now=now))
+        if run_days is not None:
+            from rebound_oro_pipeline.defs.history import delete_old_runs, instance_of
+
+            with instance_of(settings) as instance:
+                runs = delete_old_runs(instance, now - timedelta(days=run_days), dry_run=dry_run)
+            deed.log(conn, "dagster runs deleted", ["dagster"], **asdict(runs))
+            said |= {
+                "runs_before": runs.before,
+                "dagster_runs": runs.deleted,
+                "dagster_runs_kept": runs.kept,
+            }
     if as_json:
-        print_json({**asdict(removed), "dry_run": dry_run})
+        print_json({**said, "dry_run": dry_run})
         return
-    for name, count in asdict(removed).items():
+    for name, count in said.items():
         click.echo(f"{name.replace('_', ' ')}: {count}")
     print_dry_run(dry_run)

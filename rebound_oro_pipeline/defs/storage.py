@@ -51,6 +51,15 @@ returning kept.evaluation_event_storage_id
 """)
 """Results of checks into the rows that announced them, as Dagster writes a single one."""
 
+_FORGET = text("""
+delete from asset_check_executions as old
+where old.run_id = :run_id and exists (
+    select from asset_check_executions as later
+    where later.asset_key = old.asset_key and later.check_name = old.check_name
+        and later.partition is not distinct from old.partition and later.id > old.id
+)
+""")
+
 
 class EventLog(PostgresEventLogStorage):
     """The event log of dagster-postgres, with fewer statements: see above."""
@@ -96,6 +105,11 @@ class EventLog(PostgresEventLogStorage):
                 return super()._get_latest_materialization_records(raw_asset_rows)
             latest[key] = record
         return latest
+
+    def delete_events_for_run(self, conn: Connection, run_id: str) -> None:
+        """Delete the events of a run, and results of its checks that later ones replaced, which Dagster leaves."""
+        super().delete_events_for_run(conn, run_id)
+        conn.execute(_FORGET, {"run_id": run_id})
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event; some wait for the next event of their run, and are stored with it."""
