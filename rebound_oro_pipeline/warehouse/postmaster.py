@@ -53,7 +53,7 @@ def end_orphans(data: Path) -> None:
     They notice its death only when they next wait for something, which a long query may not do for hours.
     """
     workers = _processes_in(data)
-    if any(_is_postmaster_of(pid, data) for pid in workers):
+    if any(_is_a_postmaster(pid) for pid in workers):
         return
     for pid in workers:
         if _arguments(pid)[0].startswith("postgres: "):
@@ -65,7 +65,7 @@ def end_orphans(data: Path) -> None:
 def has_orphans(data: Path) -> bool:
     """Whether children of a killed postmaster still work in `data`, and no postmaster does."""
     workers = _processes_in(data)
-    return bool(workers) and not any(_is_postmaster_of(pid, data) for pid in workers)
+    return bool(workers) and not any(_is_a_postmaster(pid) for pid in workers)
 
 
 def _recorded_pid(data: Path) -> int | None:
@@ -93,6 +93,11 @@ def _is_postmaster_of(pid: int, data: Path) -> bool:
     return Path(program).name == "postgres" and any(
         option == "-D" and Path(value).resolve() == data.resolve() for option, value in pairwise(arguments)
     )
+
+
+def _is_a_postmaster(pid: int) -> bool:
+    # Of a process that works in the data directory; the name of it in another container's arguments may be another one.
+    return Path(_arguments(pid)[0]).name == "postgres"
 
 
 def _arguments(pid: int) -> list[str]:
