@@ -40,6 +40,7 @@ from rebound_oro_pipeline.services.credit_note_packs import (
     refuse_or_skip,
 )
 from rebound_oro_pipeline.services.oro_documents import (
+    StoredNote,
     find_notes,
     note_document,
     single_document,
@@ -247,18 +248,10 @@ class CreditNoteSender:
             if not held:
                 absent.append(entry)
                 continue
-            differences = [str(each) for each in held[0].differences(entry.note)]
-            if len(held) > 1:
-                differences = [f"{len(held)} notes (ids {', '.join(each.remote_id for each in held)})"]
-            if differences:
-                words = f"OroCommerce holds another note of this number: {'; '.join(differences)}"
-                self._end(Outcome.rejected(entry.message, words))
-            else:
-                number = entry.note.credit_note_number
-                remark = _SENT_ELSEWHERE if number in elsewhere else None
-                self._end(Outcome.confirmed(entry.message, held[0].remote_id, remark=remark))
-                if remark is not None:
-                    self._sent_elsewhere.append(number)
+            remark = _SENT_ELSEWHERE if entry.note.credit_note_number in elsewhere else None
+            if remark is not None:
+                self._sent_elsewhere.append(entry.note.credit_note_number)
+            self._end(_judged(entry, held, remark))
         return absent
 
     def _by_another_database(self, entries: Iterable[Entry]) -> frozenset[str]:
@@ -372,6 +365,19 @@ class CreditNoteSender:
                     actor=self._worker.claims.worker,
                     reason=_SENT_ELSEWHERE,
                 )
+
+
+def _judged(entry: Entry, held: Sequence[StoredNote], remark: str | None) -> Outcome:
+    """Return the outcome of a note that is there, perhaps more than once."""
+    differences = [str(each) for each in held[0].differences(entry.note)]
+    if len(held) > 1:
+        differences = [f"{len(held)} notes (ids {', '.join(each.remote_id for each in held)})"]
+    if not differences:
+        return Outcome.confirmed(entry.message, held[0].remote_id, remark=remark)
+    words = f"OroCommerce holds another note of this number: {'; '.join(differences)}"
+    if remark is not None:
+        words = f"{words}. {remark} Its stock movements that wait are held back"
+    return Outcome.rejected(entry.message, words)
 
 
 def _names_a_place(error: Refused) -> bool:

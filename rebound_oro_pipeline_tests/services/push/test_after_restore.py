@@ -22,6 +22,7 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     DAY,
     ONE_TRY,
     Shop,
+    error,
     lost,
     make_due,
     put_delta,
@@ -95,6 +96,27 @@ def test_a_note_that_stood_there_before_it_was_sent_holds_its_stock_back_and_is_
         assert str(found[0].detail).endswith("Held back: 1 of its 1 stock movements.")
     with connect(database_url) as never_restored:
         assert discrepancies(never_restored, kinds=["note_sent_elsewhere"]) == []
+
+
+def test_a_note_that_is_decided_otherwise_after_the_restore_holds_its_stock_back_too(
+    shop: Shop, oro: OroClient, backup: str, database_url: str
+) -> None:
+    """The words of the operator that came after the backup are lost, for instance."""
+    pushed(oro, database_url)
+    with connect(backup, autocommit=True) as restored:
+        restored.execute(
+            "update outbox.messages set payload = jsonb_set(payload, '{currency}', '\"EUR\"')"
+            " where kind = 'oro_credit_note'"
+        )
+        pushed(oro, backup)
+        assert states(restored) == {
+            "CN-1": "rejected",
+            "CN-2": "rejected",
+            "CN-1:1": "pending",
+            "CN-2:1": "pending",
+        }
+        assert "Its stock movements that wait are held back" in error(restored, "CN-1")
+    assert shop.level("SKU-1") == Decimal(1010)
 
 
 @pytest.mark.parametrize("path", ["/reboundcreditnotes", "/api/reboundcreditnotes/"])
