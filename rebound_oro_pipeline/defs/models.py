@@ -14,6 +14,7 @@ import psycopg
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
 from rebound_oro_pipeline.defs.figures import ROWS, add_by_day, of_run
+from rebound_oro_pipeline.defs.imports import uninterrupted
 from rebound_oro_pipeline.defs.keys import group_of, key_of
 from rebound_oro_pipeline.defs.partitions import window_of
 from rebound_oro_pipeline.defs.resources import Warehouse
@@ -140,7 +141,8 @@ def build_decision(
         settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         """Match, gate, clip and price the returns of the window, and enqueue what has to be sent."""
-        from rebound_oro_pipeline.warehouse.frames import as_markdown, rows_of  # noqa: PLC0415 - pandas is slow to load
+        with uninterrupted():
+            from rebound_oro_pipeline.warehouse.frames import as_markdown, rows_of  # noqa: PLC0415 - pandas is slow to load
 
         if not (context.has_partition_key or context.has_partition_key_range):
             yield from _views_only(context, warehouse, settings, models)

@@ -11,6 +11,7 @@ from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.defs.failures import named_failure
 from rebound_oro_pipeline.defs.figures import documents
+from rebound_oro_pipeline.defs.imports import uninterrupted
 from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.landing import OWNER, STALE_AFTER, TRIES
 from rebound_oro_pipeline.defs.models import STEP, check_result, check_spec, spec_of
@@ -84,7 +85,8 @@ def build_offers(models: Models, origins: Mapping[str, Origins]) -> list[dg.Asse
         settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         """Work out what may come back of the orders that changed, and enqueue what ReBound has to be told."""
-        from rebound_oro_pipeline.warehouse.frames import as_markdown, rows_of  # noqa: PLC0415 - pandas is slow to load
+        with uninterrupted():
+            from rebound_oro_pipeline.warehouse.frames import as_markdown, rows_of  # noqa: PLC0415 - pandas is slow to load
 
         now = datetime.now(UTC)
         if not wiring.policy(settings).offer.enabled:

@@ -10,6 +10,7 @@ import psycopg
 
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
+from rebound_oro_pipeline.defs.imports import uninterrupted
 from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.models import spec_of
 from rebound_oro_pipeline.defs.resources import OroCommerce, Warehouse
@@ -133,7 +134,8 @@ def _comparison(models: Models, origins: Mapping[str, Origins]) -> list[dg.Asset
         context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[None]]:
         """Compare what was read with what was decided, and take the figures of this moment."""
-        from rebound_oro_pipeline.warehouse.frames import as_markdown, frame_of  # noqa: PLC0415 - pandas is slow to load
+        with uninterrupted():
+            from rebound_oro_pipeline.warehouse.frames import as_markdown, frame_of  # noqa: PLC0415 - pandas is slow to load
 
         with named_failure(context), warehouse.connect("reconcile") as conn:
             record_sightings(conn)
