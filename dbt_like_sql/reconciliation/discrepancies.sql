@@ -341,7 +341,7 @@ corrected as materialized (
 on_the_wrong_shelf as (
     select
         'disposition_changed_after_credit' as kind,
-        corrected.return_id || ' / ' || corrected.return_line_key as subject,
+        landing.line_subject(corrected.return_id, corrected.return_line_key) as subject,
         min(notes.order_identifier) as order_identifier,
         null as currency,
         sum(case when corrected.restocks then corrected.quantity else 0 end) as ours,

@@ -75,9 +75,8 @@ def replay(
 ) -> Replayed:
     """Decide the returns of `files` and write the outputs below `out`; `server_url` must let us create a database.
 
-    Bad records go to the quarantine as malformed_document, the good ones go on; a file without any good one is named as
-    of no use, for it is most likely another file than was meant. Raises OSError for a file that
-    cannot be read or written, AliasError for aliases of another form, PrivateDatabaseError.
+    Bad records go to the quarantine as malformed_document, the good ones go on; a file in which nothing is of its kind is named
+    as of no use, for it is most likely another file than was meant. Raises OSError for a file that cannot be read or written, AliasError for aliases of another form, PrivateDatabaseError.
     """
     moment = now or datetime.now(UTC)
     size = files.size
@@ -94,7 +93,9 @@ def replay(
         conn.commit()
         rows = {name: _write(conn, name, out / f"{name}.jsonl") for name in OUTPUTS}
         conserved = not broken and lines_without_a_place(conn, _ALWAYS) == 0
-        summary = {**_read_summary(conn), "conserved": conserved, "unusable_files": unusable}
+        summary = {**_read_summary(conn), "conserved": conserved}
+        if unusable:
+            summary["unusable_files"] = unusable
         (out / "summary.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return Replayed(rows, summary, (*faults, *broken), tuple(unusable))
 
@@ -102,18 +103,18 @@ def replay(
 def _land(
     conn: psycopg.Connection, files: ReplayFiles, size: int, mapping: ReboundMapping, moment: datetime
 ) -> tuple[list[str], list[str]]:
-    """Return what was wrong in the files, and which of them hold nothing that can be read."""
+    """Return what was wrong in the files, and which of them hold nothing of their kind."""
     said: list[str] = []
     unusable: list[str] = []
     stamp: dict[str, Any] = {"source": "file", "landed_by": "replay", "landed_at": moment}
 
     def noted(what: str, path: Path, placed: Iterator[Placed[_Document]]) -> Iterator[_Document | Fault]:
-        good = 0
+        of_this_kind: bool | None = None
         for number, document in placed:
             said.extend(_faults(document, f"{path.name}:{number}"))
-            good += not isinstance(document, Fault)
+            of_this_kind = of_this_kind or not isinstance(document, Fault) or document.document_id is not None
             yield document
-        if not good:
+        if of_this_kind is False:
             unusable.append(f"{path} holds no {what} that can be read; give {_EXPECTED[what]}")
 
     if files.aliases is not None:

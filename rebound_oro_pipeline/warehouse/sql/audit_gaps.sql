@@ -396,7 +396,7 @@ from landing.malformed_documents as documents
 union all
 select
     'rebound return line' as document,
-    lines.return_id || ' / ' || lines.return_line_key as document_id,
+    landing.line_subject(lines.return_id, lines.return_line_key) as document_id,
     lines.fault_path as field,
     lines.fault,
     lines.currency,
