@@ -75,9 +75,9 @@ def replay(
 ) -> Replayed:
     """Decide the returns of `files` and write the outputs below `out`; `server_url` must let us create a database.
 
-    Bad records go to the quarantine as malformed_document, the good ones go on; a file in which nothing is of its kind is
-    named as of no use, for it is most likely another file than was meant. Raises OSError for a file that cannot be read
-    or written, AliasError for aliases of another form, PrivateDatabaseError.
+    Bad records go to the quarantine as malformed_document, the good ones go on; a file in which nothing is of its kind
+    is named as of no use, for it is most likely another file than was meant. Raises OSError for a file that cannot be
+    read or written, AliasError for aliases of another form, PrivateDatabaseError.
     """
     moment = now or datetime.now(UTC)
     size = files.size
