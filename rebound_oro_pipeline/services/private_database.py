@@ -63,13 +63,16 @@ def analyse_landed(conn: psycopg.Connection) -> None:
 
 
 def drop_database(server: psycopg.Connection, name: str) -> None:
-    """Drop a database, whoever is connected to it; `server` is a connection to another one, in autocommit mode."""
-    drop = sql.SQL("drop database {}").format(sql.Identifier(name))
-    try:
-        # Not by force at first: that refuses to end a vacuum of the server's own, which this stops by itself.
-        server.execute(drop)
-    except psycopg.errors.ObjectInUse:
-        server.execute(sql.SQL("{} with (force)").format(drop))
+    """Drop a database, whoever of our role is connected; `server` is a connection to another one, in autocommit mode."""
+    for last in (False, False, True):
+        # Not `with (force)`: that refuses to end a vacuum of the server's own, which a plain drop stops by itself.
+        server.execute(_SQL["end_sessions"], {"database": name})
+        try:
+            server.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
+            return
+        except psycopg.errors.ObjectInUse:
+            if last:
+                raise
 
 
 def _drop_abandoned(server: psycopg.Connection, purpose: str) -> None:

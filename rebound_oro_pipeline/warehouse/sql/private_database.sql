@@ -14,6 +14,11 @@ where
             or sessions.application_name = %(maker)s || databases.datname
     );
 
+-- name: end_sessions
+select pg_terminate_backend(sessions.pid)
+from pg_stat_activity as sessions
+where sessions.datname = %(database)s and sessions.usename = current_user and sessions.pid <> pg_backend_pid();
+
 -- name: analyse
 analyze
     landing.rebound_returns,
