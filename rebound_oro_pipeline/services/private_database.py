@@ -63,16 +63,16 @@ def analyse_landed(conn: psycopg.Connection) -> None:
 
 
 def drop_database(server: psycopg.Connection, name: str) -> None:
-    """Drop a database, whoever of our role is connected; `server` is a connection to another one, in autocommit mode."""
-    for last in (False, False, True):
-        # Not `with (force)`: that refuses to end a vacuum of the server's own, which a plain drop stops by itself.
+    """Drop a database, whoever of our role is connected; `server` is connected to another one, in autocommit mode."""
+    # Not `with (force)`: that refuses to end a vacuum of the server's own, which a plain drop stops by itself.
+    drop = sql.SQL("drop database {}").format(sql.Identifier(name))
+    server.execute(_SQL["end_sessions"], {"database": name})
+    try:
+        server.execute(drop)
+    except psycopg.errors.ObjectInUse:
+        # Somebody connected in between.
         server.execute(_SQL["end_sessions"], {"database": name})
-        try:
-            server.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
-            return
-        except psycopg.errors.ObjectInUse:
-            if last:
-                raise
+        server.execute(drop)
 
 
 def _drop_abandoned(server: psycopg.Connection, purpose: str) -> None:
