@@ -79,7 +79,6 @@ listed as (
         lines.return_id,
         lines.position,
         coalesce(respelt.return_line_key, lines.return_line_key) as return_line_key,
-        returns.order_reference_key,
         lines.sku_key,
         lines.unit_code,
         lines.fault,
@@ -95,31 +94,35 @@ listed as (
 ),
 
 -- What claims do not tell is not compared: older versions did not write it down.
-compared as (
+paired as (
     select
         claimed.*,
         listed.position,
         listed.sku_key as listed_sku_key,
         listed.unit_code as listed_unit_code,
         listed.standing_quantity,
+        coalesce(claimed.order_reference_key = returns.order_reference_key, claimed.order_reference_key is null)
+            as is_same_reference,
+        returns.order_reference_key as listed_reference_key,
         listed.fault is not null or claimed.received_sku_key is null as is_not_compared,
-        coalesce(lower(claimed.received_unit_code), '') = coalesce(lower(listed.unit_code), '') as is_same_unit,
-        listed.position is not null
-        and coalesce(claimed.order_reference_key = listed.order_reference_key, claimed.order_reference_key is null)
-        and (
-            listed.fault is not null
-            or claimed.received_sku_key is null
-            or (
-                claimed.received_sku_key = listed.sku_key
-                and coalesce(lower(claimed.received_unit_code), '') = coalesce(lower(listed.unit_code), '')
-            )
-        ) as is_as_it_was
+        coalesce(claimed.received_sku_key = listed.sku_key, false) as is_same_code,
+        coalesce(lower(claimed.received_unit_code), '') = coalesce(lower(listed.unit_code), '') as is_same_unit
     from claimed
+    inner join returns_at_hand as returns on claimed.return_id = returns.return_id
     left join listed
         on
             claimed.return_id = listed.return_id
             and claimed.return_line_key = listed.return_line_key
             and listed.is_first
+),
+
+compared as (
+    select
+        paired.*,
+        paired.position is not null
+        and paired.is_same_reference
+        and (paired.is_not_compared or (paired.is_same_code and paired.is_same_unit)) as is_as_it_was
+    from paired
 ),
 
 -- Of what is not as it was the goods are looked up: only of that, because it is little.
@@ -130,13 +133,13 @@ corrected as (
         case when compared.is_whole_kit then items.line_sku_key else items.sku_key end as sku_key,
         case when compared.is_whole_kit then items.line_product_id else items.product_id end as product_id,
         case when compared.is_whole_kit then items.line_unit_code else items.unit_code end as unit_code,
-        coalesce(compared.order_reference_key = returns.order_reference_key, compared.order_reference_key is null)
+        compared.is_same_reference
         or exists (
             select 1
             from intermediate.int_order_references as known
-            where known.order_id = compared.order_id and known.reference_key = returns.order_reference_key
+            where known.order_id = compared.order_id and known.reference_key = compared.listed_reference_key
         ) as is_of_this_order,
-        compared.received_sku_key = compared.listed_sku_key
+        compared.is_same_code
         or exists (
             select 1
             from reference.sku_aliases as aliases
@@ -156,7 +159,6 @@ corrected as (
                 and aliases_now.alias_key = compared.listed_sku_key
         ) as is_same_sku
     from compared
-    inner join returns_at_hand as returns on compared.return_id = returns.return_id
     inner join ledger.order_items as items on compared.item_number = items.item_number
     where not compared.is_as_it_was
 ),

@@ -20,10 +20,8 @@ from rebound_oro_pipeline.warehouse.migrate import migrate
 _SQL = statements.load("private_database")
 _SETTINGS = {"synchronous_commit": "off", "work_mem": "128MB"}
 """Nothing outlives the question, so no commit waits for the disk; and there is one question, so it may take memory."""
-
-
 _MAKER = "rebound-oro "
-"""Begins the application name of the session that made a private database; its end is the database's name."""
+"""Begins the application names; that of the session which made a private database ends in the database's name."""
 _log = logging.getLogger(__name__)
 
 
@@ -40,7 +38,7 @@ def private_database(server_url: str, models: Models, *, purpose: str) -> Iterat
     killed is dropped first.
     """
     name = f"{purpose}_{uuid4().hex}"
-    application = f"rebound-oro {purpose}"
+    application = f"{_MAKER}{purpose}"
     # The session that makes the database bears its name as long as its process lives, so that others leave it alone.
     with connect(server_url, autocommit=True, application_name=f"{_MAKER}{name}") as server:
         _drop_abandoned(server, purpose)
