@@ -1,6 +1,5 @@
 """Claiming and settling: nobody's message twice, nobody's message lost."""
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.outbox import Claimant, MessageState, Outcome
+from rebound_oro_pipeline_tests.sessions import wait_for_locks_of_others_to_go
 
 KIND = "oro_credit_note"
 DAY = datetime(2026, 11, 2, tzinfo=UTC)
@@ -112,7 +112,7 @@ def test_the_claims_of_a_worker_whose_session_ends_become_unknown_at_once(
     with connect(database_url, autocommit=True) as dying:
         Claimant(KIND, "dying").claim(dying, 1)
         assert outbox.expire_claims(first, KIND) == 0
-    _wait_for_locks_to_go(first)
+    wait_for_locks_of_others_to_go(first)
     assert outbox.expire_claims(first, KIND) == 1
     assert states(first) == {"A": "unknown"}
 
@@ -129,7 +129,7 @@ def test_what_a_living_worker_holds_is_not_due_and_what_a_dead_one_left_is(
         assert outbox.due(first, KIND) == 0
         Claimant(KIND, "other").settle(first, [Outcome.unknown(message, "lost", 0.0)])
         assert outbox.due(first, KIND) == 1
-    _wait_for_locks_to_go(first)
+    wait_for_locks_of_others_to_go(first)
     assert outbox.due(first, KIND) == 2
 
 
@@ -279,11 +279,3 @@ def test_a_refusal_is_seen_by_the_quarantine(first: psycopg.Connection) -> None:
         "select subject, reason, detail, quantity::text, return_id, return_line_key, registered_at from push.refusals"
     ).fetchone()
     assert row == ("N-1", "push_rejected", "form constraint: not valid", "2.5", "R1", None, DAY)
-
-
-def _wait_for_locks_to_go(conn: psycopg.Connection) -> None:
-    """Wait: a session that was closed lets go of its locks when its server process ends, a moment later."""
-    held = "select from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
-    until = time.monotonic() + 10
-    while conn.execute(held).fetchone() is not None and time.monotonic() < until:
-        time.sleep(0.01)
