@@ -104,12 +104,21 @@ counted as (
             or (exact_units.product_id is null and lower(lines.unit_code) = lower(candidates.unit_code)),
             false
         ) as is_same_unit,
-        coalesce(exact_units.conversion_rate, alike_units.conversion_rate) as returned_conversion_rate,
-        ordered_units.conversion_rate as ordered_conversion_rate
+        coalesce(exact_units.conversion_rate, alike_units.conversion_rate) as returned_conversion_rate
     from lines
     inner join candidates on lines.order_id = candidates.order_id and lines.sku_key = candidates.sku_key
-    left join staging.stg_oro__product_units as exact_units
-        on candidates.product_id = exact_units.product_id and lines.unit_code = exact_units.unit_code
+    -- Most lines name no unit: with an `offset 0` nothing is looked up for them.
+    left join lateral (
+        select
+            units.product_id,
+            units.conversion_rate
+        from staging.stg_oro__product_units as units
+        where
+            lines.unit_code is not null
+            and units.product_id = candidates.product_id
+            and units.unit_code = lines.unit_code
+        offset 0  -- noqa: AM09
+    ) as exact_units on true
     left join lateral (
         select units.conversion_rate
         from staging.stg_oro__product_units as units
@@ -121,15 +130,20 @@ counted as (
         order by units.unit_code
         limit 1
     ) as alike_units on true
-    left join staging.stg_oro__product_units as ordered_units
-        on candidates.product_id = ordered_units.product_id and candidates.unit_code = ordered_units.unit_code
 ),
 
 converted as (
     select
         counted.*,
         case when counted.is_same_unit then 1 else counted.returned_conversion_rate end as returned_rate,
-        case when counted.is_same_unit then 1 else counted.ordered_conversion_rate end as ordered_rate
+        case
+            when counted.is_same_unit then 1
+            else (
+                select units.conversion_rate
+                from staging.stg_oro__product_units as units
+                where units.product_id = counted.product_id and units.unit_code = counted.unit_code
+            )
+        end as ordered_rate
     from counted
 )
 

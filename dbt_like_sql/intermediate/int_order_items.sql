@@ -50,107 +50,121 @@ lines as (
             when lines.row_tax is null
                 then explained.untold_tax_amount * (lines.quantity * lines.unit_price - lines.promotion_amount)
             else lines.row_tax * explained.untold_value
-        end as line_tax,
-        row_number() over by_line as line_number
+        end as line_tax
     from explained
     inner join staging.stg_oro__order_lines as lines on explained.order_id = lines.order_id
     left join products on lines.sku_key = products.sku_key
-    window by_line as (partition by lines.order_id order by length(lines.order_line_id), lines.order_line_id)
+),
+
+summed as (
+    select
+        lines.*,
+        row_number() over upto as line_number,
+        count(*) over whole_order as line_count,
+        sum(lines.line_tax) over upto as line_tax_upto,
+        sum(lines.line_tax) over whole_order as line_tax_of_order,
+        count(*) filter (where lines.quantity > 0) over upto as lines_with_units_upto,
+        count(*) filter (where lines.quantity > 0) over whole_order as lines_with_units
+    from lines
+    window
+        whole_order as (partition by lines.order_id),
+        upto as (
+            partition by lines.order_id order by length(lines.order_line_id), lines.order_line_id rows unbounded preceding
+        )
 ),
 
 -- The tax that prices include, line by line: the line taxes are its weights.
 inside as (
     select
-        lines.*,
+        summed.*,
         case
-            when lines.goods_tax_inside = 0 or sum(lines.line_tax) over whole_order = 0 then 0
+            when summed.goods_tax_inside = 0 or summed.line_tax_of_order = 0 then 0
             else
-                ledger.share(
-                    lines.goods_tax_inside, sum(lines.line_tax) over upto, sum(lines.line_tax) over whole_order, lines.digits
-                )
+                ledger.share(summed.goods_tax_inside, summed.line_tax_upto, summed.line_tax_of_order, summed.digits)
                 - ledger.share(
-                    lines.goods_tax_inside,
-                    sum(lines.line_tax) over upto - lines.line_tax,
-                    sum(lines.line_tax) over whole_order,
-                    lines.digits
+                    summed.goods_tax_inside, summed.line_tax_upto - summed.line_tax, summed.line_tax_of_order, summed.digits
                 )
         end as tax_inside
-    from lines
-    window
-        whole_order as (partition by lines.order_id),
-        upto as (partition by lines.order_id order by lines.line_number)
+    from summed
 ),
 
 worth as (
     select
         inside.*,
-        bool_or(inside.quantity > 0) over (partition by inside.order_id) as has_units,
-        greatest(inside.row_amount - inside.line_promotion_amount - inside.tax_inside, 0) as own_value,
-        sum(greatest(inside.row_amount - inside.line_promotion_amount - inside.tax_inside, 0)) over (
-            partition by inside.order_id
-        ) as order_value
+        greatest(inside.row_amount - inside.line_promotion_amount - inside.tax_inside, 0) as own_value
     from inside
 ),
 
 valued as (
     select
         worth.*,
-        case
-            when worth.order_value <> 0 then worth.own_value
-            -- Nothing of a line without units can come back.
-            when worth.quantity > 0 or not worth.has_units then 1
-            else 0
-        end as own_weight
+        sum(worth.own_value) over upto as own_value_upto,
+        sum(worth.own_value) over whole_order as order_value
     from worth
+    window
+        whole_order as (partition by worth.order_id),
+        upto as (partition by worth.order_id order by worth.line_number rows unbounded preceding)
 ),
 
+-- Where no line is worth anything they weigh the same, but nothing of a line without units can come back.
 weighted as (
     select
         valued.*,
-        valued.own_weight as discount_weight,
         case
-            when sum(valued.line_tax) over (partition by valued.order_id) <> 0 then valued.line_tax
-            else valued.own_weight
-        end as tax_weight
+            when valued.order_value <> 0 then valued.own_value
+            when valued.quantity > 0 or valued.lines_with_units = 0 then 1
+            else 0
+        end as discount_weight,
+        case
+            when valued.order_value <> 0 then valued.own_value_upto
+            when valued.lines_with_units <> 0 then valued.lines_with_units_upto
+            else valued.line_number
+        end as discount_weight_upto,
+        case
+            when valued.order_value <> 0 then valued.order_value
+            when valued.lines_with_units <> 0 then valued.lines_with_units
+            else valued.line_count
+        end as discount_weight_of_order
     from valued
-),
-
-cumulated as (
-    select
-        weighted.*,
-        sum(weighted.discount_weight) over upto as discount_weight_upto,
-        sum(weighted.discount_weight) over whole_order as discount_weight_of_order,
-        sum(weighted.tax_weight) over upto as tax_weight_upto,
-        sum(weighted.tax_weight) over whole_order as tax_weight_of_order
-    from weighted
-    window
-        whole_order as (partition by weighted.order_id),
-        upto as (partition by weighted.order_id order by weighted.line_number)
+    -- Each weight is used three times.
+    offset 0  -- noqa: AM09
 ),
 
 spread as (
     select
-        cumulated.*,
+        weighted.*,
         ledger.share(
-            cumulated.order_discount_amount,
-            cumulated.discount_weight_upto,
-            cumulated.discount_weight_of_order,
-            cumulated.digits
+            weighted.order_discount_amount, weighted.discount_weight_upto, weighted.discount_weight_of_order, weighted.digits
         ) - ledger.share(
-            cumulated.order_discount_amount,
-            cumulated.discount_weight_upto - cumulated.discount_weight,
-            cumulated.discount_weight_of_order,
-            cumulated.digits
+            weighted.order_discount_amount,
+            weighted.discount_weight_upto - weighted.discount_weight,
+            weighted.discount_weight_of_order,
+            weighted.digits
         ) as order_discount_share,
-        ledger.share(
-            cumulated.order_tax_amount, cumulated.tax_weight_upto, cumulated.tax_weight_of_order, cumulated.digits
-        ) - ledger.share(
-            cumulated.order_tax_amount,
-            cumulated.tax_weight_upto - cumulated.tax_weight,
-            cumulated.tax_weight_of_order,
-            cumulated.digits
-        ) as tax_amount
-    from cumulated
+        case
+            when weighted.line_tax_of_order <> 0
+                then
+                    ledger.share(
+                        weighted.order_tax_amount, weighted.line_tax_upto, weighted.line_tax_of_order, weighted.digits
+                    )
+                    - ledger.share(
+                        weighted.order_tax_amount,
+                        weighted.line_tax_upto - weighted.line_tax,
+                        weighted.line_tax_of_order,
+                        weighted.digits
+                    )
+            else
+                ledger.share(
+                    weighted.order_tax_amount, weighted.discount_weight_upto, weighted.discount_weight_of_order, weighted.digits
+                )
+                - ledger.share(
+                    weighted.order_tax_amount,
+                    weighted.discount_weight_upto - weighted.discount_weight,
+                    weighted.discount_weight_of_order,
+                    weighted.digits
+                )
+        end as tax_amount
+    from weighted
 ),
 
 priced_lines as (

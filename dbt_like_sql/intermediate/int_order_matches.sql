@@ -8,10 +8,12 @@ owner: ops
 */
 with
 
+-- Sorted, because orders lie about as their numbers run: what is looked up next is where one has just read.
 references_at_hand as (
     select distinct lines.order_reference_key
     from intermediate.int_return_lines as lines
     where lines.verdict is null and lines.order_reference_key is not null
+    order by lines.order_reference_key
 ),
 
 found as (

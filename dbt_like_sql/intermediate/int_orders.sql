@@ -15,6 +15,14 @@ released as (
     from intermediate.int_return_lines as lines
     inner join intermediate.int_order_matches as matches on lines.order_reference_key = matches.order_reference_key
     where lines.released_reasons && array['order_cancelled', 'dispatch_timeout']
+),
+
+-- Sorted, because orders lie about as their ids run: what is looked up next is where one has just read.
+matched as (
+    select distinct matches.order_id
+    from intermediate.int_order_matches as matches
+    where matches.order_id is not null
+    order by matches.order_id
 )
 
 select
@@ -30,9 +38,8 @@ select
     gated.is_cancelled,
     gated.is_confirmed,
     gated.is_dispatched
-from intermediate.int_orders_gated as gated
+from matched
+inner join intermediate.int_orders_gated as gated on matched.order_id = gated.order_id
 left join ledger.orders as kept on gated.order_id = kept.order_id
 left join released on gated.order_id = released.order_id
-where
-    gated.policy_version = %(policy_version)s
-    and gated.order_id in (select matches.order_id from intermediate.int_order_matches as matches)
+where gated.policy_version = %(policy_version)s

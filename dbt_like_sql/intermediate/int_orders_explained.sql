@@ -20,17 +20,20 @@ at_hand as (
         and (orders.is_released or (orders.is_confirmed and orders.is_dispatched and not orders.is_cancelled))
 ),
 
--- Narrowed by themselves: a left join would have them summed for all orders that ever landed.
+-- Of the orders at hand alone: a left join would have them summed for all orders that ever landed.
 taxes as (
-    select taxes.*
-    from staging.stg_oro__order_taxes as taxes
-    where taxes.order_id in (select at_hand.order_id from at_hand)
+    select
+        taxes.order_id,
+        sum(taxes.shipping_tax_amount) as shipping_tax_amount
+    from at_hand
+    inner join staging.stg_oro__order_taxes as taxes on at_hand.order_id = taxes.order_id
+    group by taxes.order_id
 ),
 
 orders as (
     select
         orders.*,
-        taxes.shipping_tax_amount as shipping_tax_amount_by_subtotals,
+        case when orders.has_subtotals then coalesce(taxes.shipping_tax_amount, 0) end as shipping_tax_amount_by_subtotals,
         greatest(
             scale(trim_scale(orders.subtotal_amount)),
             scale(trim_scale(orders.total_amount)),

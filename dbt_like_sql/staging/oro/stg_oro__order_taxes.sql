@@ -1,23 +1,14 @@
 /*
-What the subtotals of an order say of shipping's tax, one row per order whose subtotals were asked for.
-Three tax subtotals exist and overlap; only `Shipping Tax` is read.
+What the subtotals of orders say of shipping's tax, one row per subtotal that tells it; of an order whose subtotals were asked
+for and tell none, shipping has no tax. Three tax subtotals exist and overlap; only `Shipping Tax` is read.
 
 materialized: view
-grain: order_id
+grain: order_id, position
 owner: data
 */
 select
-    orders.order_id,
-    coalesce(
-        (
-            select sum(subtotals.amount)
-            from landing.oro_order_subtotals as subtotals
-            where
-                subtotals.order_id = orders.order_id
-                and subtotals.subtotal_type = 'tax'
-                and subtotals.label = 'Shipping Tax'
-        ),
-        0
-    ) as shipping_tax_amount
-from landing.oro_orders as orders
-where orders.has_subtotals
+    order_id,
+    position,
+    amount as shipping_tax_amount
+from landing.oro_order_subtotals
+where subtotal_type = 'tax' and label = 'Shipping Tax'
