@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psycopg
 import pytest
@@ -13,6 +12,7 @@ from psycopg import sql
 from rebound_oro_pipeline.services.private_database import private_database
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.rules.sql_runner import models
+from rebound_oro_pipeline_tests.sessions import wait_for_sessions_to_end
 
 PURPOSE = f"looked_at_{os.getpid()}"
 """Of this worker alone: the others use the same server."""
@@ -57,21 +57,12 @@ with private_database(sys.argv[1], models(), purpose=sys.argv[2]):
 """
 
 
-def wait_for_sessions_to_end(url: str) -> None:
-    """Wait until the server has noticed that a process is gone."""
-    with connect(url, autocommit=True) as conn:
-        while conn.execute(
-            "select from pg_stat_activity where starts_with(application_name, %s)",
-            (f"rebound-oro {PURPOSE}",),
-        ).fetchone():
-            time.sleep(0.01)
-
-
 def test_what_a_killed_process_left_is_dropped_by_the_next_one(postgres_url: str) -> None:
     killed = subprocess.run([sys.executable, "-c", IS_KILLED, postgres_url, PURPOSE], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert len(left_over(postgres_url)) == 1
-    wait_for_sessions_to_end(postgres_url)
+    with connect(postgres_url, autocommit=True) as admin:
+        wait_for_sessions_to_end(admin, f"rebound-oro {PURPOSE}")
     with private_database(postgres_url, models(), purpose=PURPOSE) as conn:
         assert left_over(postgres_url) == [conn.info.dbname]
     assert left_over(postgres_url) == []
@@ -90,6 +81,7 @@ def test_what_another_process_makes_or_uses_is_left_alone(postgres_url: str) -> 
             maker.execute(sql.SQL("create database {}").format(sql.Identifier(made)))
             with private_database(postgres_url, models(), purpose=PURPOSE):
                 assert {made, others, used.info.dbname} <= set(left_over(postgres_url))
+        wait_for_sessions_to_end(admin, f"rebound-oro {made}")
         with private_database(postgres_url, models(), purpose=PURPOSE):
             left = left_over(postgres_url)
             assert made not in left

@@ -30,6 +30,7 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     states,
 )
 from rebound_oro_pipeline_tests.services.push.test_reconcile import decide_note
+from rebound_oro_pipeline_tests.sessions import wait_for_locks_of_others_to_go
 
 DEED = Deed("maria", "backup of last night restored")
 STOPPED = DAY + timedelta(days=1)
@@ -181,4 +182,6 @@ def test_while_stock_is_pushed_nothing_is_held_back(box: Box, database_url: str)
         outbox.Claimant("oro_inventory_delta", "at work").claim_keys(worker, 10)
         with pytest.raises(OperatorError, match="switch the pushes off"):
             after_restore(box, STOPPED, DEED)
+    with connect(database_url, autocommit=True) as looking:
+        wait_for_locks_of_others_to_go(looking)
     assert after_restore(box, STOPPED, DEED) == ["N1:1"]
