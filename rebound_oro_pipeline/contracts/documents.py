@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -37,6 +37,9 @@ def parse(raw: bytes | str) -> Any:
         ) from None
     except RecursionError:
         raise DocumentError("is nested too deeply") from None
+    except DecimalException:
+        # Of exponents alone: beyond some nineteen digits of them Decimal raises what is no ValueError.
+        raise DocumentError("is not JSON: a number has an exponent that no number can have") from None
     except ValueError as error:
         raise DocumentError(f"is not JSON: {error}") from None
 

@@ -69,6 +69,7 @@ def test_what_jsonb_cannot_hold_is_replaced_and_nothing_else(
         ('{"a": -Infinity}', "-Infinity is no JSON number"),
         ("[" * 100_000, "nested too deeply"),
         ("1" * 5_000, "is not JSON"),
+        ('{"a": 1E99999999999999999999}', "is not JSON: a number has an exponent that no number can have"),
     ],
 )
 def test_what_is_no_json_says_why(raw: bytes | str, complaint: str) -> None:

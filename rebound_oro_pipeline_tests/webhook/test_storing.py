@@ -46,6 +46,15 @@ def deliver(
     return asyncio.run(run())
 
 
+def test_a_number_that_no_number_can_be_is_stored_like_all_else(
+    database_url: str, conn: psycopg.Connection[Any]
+) -> None:
+    """The sender would send again and again what is refused, and nobody would see it."""
+    body = body_of(envelope(1, weight=0)).replace(b'"weight": 0', b'"weight": 1E99999999999999999999')
+    assert deliver(database_url, [body]) == [202]
+    assert [row["body"] for row in stored(conn)] == [body]
+
+
 def test_the_raw_body_is_stored_with_what_tells_it_from_others(
     database_url: str, conn: psycopg.Connection[Any]
 ) -> None:
