@@ -3,15 +3,16 @@
 ReBound lists ids by day and gives one document at a time; it announces no update.
 """
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import psycopg
 
-from rebound_oro_pipeline.clients.errors import Refused
+from rebound_oro_pipeline.clients.errors import ApiError, Refused
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.rebound import RESOURCE, ReturnDocument, read_return
@@ -28,6 +29,8 @@ WORKERS: Final = 8
 """Documents asked for at once."""
 LOOKBACK_DAYS: Final = 30
 """How long an open return is read again."""
+MOST_UNREAD: Final = 10
+"""Returns in a row over which ReBound stumbles: with so many it is ReBound that fails, and not they."""
 CLOSED_STATUSES: Final = frozenset({"delivered", "cancelled"})
 """Statuses after which a return is not read again, unless it had a fault."""
 
@@ -46,7 +49,7 @@ def land_rebound_returns(
 
     One that names a moment outside of the window is left to the next look (`follow_up`), for its own day may have been
     decided already. Commits after every batch. Raises the errors of the client where ReBound as a whole does not
-    answer; a single document that it refuses becomes a fault.
+    answer; a single document that it refuses, or over which it stumbles at every try, becomes a fault.
     """
     ids = (
         return_id
@@ -113,19 +116,79 @@ def _land(
     workers: int,
     listed_for: datetime | None = None,
 ) -> Landed:
-    documents = in_order(partial(_read, rebound, mapping, listed_for), ids, workers=workers)
+    answers = in_order(partial(_read, rebound, mapping), ids, workers=workers)
+    documents = _without_outage(answers, listed_for)
     return land_returns(conn, documents, source="api", landed_by=run_id, landed_at=now)
 
 
+class _Unread(NamedTuple):
+    """A return over which ReBound stumbled."""
+
+    return_id: str
+    error: ApiError
+
+    def outage(self) -> ApiError:
+        """Return the error as that of ReBound as a whole; it names the return, which may be the only one."""
+        error = self.error
+        return type(error)(
+            f"{error} (return {self.return_id})",
+            status=error.status,
+            request_id=error.request_id,
+            retry_after=error.retry_after,
+            reasons=error.reasons,
+        )
+
+
 def _read(
-    rebound: ReboundClient, mapping: ReboundMapping, listed_for: datetime | None, return_id: str
-) -> ReturnDocument | Fault:
-    """Read a return. What names no moment belongs to the days for which ReBound lists it, which are decided next."""
+    rebound: ReboundClient, mapping: ReboundMapping, return_id: str
+) -> ReturnDocument | Fault | _Unread:
     try:
-        found = read_return(rebound.get_return(return_id), mapping)
+        return read_return(rebound.get_return(return_id), mapping)
     except Refused as error:
-        message = f"is listed by ReBound, but its document is refused: {error}"
-        found = Fault("rebound", RESOURCE, return_id, return_id, "$", message, "")
+        return _fault(return_id, f"is refused: {error}")
+    except ApiError as error:
+        if not error.outcome_unknown:
+            raise
+        return _Unread(return_id, error)
+
+
+def _without_outage(
+    answers: Generator[ReturnDocument | Fault | _Unread, None, None], listed_for: datetime | None
+) -> Generator[ReturnDocument | Fault, None, None]:
+    """Yield what was read, and as a fault what could not be while others could.
+
+    Raises the error of the first of MOST_UNREAD in a row, or of all. What names no moment belongs to the days for
+    which ReBound lists it, which are decided next.
+    """
+    unread: list[_Unread] = []
+    is_answered = False
+    with closing(answers):
+        for answer in answers:
+            if isinstance(answer, _Unread):
+                unread.append(answer)
+                if len(unread) == MOST_UNREAD:
+                    raise unread[0].outage()
+                continue
+            is_answered = True
+            yield from _faults(unread, listed_for)
+            unread.clear()
+            yield _dated(answer, listed_for)
+    if unread and not is_answered:
+        raise unread[0].outage()
+    yield from _faults(unread, listed_for)
+
+
+def _faults(unread: Iterable[_Unread], listed_for: datetime | None) -> Iterator[ReturnDocument | Fault]:
+    for each in unread:
+        yield _dated(_fault(each.return_id, f"cannot be read: {each.error}"), listed_for)
+
+
+def _fault(return_id: str, what: str) -> Fault:
+    message = f"is listed by ReBound, but its document {what}"
+    return Fault("rebound", RESOURCE, return_id, return_id, "$", message, "")
+
+
+def _dated(found: ReturnDocument | Fault, listed_for: datetime | None) -> ReturnDocument | Fault:
     if isinstance(found, Fault) and found.registered_at is None:
         return replace(found, registered_at=listed_for)
     return found

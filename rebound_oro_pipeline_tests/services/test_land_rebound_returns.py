@@ -11,7 +11,7 @@ import psycopg
 import pytest
 import stamina
 
-from rebound_oro_pipeline.clients.errors import AuthenticationError, ServerError
+from rebound_oro_pipeline.clients.errors import AuthenticationError, MalformedAnswer, ServerError
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
 from rebound_oro_pipeline.contracts.window import Window
@@ -32,6 +32,7 @@ class Hub:
         self.searches: list[tuple[str, str]] = []
         self.gets: list[str] = []
         self.error: dict[str, Any] | None = None
+        self.answers: dict[str, httpx.Response] = {}
 
     def add(self, return_id: str, day: str = "2026/11/03", **values: Any) -> None:
         item = {"sku_code": "SKU-1", "quantity": "2"}
@@ -50,6 +51,8 @@ class Hub:
             return httpx.Response(200, json=found)
         return_id = wanted["return"]["id"]
         self.gets.append(return_id)
+        if return_id in self.answers:
+            return self.answers[return_id]
         if return_id not in self.documents:
             return httpx.Response(200, json={"error": {"code": "return_gone", "message": ["No such return"]}})
         return httpx.Response(200, json={"success": self.documents[return_id]})
@@ -171,6 +174,56 @@ def test_a_document_that_is_refused_does_not_stop_the_others(
     (fault,) = conn.execute("select document_id, fault from landing.malformed_documents").fetchall()
     assert fault[0] == "R1"
     assert "No such return" in fault[1]
+
+
+STUMBLES = {
+    "web page": httpx.Response(200, html="<html>An error occurred</html>"),
+    "broken JSON": httpx.Response(200, text='{"success": {"id": "R2", "item": [{"quantity": NaN}]}}'),
+    "not UTF-8": httpx.Response(200, content=b'{"success": {"id": "R2", "name": "M\xfcller"}}'),
+    "no document": httpx.Response(200, json={"success": ["R2"]}),
+    "failure": httpx.Response(500),
+    "internal": httpx.Response(200, json={"error": {"code": "internal", "message": ["Out of order"]}}),
+}
+
+
+@pytest.mark.parametrize("answer", STUMBLES.values(), ids=STUMBLES.keys())
+def test_a_document_over_which_rebound_stumbles_does_not_stop_the_others(
+    answer: httpx.Response, hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    """It would at each new try, and its day, and all days of a range, would never be decided."""
+    for return_id in ("R1", "R2", "R3"):
+        hub.add(return_id)
+    hub.answers["R2"] = answer
+    assert land(rebound, conn) == Landed(received=3, new=2, malformed=1)
+    query = "select document_id, registered_at, fault from landing.malformed_documents"
+    ((return_id, registered_at, fault),) = conn.execute(query).fetchall()
+    assert (return_id, registered_at) == ("R2", DAY.start)
+    assert "is listed by ReBound, but its document cannot be read: rebound: POST" in fault
+    hub.answers.clear()
+    assert land_open_returns(rebound, conn, MAPPING, now=NOW, run_id="run-2").new == 1
+    assert conn.execute("select count(*) from landing.malformed_documents").fetchone() == (0,)
+
+
+def test_where_no_document_can_be_had_it_is_the_system_that_fails(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    """Although the search is answered: tomorrow they may all be there."""
+    for return_id in ("R1", "R2"):
+        hub.add(return_id)
+        hub.answers[return_id] = STUMBLES["failure"]
+    with pytest.raises(ServerError, match="R1"):
+        land(rebound, conn)
+    assert conn.execute("select count(*) from landing.malformed_documents").fetchone() == (0,)
+
+
+def test_an_outage_on_the_way_ends_it(hub: Hub, rebound: ReboundClient, conn: psycopg.Connection) -> None:
+    for number in range(40):
+        hub.add(f"R{number}")
+        if number >= 20:
+            hub.answers[f"R{number}"] = STUMBLES["web page"]
+    with pytest.raises(MalformedAnswer, match="R20"):
+        land(rebound, conn)
+    assert conn.execute("select count(*) from landing.malformed_documents").fetchone() == (0,)
 
 
 def test_refused_credentials_end_it_at_once(
