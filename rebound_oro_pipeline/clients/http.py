@@ -23,7 +23,7 @@ import httpx
 import stamina
 
 from rebound_oro_pipeline.clients.errors import AnswerLost, ApiError, Call, MalformedAnswer, NotSent
-from rebound_oro_pipeline.clients.lending import LendingTransport
+from rebound_oro_pipeline.clients.lending import AnswerTooLarge, LendingTransport
 
 log = logging.getLogger(__name__)
 # httpx logs every URL with its query at INFO; ours go without.
@@ -149,7 +149,7 @@ class Channel:
     ) -> httpx.Response:
         """Send once, unless it is after `not_after`, and return the whole answer, whatever its status.
 
-        Raises NotSent, AnswerLost, or MalformedAnswer where it cannot be decompressed.
+        Raises NotSent, AnswerLost, or MalformedAnswer where it cannot be decompressed or is too large.
         """
         self._pace.wait()
         began = time.monotonic()
@@ -253,6 +253,8 @@ def _failure(call: Call, error: httpx.HTTPError) -> ApiError:
         return MalformedAnswer(
             f"{call}: the answer cannot be decompressed: {text}", request_id=call.request_id
         )
+    if isinstance(error, AnswerTooLarge):
+        return MalformedAnswer(f"{call}: the answer is too large: {error}", request_id=call.request_id)
     return AnswerLost(f"{call}: the answer was lost: {text}", request_id=call.request_id)
 
 

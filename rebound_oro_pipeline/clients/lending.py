@@ -8,19 +8,33 @@ serves one request at a time cannot meet that.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from queue import Empty, LifoQueue
+from typing import Final
 
 import httpx
+
+MOST_BYTES: Final = 256 * 2**20
+"""Of one answer, decompressed: many times the largest page that is asked for. What is more would fill the memory, and
+a few hundred kilobytes can be made to decompress to it."""
+
+
+class AnswerTooLarge(httpx.TransportError):
+    """The answer has more bytes than any that is asked for."""
 
 
 class LendingTransport(httpx.BaseTransport):
     """Has each request sent by a client that serves nobody else until the whole answer is there.
 
     make: makes a client of one connection. connections: how many there are; who finds none free waits as long as the
-    request's timeout `pool` says, then gets httpx.PoolTimeout.
+    request's timeout `pool` says, then gets httpx.PoolTimeout. An answer of more than `most_bytes` is read no further
+    and raises AnswerTooLarge.
     """
 
-    def __init__(self, make: Callable[[], httpx.Client], connections: int) -> None:
+    def __init__(
+        self, make: Callable[[], httpx.Client], connections: int, *, most_bytes: int = MOST_BYTES
+    ) -> None:
+        self._most_bytes = most_bytes
         self._clients = [make() for _ in range(connections)]
         # Last in, first out: few callers keep few connections alive.
         self._idle: LifoQueue[httpx.Client] = LifoQueue()
@@ -34,9 +48,31 @@ class LendingTransport(httpx.BaseTransport):
         except Empty:
             raise httpx.PoolTimeout("no connection became free", request=request) from None
         try:
-            return client.send(request)
+            return self._read(client.send(request, stream=True))
         finally:
             self._idle.put(client)
+
+    def _read(self, response: httpx.Response) -> httpx.Response:
+        parts: list[bytes] = []
+        left = self._most_bytes
+        with closing(response):
+            for part in response.iter_bytes():
+                left -= len(part)
+                if left < 0:
+                    raise AnswerTooLarge(
+                        f"it has more than {self._most_bytes} bytes", request=response.request
+                    )
+                parts.append(part)
+        headers = response.headers.copy()
+        # Who reads what is decompressed must not decompress it again.
+        headers.pop("Content-Encoding", None)
+        return httpx.Response(
+            response.status_code,
+            headers=headers,
+            content=b"".join(parts),
+            request=response.request,
+            extensions=response.extensions,
+        )
 
     def close(self) -> None:
         """Close all connections."""

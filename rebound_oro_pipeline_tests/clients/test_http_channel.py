@@ -19,6 +19,7 @@ import stamina
 
 from rebound_oro_pipeline.clients import errors, http
 from rebound_oro_pipeline.clients.http import Channel, checked_url, retry_after
+from rebound_oro_pipeline.clients.lending import AnswerTooLarge
 from rebound_oro_pipeline.clients.oro import OroClient
 
 RECORD = {"data": {"type": "t", "id": "1"}}
@@ -105,6 +106,15 @@ def test_a_cut_compressed_answer_leaves_a_write_in_doubt(network, oro):
     with pytest.raises(errors.MalformedAnswer) as caught:
         oro.create("t", RECORD)
     assert caught.value.outcome_unknown
+
+
+def test_an_answer_too_large_is_malformed_and_leaves_a_write_in_doubt(network, oro):
+    """Nobody asks for it again: it would be as large."""
+    network.script(AnswerTooLarge("more than 1000 bytes"))
+    with pytest.raises(errors.MalformedAnswer, match="more than 1000 bytes") as caught:
+        oro.create("t", RECORD)
+    assert caught.value.outcome_unknown
+    assert not caught.value.retryable
 
 
 @contextmanager

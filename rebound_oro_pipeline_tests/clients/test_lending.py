@@ -1,5 +1,6 @@
-"""A connection serves one request at a time, whatever the threads do."""
+"""A connection serves one request at a time, whatever the threads do, and no answer fills the memory."""
 
+import gzip
 import threading
 import time
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from rebound_oro_pipeline.clients.lending import LendingTransport
+from rebound_oro_pipeline.clients.lending import AnswerTooLarge, LendingTransport
 
 THREADS = 12
 
@@ -94,6 +95,38 @@ def test_a_connection_is_given_back_after_a_failure():
     with httpx.Client(transport=transport) as client:
         for _ in range(3):
             with pytest.raises(httpx.ConnectError):
+                client.get("https://shop.example", timeout=httpx.Timeout(5, pool=0.05))
+
+
+def lending_one(
+    content: bytes, headers: dict[str, str] | None = None, *, most_bytes: int = 1000
+) -> LendingTransport:
+    def serve(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers=headers, stream=Answer(content[:50], content[50:]))
+
+    return LendingTransport(
+        lambda: httpx.Client(transport=httpx.MockTransport(serve)), 1, most_bytes=most_bytes
+    )
+
+
+@pytest.mark.parametrize("size", [0, 50, 1000])
+def test_an_answer_is_read_to_its_end_compressed_or_not(size: int):
+    body = b"a" * size
+    headers = {"Content-Encoding": "gzip", "X-Include-Total-Count": "7"}
+    with httpx.Client(transport=lending_one(gzip.compress(body), headers)) as client:
+        answer = client.get("https://shop.example")
+    assert (answer.content, answer.headers["X-Include-Total-Count"]) == (body, "7")
+    with httpx.Client(transport=lending_one(body)) as client:
+        assert client.get("https://shop.example").content == body
+
+
+@pytest.mark.parametrize("is_compressed", [True, False], ids=["compressed", "plain"])
+def test_an_answer_too_large_is_read_no_further(is_compressed: bool):
+    body = b"a" * 1001
+    content, headers = (gzip.compress(body), {"Content-Encoding": "gzip"}) if is_compressed else (body, {})
+    with httpx.Client(transport=lending_one(content, headers)) as client:
+        for _ in range(2):
+            with pytest.raises(AnswerTooLarge, match="more than 1000 bytes"):
                 client.get("https://shop.example", timeout=httpx.Timeout(5, pool=0.05))
 
 
