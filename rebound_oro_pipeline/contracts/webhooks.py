@@ -12,7 +12,7 @@ from typing import Any, Final
 from rebound_oro_pipeline.contracts.documents import DocumentError, digest, parse, raw_text
 from rebound_oro_pipeline.contracts.faults import Fault, SourceSystem
 from rebound_oro_pipeline.contracts.rebound import RESOURCE
-from rebound_oro_pipeline.contracts.values import kind, read_key, read_moment, read_text
+from rebound_oro_pipeline.contracts.values import kind, read_business_moment, read_key, read_moment, read_text
 
 ORDERS: Final = "orders"
 """The JSON:API type of the records that the pipeline follows."""
@@ -80,7 +80,8 @@ def read_return_event(body: bytes) -> ReturnEvent | Fault:
     if not isinstance(document, Mapping):
         message = "is missing" if document is None else f"is not an object but {kind(document)}"
         return _fault(body, "rebound", RESOURCE, "return", message)
-    return ReturnEvent(_or_none(read_moment, content.get("occurred_at")), document)
+    # A placeholder such as the year 1 is no moment: it would make the event older than all that is known.
+    return ReturnEvent(_or_none(read_business_moment, content.get("occurred_at")), document)
 
 
 def read_record_event(body: bytes) -> RecordEvent | Fault:

@@ -197,14 +197,15 @@ def test_a_file_of_the_past_is_no_later_reading(conn: psycopg.Connection[Any]) -
     assert statuses(conn) == {"R-1": "processed"}
 
 
+@pytest.mark.parametrize("occurred_at", ["some day", "0001-01-01T00:00:00", "9999-12-31T23:59:59-12:00"])
 def test_an_event_from_the_future_or_without_a_time_counts_from_its_receipt(
-    conn: psycopg.Connection[Any],
+    occurred_at: str, conn: psycopg.Connection[Any]
 ) -> None:
     put(conn, [body_of(envelope(1, occurred_at="2036-01-01T00:00:00Z"))])
     process(conn)
     put(
         conn,
-        [body_of(envelope(1, occurred_at="some day", **CANCELLED))],
+        [body_of(envelope(1, occurred_at=occurred_at, **CANCELLED))],
         received_at=NOW + timedelta(minutes=1),
     )
     assert process(conn).outcomes == {"landed": 1}
