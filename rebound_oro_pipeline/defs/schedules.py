@@ -47,9 +47,13 @@ def build_schedules(settings: Settings, returns: "Job") -> list[dg.ScheduleDefin
         default_status=status(enabled=settings.daily_enabled),
         description="Yesterday's returns, every morning.",
     )
-    def daily_returns(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        yesterday = (context.scheduled_execution_time.astimezone(UTC) - timedelta(days=1)).date().isoformat()
-        return dg.RunRequest(run_key=yesterday, partition_key=yesterday)
+    def daily_returns(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        yesterday = (context.scheduled_execution_time.astimezone(UTC) - timedelta(days=1)).date()
+        if yesterday < settings.first_day:
+            return dg.SkipReason(
+                f"{yesterday} is before the first day, {settings.first_day} ({PREFIX}FIRST_DAY)"
+            )
+        return dg.RunRequest(run_key=yesterday.isoformat(), partition_key=yesterday.isoformat())
 
     def by_the_clock(
         name: str, job: str, cron: str, description: str, *, enabled: bool

@@ -109,6 +109,14 @@ def test_the_daily_schedule_asks_for_yesterday_once(loop: Loop, moment: datetime
     assert job.partitions_def.has_partition_key(day)
 
 
+def test_the_daily_schedule_waits_for_the_first_day(loop: Loop) -> None:
+    """A new installation whose first day is today has none until tomorrow; that is no failure."""
+    schedule = loop.defs.resolve_schedule_def("daily_returns")
+    told = schedule.evaluate_tick(schedule_context(loop, datetime(2025, 1, 1, 4, 15, tzinfo=UTC)))
+    assert not told.run_requests
+    assert told.skip_message == "2024-12-31 is before the first day, 2025-01-01 (REBOUND_ORO_FIRST_DAY)"
+
+
 @pytest.mark.parametrize(
     ("schedule", "job"),
     [
