@@ -4,17 +4,46 @@ A run over a range of days stores one event per day. A figure of the whole range
 if every day had it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
+import psycopg
 
+from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.defs.keys import key_of
+from rebound_oro_pipeline.services.figures_by_day import credited_by_day, holds_by_day, rows_by_day
+from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.warehouse.landing import Landed
 
 ROWS = "dagster/partition_row_count"
+HELD_RETURNS = "marts.held_returns"
+
+_CREDIT_NOTES = ("ledger.credit_notes", "marts.credit_notes")
+
+
+def figures_by_day(
+    conn: psycopg.Connection, models: Models, relations: Collection[str], window: Window, now: datetime
+) -> Mapping[str, Mapping[date, Mapping[str, int | float]]]:
+    """Return relation → day → figures, of all whose rows are of a day, whichever run wrote them."""
+    figures: dict[str, dict[date, dict[str, int | float]]] = {
+        relation: {day: {ROWS: count} for day, count in counts.items()}
+        for relation, counts in rows_by_day(conn, models, relations, window).items()
+    }
+    for relation in relations:
+        figures.setdefault(relation, {})
+    for day, totals in credited_by_day(conn, window).items():
+        # Plots need floats; nothing is ever computed from them.
+        plotted = {f"total {currency}": float(total) for currency, total in totals.items()}
+        for relation in _CREDIT_NOTES:
+            if relation in figures:
+                figures[relation].setdefault(day, {}).update(plotted)
+    if HELD_RETURNS in figures:
+        for day, holds in holds_by_day(conn, window, now).items():
+            figures[HELD_RETURNS].setdefault(day, {}).update(holds)
+    return figures
 
 
 def add_by_day(

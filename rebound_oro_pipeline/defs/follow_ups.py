@@ -4,7 +4,7 @@ They are ops and not assets, because what they touch is no partition: a handful 
 the assets of those days what these hold now.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
@@ -14,14 +14,13 @@ from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.defs.executors import IN_PROCESS
 from rebound_oro_pipeline.defs.failures import named_failure
-from rebound_oro_pipeline.defs.figures import ROWS
+from rebound_oro_pipeline.defs.figures import HELD_RETURNS, ROWS, figures_by_day
 from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_RETURNS
 from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.landing import READING, TRIES
 from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
 from rebound_oro_pipeline.defs.versions import tags_as_before
 from rebound_oro_pipeline.services import follow_up as service
-from rebound_oro_pipeline.services.figures_by_day import holds_by_day, rows_by_day
 from rebound_oro_pipeline.services.follow_up import FollowedUp, Follower
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.model import Models
@@ -29,7 +28,7 @@ from rebound_oro_pipeline.sqlmodels.model import Models
 REPORTED = (
     "marts.credit_notes",
     "marts.validated_return_lines",
-    "marts.held_returns",
+    HELD_RETURNS,
     "marts.quarantined_exceptions",
     "marts.inventory_deltas",
 )
@@ -163,10 +162,9 @@ def _report(
 ) -> None:
     if found.days:
         window = Window.days(found.days[0], found.days[-1])
-        rows = rows_by_day(follower.conn, follower.models, REPORTED, window)
-        holds = holds_by_day(follower.conn, window, follower.now)
+        figures = figures_by_day(follower.conn, follower.models, REPORTED, window, follower.now)
         for day in found.days:
-            _report_day(context, day, rows, holds, partitions)
+            _report_day(context, day, figures, partitions)
     context.add_output_metadata(
         {
             **{f"{name} to look at": count for name, count in found.occasions.items()},
@@ -181,18 +179,15 @@ def _report(
 def _report_day(
     context: dg.OpExecutionContext,
     day: date,
-    rows: dict[str, dict[date, int]],
-    holds: dict[date, dict[str, int | float]],
+    figures: Mapping[str, Mapping[date, Mapping[str, int | float]]],
     partitions: dg.DailyPartitionsDefinition,
 ) -> None:
     key = day.isoformat()
     if not partitions.has_partition_key(key):  # today's partition begins to exist tomorrow
         return
     for relation in REPORTED:
-        figures: dict[str, int | float] = {ROWS: rows.get(relation, {}).get(day, 0)}
-        if relation == "marts.held_returns":
-            figures |= holds.get(day, {})
+        of_day = {ROWS: 0, **figures[relation].get(day, {})}
         tags = tags_as_before(context.instance, key_of(relation), key)
         context.log_event(
-            dg.AssetMaterialization(key_of(relation), partition=key, metadata=figures, tags=tags)
+            dg.AssetMaterialization(key_of(relation), partition=key, metadata=of_day, tags=tags)
         )

@@ -5,15 +5,14 @@ must not be half done: units, notes, quarantine and what has to be sent change t
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
-import psycopg
 
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
-from rebound_oro_pipeline.defs.figures import ROWS, add_by_day, of_run
+from rebound_oro_pipeline.defs.figures import HELD_RETURNS, add_by_day, figures_by_day, of_run
 from rebound_oro_pipeline.defs.imports import uninterrupted
 from rebound_oro_pipeline.defs.keys import group_of, key_of
 from rebound_oro_pipeline.defs.partitions import window_of
@@ -21,14 +20,11 @@ from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.defs.tables import comments, table_metadata
 from rebound_oro_pipeline.defs.versions import versions_without_days
 from rebound_oro_pipeline.services.decide import Decision, DecisionRefused, checks_of_decisions, decide
-from rebound_oro_pipeline.services.figures_by_day import credited_by_day, holds_by_day, rows_by_day
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult
 from rebound_oro_pipeline.sqlmodels.model import Model, Models, Origins
 from rebound_oro_pipeline.sqlmodels.relations import create_views
 
-CREDIT_NOTES = ("ledger.credit_notes", "marts.credit_notes")
-HELD_RETURNS = "marts.held_returns"
 RETURNS_LANDED = dg.AssetKey(["landing", "rebound_returns"])
 PREVIEWED = ("marts.quarantined_exceptions", HELD_RETURNS)
 """What people work on: shown as a table beside the run."""
@@ -164,7 +160,9 @@ def build_decision(
             except DecisionRefused as refused:
                 yield from check_results(refused.checks, context.selected_asset_check_keys)
                 raise dg.Failure(str(refused)) from refused
-            for relation, days in _figures(conn, models, decision).items():
+            dated = [model.relation for model in models.of_step("returns") if model.window]
+            figures = figures_by_day(conn, models, dated, decision.window, datetime.now(UTC))
+            for relation, days in figures.items():
                 if key_of(relation) in context.selected_asset_keys:
                     add_by_day(context, relation, days)
         with warehouse.connect("preview") as conn:
@@ -204,27 +202,6 @@ def _views_only(
             yield dg.MaterializeResult(
                 asset_key=key_of(model.relation), data_version=versions[model.relation]
             )
-
-
-def _figures(
-    conn: psycopg.Connection, models: Models, decision: Decision
-) -> Mapping[str, Mapping[date, Mapping[str, int | float]]]:
-    """Return relation → day → figures, of all whose rows are of a day, whichever run wrote them."""
-    window = decision.window
-    relations = [model.relation for model in models.of_step("returns") if model.window]
-    rows = rows_by_day(conn, models, relations, window)
-    figures: dict[str, dict[date, dict[str, int | float]]] = {
-        relation: {day: {ROWS: count} for day, count in rows.get(relation, {}).items()}
-        for relation in relations
-    }
-    for day, totals in credited_by_day(conn, window).items():
-        # Plots need floats; nothing is ever computed from them.
-        plotted = {f"total {currency}": float(total) for currency, total in totals.items()}
-        for relation in CREDIT_NOTES:
-            figures.setdefault(relation, {}).setdefault(day, {}).update(plotted)
-    for day, holds in holds_by_day(conn, window, datetime.now(UTC)).items():
-        figures.setdefault(HELD_RETURNS, {}).setdefault(day, {}).update(holds)
-    return figures
 
 
 def _of_run(

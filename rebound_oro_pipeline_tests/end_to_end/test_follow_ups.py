@@ -355,28 +355,48 @@ def test_the_catalogue_is_read_again_with_its_levels(story: Story) -> None:
     assert act.figure("levels") > 0
 
 
+def shown_figures(act: Act, asset: str, day: str) -> dict[str, Any]:
+    """Return what a run told of a day of an asset in marts."""
+    [shown] = [
+        event.step_materialization_data.materialization.metadata
+        for event in act.result.all_events
+        if event.is_step_materialization
+        and event.asset_key == dg.AssetKey(["marts", asset])
+        and event.partition == day
+    ]
+    return {name: value.value for name, value in shown.items()}
+
+
 def test_the_days_that_were_looked_at_show_what_they_hold_now(story: Story) -> None:
     """The figures of an asset's day are those of the last look, whoever took it."""
     act = story.acts["holds due"]
-    told = [
-        event.step_materialization_data.materialization
-        for event in act.result.all_events
-        if event.is_step_materialization
-    ]
     [(day, held)] = story.stage.loop.rows(
         "select (registered_at at time zone 'UTC')::date::text, count(*) from ledger.holds"
         f" where registered_at::date = (select min(registered_at)::date from ledger.holds"
         f" where return_id = '{story.facts['due'][0]}') and resolved_at is null group by 1"
     )
-    [shown] = [
-        each
-        for each in told
-        if each.asset_key == dg.AssetKey(["marts", "held_returns"]) and each.partition == day
-    ]
-    figures = {name: value.value for name, value in shown.metadata.items()}
+    figures = shown_figures(act, "held_returns", day)
     assert figures["held lines"] == held
     assert figures["most attempts"] >= 1
     assert figures["oldest hold, hours"] >= 0
+
+
+def test_the_days_that_were_looked_at_show_what_was_credited_on_them(story: Story) -> None:
+    """Plots would lose the money of each day at which a hold was asked again."""
+    act = story.acts["open returns"]
+    [(day,)] = story.stage.loop.rows(
+        "select max((registered_at at time zone 'UTC')::date)::text from marts.return_line_destinations"
+        f" where return_id = '{min(act.credited)}'"
+    )
+    currencies = story.stage.loop.rows(
+        "select distinct currency from marts.credit_notes"
+        f" where (registered_at at time zone 'UTC')::date = '{day}'"
+    )
+    totals = {
+        name: total for name, total in shown_figures(act, "credit_notes", day).items() if "total" in name
+    }
+    assert totals.keys() == {f"total {currency}" for (currency,) in currencies}
+    assert all(total > 0 for total in totals.values())
 
 
 def test_days_that_were_looked_at_again_stay_synced_when_others_are_run(story: Story) -> None:
