@@ -302,6 +302,29 @@ undecided as (
         and answers.has_answer is not true
 ),
 
+-- Without a line nothing of a return is ever decided, and no other table says so.
+without_lines as (
+    select
+        'return_without_lines' as kind,
+        returns.return_id as subject,
+        returns.order_reference as order_identifier,
+        null as currency,
+        0 as ours,
+        0 as theirs,
+        'status ' || returns.status as detail,
+        returns.landed_at as seen_at
+    from policy
+    cross join staging.stg_rebound__returns as returns
+    inner join seeds.rebound_statuses as statuses on returns.status = statuses.status
+    where
+        not statuses.is_withdrawn
+        and statuses.position >= policy.milestone_position
+        and not exists (
+            select from landing.rebound_return_lines as lines
+            where lines.return_id = returns.return_id
+        )
+),
+
 -- The key of a line that is made of its SKU is the same in other letters, as it is to the decision. Materialized, because few
 -- are corrected ever: what else there is to say of them is looked up for these alone.
 corrected as materialized (
@@ -440,6 +463,8 @@ found as (
     where returned_in_full.ours <> returned_in_full.theirs
     union all
     select * from undecided
+    union all
+    select * from without_lines
     union all
     select * from on_the_wrong_shelf
     union all

@@ -309,6 +309,34 @@ def test_what_is_not_answered_or_sent_within_the_agreed_time_is_listed(books: La
         assert ("return_without_an_answer", "R9 / R9:SHIRT:1", "ORD-1") not in late(73)
 
 
+LISTS_NOTHING = {
+    "processed": ({"current_tracking_status": "processed"}, True),
+    "delivered, the field under another name": (
+        {"current_tracking_status": "delivered", "items": [{"sku_code": "SHIRT", "quantity": "1"}]},
+        True,
+    ),
+    "a label from the box": ({"current_tracking_status": "created"}, False),
+    "cancelled": ({"current_tracking_status": "cancelled"}, False),
+}
+
+
+@pytest.mark.parametrize("name", LISTS_NOTHING)
+def test_a_processed_return_that_lists_nothing_is_listed(books: Landed, name: str) -> None:
+    """It has no line that could wait, be held or be quarantined."""
+    said, is_listed = LISTS_NOTHING[name]
+
+    def listed() -> list[tuple[str, str | None]]:
+        found = discrepancies(books.conn)
+        return [(each.subject, each.detail) for each in found if each.kind == "return_without_lines"]
+
+    with books.undone():
+        land(books.conn, [], [{key: value for key, value in a_return("R8", **said).items() if key != "item"}])
+        books.decide()
+        assert listed() == ([("R8", f"status {said['current_tracking_status']}")] if is_listed else [])
+        land(books.conn, [], [a_return("R8", current_tracking_status="delivered")])
+        assert listed() == []
+
+
 CORRECTED = {
     "damaged after it was restocked": ("restock", "damaged", {}, (1, 0)),
     "restocked after it was damaged": ("damaged", "restock", {}, (0, 1)),
