@@ -192,6 +192,28 @@ SITUATIONS = (
     ),
 )
 
+WORDS = {
+    "no quantity": "item[0].quantity: is missing",
+    "half a date": "date_added: is not a date and time: '2026-13-01'",
+    "unknown status": "status 'lost' is not in the list",
+    "no status": "no status is given",
+    "unknown disposition": "disposition 'eaten' is not in the list",
+    "no disposition": "no disposition is given",
+    "an unknown reason where it decides on shipping": "reason 'whim' is not in the list",
+    "cancelled order": "order {order} is cancelled",
+    "a total that nothing explains": "goods 61.7, shipping 0 and tax 11.72 do not explain the total 64.42 USD",
+    "tax that no row tells": "tax of 31.72 was charged, but no line says how much of it is its own",
+    "another currency": "the return is in EUR, order {order} in USD",
+    "a SKU of the catalogue": "SKU SKU-009 is in the catalogue, but not on order {order}",
+    "a SKU of nowhere": "SKU NOSUCH is neither in the catalogue nor on order {order}",
+    "a unit that nobody knows": "2 pallet of SKU SKU-001 do not fit the unit on order {order}",
+    "half an item": "0.5 units of SKU SKU-001 do not fit the unit on order {order}",
+    "an item of an order in boxes": "2 item of SKU SKU-001 do not fit the unit on order {order}",
+    "a kit and a half": "1.5 units of SKU KIT do not fit the unit on order {order}",
+    "seven of five": "2 of 7 units of SKU SKU-001 exceed what was ordered on {order} and not yet credited",
+}
+"""What the quarantine says of each situation that ends there, beside the reason."""
+
 
 def place(tables: Tables, number: int) -> tuple[str, str | None, str]:
     """Return place, reason and units of the one line of a return."""
@@ -243,6 +265,9 @@ def test_the_sql_puts_every_line_there(rules_conn: psycopg.Connection[Any]) -> N
         )
         for number, situation in numbered:
             assert place(tables, number) == expected(situation), situation.name
+            if situation.place == "quarantine":
+                [row] = [row for row in tables.quarantine if row["return_id"] == f"R{number}"]
+                assert row["detail"] == WORDS[situation.name].format(order=f"ORDER-{number}")
 
 
 def test_several_orders_by_one_reference_are_nobodys(rules_conn: psycopg.Connection[Any]) -> None:
