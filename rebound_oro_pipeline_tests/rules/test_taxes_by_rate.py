@@ -99,3 +99,89 @@ def test_a_tax_of_shipping_that_no_rate_makes_stands_under_none(
             "select applies_to, rate, tax_amount from ledger.credit_note_taxes"
         ).fetchall()
     assert taxes == [("shipping", None, Decimal("0.01"))]
+
+
+UNREADABLE: dict[str, Any] = {
+    "no data": None,
+    "a word": "n/a",
+    "a list": [],
+    "no shipping": {"taxes": [{"tax": "T", "rate": "0.19"}]},
+    "a taxable amount in words": {
+        "shipping": {"excludingTax": "n/a", "taxAmount": "0.01"},
+        "taxes": [{"tax": "T", "rate": "0.19"}],
+    },
+    "an amount in words": {
+        "shipping": {"excludingTax": "0.04", "taxAmount": "free"},
+        "taxes": [{"tax": "T", "rate": "0.19"}],
+    },
+    "a rate in words": {
+        "shipping": {"excludingTax": "0.04", "taxAmount": "0.01"},
+        "taxes": [{"tax": "T", "rate": "standard"}],
+    },
+    "taxes that are no list": {"shipping": {"excludingTax": "0.04", "taxAmount": "0.01"}, "taxes": {"T": 1}},
+    "taxes that are no objects": {"shipping": {"excludingTax": "0.04", "taxAmount": "0.01"}, "taxes": ["T"]},
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_taxes_of_shipping_that_cannot_be_read_stand_under_no_rate(
+    rules_conn: psycopg.Connection[Any], name: str
+) -> None:
+    row = Row("SHIRT", Decimal(1), Decimal("10.00"))
+    document = order_document(
+        Sale(id="1", identifier="ORD-1", rows=(row,), shipping=Decimal("0.04"), shipping_rate=Decimal("0.19"))
+    )
+    for each in document["included"]:
+        if each["attributes"].get("label") == "Shipping Tax":
+            each["attributes"]["data"] = UNREADABLE[name]
+    with landed(rules_conn, [document], [a_return("R1")]) as there:
+        there.decide()
+        taxes = there.conn.execute("select applies_to, rate, tax_amount from ledger.credit_note_taxes")
+        assert taxes.fetchall() == [("shipping", None, Decimal("0.01"))]
+
+
+ITEMS_UNREADABLE: dict[str, Any] = {
+    "no data": None,
+    "a word": "n/a",
+    "items that are no list": {"items": {"0": {}}},
+    "no row": {
+        "items": [{"taxes": [{"tax": "T", "rate": "0.19", "taxAmount": "1.90", "taxableAmount": "10.00"}]}]
+    },
+    "taxes that are no list": {
+        "items": [{"row": {"includingTax": "11.90", "excludingTax": "10.00"}, "taxes": 7}]
+    },
+    "an amount in words": {
+        "items": [
+            {
+                "row": {"includingTax": "much", "excludingTax": "10.00"},
+                "taxes": [{"tax": "T", "rate": "0.19", "taxAmount": "some", "taxableAmount": "all"}],
+            }
+        ]
+    },
+    "a rate in words": {
+        "items": [
+            {
+                "row": {"includingTax": "11.90", "excludingTax": "10.00"},
+                "taxes": [{"tax": "T", "rate": "standard", "taxAmount": "1.90", "taxableAmount": "10.00"}],
+            }
+        ]
+    },
+}
+
+
+@pytest.mark.parametrize("name", ITEMS_UNREADABLE)
+def test_taxes_of_lines_that_cannot_be_read_change_no_credit(
+    rules_conn: psycopg.Connection[Any], name: str
+) -> None:
+    """The line's own totals tell its tax; what stands under which rate is for show."""
+    row = Row("SHIRT", Decimal(1), Decimal("10.00"), Decimal("0.19"))
+    document = order_document(Sale(id="1", identifier="ORD-1", rows=(row,)))
+    for each in document["included"]:
+        if each["attributes"].get("label") == "Subtotal Tax":
+            each["attributes"]["data"] = ITEMS_UNREADABLE[name]
+    with landed(rules_conn, [document], [a_return("R1")]) as there:
+        there.decide()
+        amounts = there.conn.execute("select net_amount, tax_amount from ledger.credit_notes").fetchall()
+        taxes = there.conn.execute("select sum(tax_amount) from ledger.credit_note_taxes").fetchone()
+    assert amounts == [(Decimal("10.00"), Decimal("1.90"))]
+    assert taxes == (Decimal("1.90"),)
