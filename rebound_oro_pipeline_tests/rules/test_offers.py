@@ -380,3 +380,31 @@ class TestUnofferedReturns:
         [warned] = [check for check in offering.checks if not check.passed]
         assert (warned.name, warned.severity) == ("assert_returns_are_of_offered_items", "warn")
         assert warned.sample[0]["return_id"] == "R1"
+
+
+def test_what_an_order_lists_no_more_may_not_come_back(rules_conn: psycopg.Connection[Any]) -> None:
+    """ReBound keeps what it was told: an item that is left out of the next version would stay returnable."""
+    shirts, hats, socks = (
+        Row(sku, Decimal(3), Decimal("10.00"), product_id=str(number))
+        for number, sku in enumerate(("SHIRT", "HAT", "SOCKS"), start=1)
+    )
+
+    def order(*lines: Row) -> dict[str, Any]:
+        return dated(order_document(Sale(id="1", identifier="ORD-1", rows=lines)))
+
+    with landed(rules_conn, [order(shirts, hats, socks)], []) as there:
+        offer(there)
+        assert offers(there)["1"]["items"] == {"SHIRT": 3, "HAT": 3, "SOCKS": 3}
+        land(there.conn, [order(shirts, replace(socks, unit="box"))], [])
+        offer(there)
+        [row] = rows(there, "select items from ledger.offers order by version desc limit 1")
+        told = {
+            (item["sku"], item["unit_code"]): (Decimal(item["quantity"]), item["non_returnable"])
+            for item in row["items"]
+        }
+        assert told == {
+            ("SHIRT", "item"): (3, False),
+            ("HAT", "item"): (0, True),
+            ("SOCKS", "item"): (0, True),
+            ("SOCKS", "box"): (3, False),
+        }
