@@ -35,6 +35,7 @@ from uuid import uuid4
 _RECORD = re.compile(r"^/(data|included)/(\d+)(?:/|$)")
 _SHOWN = 3  # reasons named in a message; `reasons` has all of them
 _ALREADY_EXISTS = "The entity already exists."
+_NO_ACCESS = "No access to this type of entities."
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,11 @@ class Reason:
     def included_index(self) -> int | None:
         """Position in `included` of the document sent (from 0), or None."""
         return self._index("included")
+
+    @property
+    def forbids_the_type(self) -> bool:
+        """Whether the user lacks the permission for the whole type, whichever record of a batch is named."""
+        return self.detail == _NO_ACCESS
 
     def _index(self, member: str) -> int | None:
         found = _RECORD.match(self.pointer or "")
@@ -143,6 +149,11 @@ class Refused(ApiError):
 
 class Forbidden(Refused):
     """403: a missing permission, or an order that is closed and therefore locked."""
+
+    @property
+    def forbids_the_type(self) -> bool:
+        """Whether it speaks of the user and not of the record that it names: no other one would be taken either."""
+        return any(reason.forbids_the_type for reason in self.reasons)
 
 
 class NotFound(Refused):

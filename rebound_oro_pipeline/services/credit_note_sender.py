@@ -7,6 +7,7 @@ and found equal.
 
     answered as written   ──▶ read back: equal: confirmed, different: rejected, absent: sent again, halved
     a record is named     ──▶ that one rejected (or read back, where it exists), the others sent again
+    the type is forbidden ──▶ nothing is rejected, whichever record is named: the run ends
     failed, none named    ──▶ read back; what is absent is halved, down to single notes
     still to run          ──▶ remembered with its operation, sent no other way until that has ended
     no answer, 5xx        ──▶ read back; what is absent is tried again later
@@ -169,6 +170,9 @@ class CreditNoteSender:
             named, others = pack[index], [*pack[:index], *pack[index + 1 :]]
             if isinstance(error, Conflict):
                 return [others, [named]]
+            if isinstance(error, Forbidden) and error.forbids_the_type:
+                # A note that is sent alone and refused so ends the run, and is due again.
+                return [[named], others]
             self._end(Outcome.rejected(named.message, words_of(error), request_id=error.request_id))
             return [others] if others else []
         if isinstance(error, NotFound):
@@ -277,7 +281,7 @@ class CreditNoteSender:
                 errors = outcome
             for entry in self._prove(pack):
                 reason = errors.get(entry.message.operation_index)
-                if reason is not None and 400 <= (reason.status or 0) < 500 and reason.status != 409:
+                if reason is not None and _is_final(reason):
                     self._end(Outcome.rejected(entry.message, str(reason)))
                 else:
                     failure: Failure | None = "shared" if operation_id is not None else None
@@ -378,6 +382,11 @@ def _judged(entry: Entry, held: Sequence[StoredNote], remark: str | None) -> Out
     if remark is not None:
         words = f"{words}. {remark} Its stock movements that wait are held back"
     return Outcome.rejected(entry.message, words)
+
+
+def _is_final(reason: Reason) -> bool:
+    """Whether the same note would be refused again: not by one that exists, nor by a permission that is missing."""
+    return 400 <= (reason.status or 0) < 500 and reason.status != 409 and not reason.forbids_the_type
 
 
 def _names_a_place(error: Refused) -> bool:

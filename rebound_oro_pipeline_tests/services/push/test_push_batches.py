@@ -26,6 +26,8 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
 Box = psycopg.Connection[Any]
 BATCH = ("PATCH", "/reboundcreditnotes")
 SINGLE = ("POST", "/reboundcreditnotes")
+BATCHES_ONLY = {"orders": ("view",), "reboundcreditnotes": ("view",), "asyncoperations": ("view", "create")}
+"""May send batches, but not create what is in them."""
 
 
 @pytest.fixture
@@ -196,6 +198,35 @@ def test_a_missing_permission_to_create_stops_the_run_and_rejects_nothing(
     with shop.client() as oro:
         push_credit_notes(oro, database_url, run_id="2", rules=AT_ONCE)
     assert set(states(box).values()) == {"confirmed"}
+
+
+def test_a_permission_that_a_batch_lacks_by_record_rejects_none_of_its_notes(
+    shop: Shop, box: Box, database_url: str
+) -> None:
+    """With batches allowed and notes not, OroCommerce names the first record of each batch."""
+    put_notes(box, shop.order_id, 3)
+    shop.store.add_client("batches only", "secret", BATCHES_ONLY)
+    with (
+        shop.client("batches only") as oro,
+        pytest.raises(Forbidden, match="No access to this type of entit"),
+    ):
+        push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert set(states(box).values()) == {"pending"}
+
+
+def test_a_permission_that_a_late_batch_lacks_rejects_none_of_its_notes(
+    slow_shop: Shop, box: Box, database_url: str
+) -> None:
+    put_notes(box, slow_shop.order_id, 3)
+    slow_shop.store.add_client("batches only", "secret", BATCHES_ONLY)
+    slow_shop.store.consuming = False
+    with slow_shop.client("batches only") as oro:
+        push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+        slow_shop.store.consuming = True
+        make_due(box)
+        with pytest.raises(Forbidden, match="No access to this type of entit"):
+            push_credit_notes(oro, database_url, run_id="2", rules=AT_ONCE)
+    assert set(states(box).values()) == {"pending"}
 
 
 def test_a_record_on_which_the_shop_fails_is_rejected_in_the_end_and_holds_up_nobody(

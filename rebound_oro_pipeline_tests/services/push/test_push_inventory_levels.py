@@ -8,6 +8,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from rebound_oro_pipeline.clients.errors import Forbidden
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.sandbox.oro.records import KitItemRecord, ProductRecord, UnitRecord
 from rebound_oro_pipeline.services import oro_levels
@@ -242,6 +243,21 @@ def test_a_limited_user_is_told_and_nothing_is_lost(shop: Shop, box: Box, databa
     with shop.client() as oro:
         counts = push_inventory_levels(oro, database_url, run_id="2", rules=AT_ONCE)
     assert (counts.confirmed, counts.remaining) == (2, 0)
+
+
+def test_a_permission_that_a_batch_lacks_by_record_rejects_none_of_its_deltas(
+    shop: Shop, box: Box, database_url: str
+) -> None:
+    for number in (1, 2, 3):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    rights = {"products": ("view",), "inventorylevels": ("view",), "asyncoperations": ("view", "create")}
+    shop.store.add_client("batches only", "secret", rights)
+    with (
+        shop.client("batches only") as oro,
+        pytest.raises(Forbidden, match="No access to this type of entit"),
+    ):
+        push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert set(states(box).values()) == {"pending"}
 
 
 def test_what_is_sold_while_a_worker_waits_stays_sold(
