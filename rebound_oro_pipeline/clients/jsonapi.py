@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import httpx
 
-from rebound_oro_pipeline.clients.errors import Call, MalformedAnswer, Reason, from_status
+from rebound_oro_pipeline.clients.errors import Call, MalformedAnswer, Reason, Refused, from_status
 from rebound_oro_pipeline.clients.http import retry_after
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
@@ -23,6 +24,8 @@ Scalar: TypeAlias = str | int | bool | Decimal | datetime
 FilterValue: TypeAlias = Scalar | Sequence[Scalar]
 Filters: TypeAlias = Mapping[str, FilterValue | Mapping[str, FilterValue]]
 """`{"identifier": ["A", "B"]}` or, with operators, `{"updatedAt": {"gte": start, "lt": end}}`."""
+
+_LARGEST_PAGE: Final = re.compile(r"The value should be less than or equals to (\d{1,9})\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,15 @@ def in_lists(values: Iterable[str], *, count: int = 100, length: int = 4000) -> 
         size += encoded
     if chunk:
         yield chunk
+
+
+def largest_page(error: Refused) -> int | None:
+    """Return the rows of the largest page where a shop's limit (`max_entities`, `max_results`) is exceeded, or None."""
+    for reason in error.reasons:
+        told = _LARGEST_PAGE.fullmatch(reason.detail or "")
+        if told and reason.parameter == "page[size]":
+            return int(told[1])
+    return None
 
 
 def _filter_text(name: str, value: FilterValue, operator: str = "eq") -> str:

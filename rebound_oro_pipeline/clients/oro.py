@@ -11,11 +11,11 @@ from urllib.parse import quote
 import httpx
 
 from rebound_oro_pipeline.clients import jsonapi
-from rebound_oro_pipeline.clients.errors import Call, MalformedAnswer, Reason
+from rebound_oro_pipeline.clients.errors import Call, MalformedAnswer, Reason, Refused
 from rebound_oro_pipeline.clients.http import Channel, HttpOptions
 from rebound_oro_pipeline.clients.jsonapi import MEDIA_TYPE, Document, Filters, Page
 from rebound_oro_pipeline.clients.oro_auth import ClientCredentials
-from rebound_oro_pipeline.clients.paging import check_total, read_to_end
+from rebound_oro_pipeline.clients.paging import read_to_end
 
 PAGE_SIZE: Final = 250
 """Rows of a page: beyond it nothing is gained, and OroCommerce's own default is 10."""
@@ -82,6 +82,7 @@ class OroClient:
         self._channel = Channel("oro", base_url, **options)
         self._auth = ClientCredentials(self._channel, client_id, client_secret)
         self._prefix = [part for part in api_prefix.split("/") if part]
+        self._largest_pages: dict[str, int] = {}
         self._readers = ThreadPoolExecutor(self._channel.max_connections, thread_name_prefix="oro-pages")
 
     def close(self) -> None:
@@ -108,8 +109,8 @@ class OroClient:
         """Yield the list's documents to its end, every record once, none of them empty.
 
         `page_size` None: for resources without paging (the enums, `ordersubtotals`), which answer 400 to
-        `page[…]`; one document, unsorted. Raises PagingError where fewer records came than OroCommerce
-        counts.
+        `page[…]`; unsorted, and in one document except in releases that page them. Pages are smaller where the
+        shop limits them. Raises PagingError where fewer records came than OroCommerce counts.
         """
         if page_size is not None:
             parameters = jsonapi.query(resource, filters=filters, include=include, fields=fields, sort=sort)
@@ -189,6 +190,20 @@ class OroClient:
         ]
 
     def _paged(self, path: str, parameters: list[tuple[str, str]], size: int) -> Iterator[Document]:
+        allowed = min(size, self._largest_pages.get(path, size))
+        try:
+            yield from self._in_pages_of(allowed, path, parameters)
+        except Refused as error:
+            # The first page is refused like any other, so that nothing has been yielded.
+            largest = jsonapi.largest_page(error)
+            if largest is None or not 0 < largest < allowed:
+                raise
+        else:
+            return
+        self._largest_pages[path] = largest
+        yield from self._in_pages_of(largest, path, parameters)
+
+    def _in_pages_of(self, size: int, path: str, parameters: list[tuple[str, str]]) -> Iterator[Document]:
         def fetch(number: int) -> Page:
             page = [("page[number]", str(number)), ("page[size]", str(size))]
             return self._page(path, [*parameters, *page])
@@ -197,9 +212,11 @@ class OroClient:
 
     def _unpaged(self, path: str, parameters: list[tuple[str, str]]) -> Iterator[Document]:
         page = self._page(path, parameters)
-        if page.rows:
+        if page.total is not None and len(page.rows) < page.total:
+            # Enums have pages in every release but 6.1, of ten rows unless more are asked for.
+            yield from self._paged(path, parameters, PAGE_SIZE)
+        elif page.rows:
             yield page.document
-        check_total(len(page.rows), page.total, f"oro: {path}")
 
     def _page(self, path: str, parameters: list[tuple[str, str]]) -> Page:
         return self._channel.send(

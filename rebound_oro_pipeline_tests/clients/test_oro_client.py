@@ -14,13 +14,31 @@ from rebound_oro_pipeline.clients.oro import Batch, OroClient
 RECORD = {"data": {"type": "t", "id": "1", "attributes": {"amount": Decimal("1.10")}}}
 
 
-def serve(network, answer, count):
+def page_too_large(largest):
+    """Return what a shop with a limit of its own answers with 400."""
+    detail = f"The value should be less than or equals to {largest}."
+    return {
+        "errors": [
+            {
+                "status": "400",
+                "title": "filter constraint",
+                "detail": detail,
+                "source": {"parameter": "page[size]"},
+            }
+        ]
+    }
+
+
+def serve(network, answer, count, *, default_size=None, largest=None):
     """Answer as a shop with `count` rows, sorted by id."""
 
     def respond(request: httpx.Request) -> httpx.Response:
         params = request.url.params
-        start = (int(params["page[number]"]) - 1) * int(params["page[size]"])
-        rows = [{"type": "t", "id": str(n)} for n in range(count)][start : start + int(params["page[size]"])]
+        size = int(params.get("page[size]", default_size))
+        if largest is not None and size > largest:
+            return answer(400, page_too_large(largest))
+        start = (int(params.get("page[number]", 1)) - 1) * size
+        rows = [{"type": "t", "id": str(n)} for n in range(count)][start : start + size]
         return answer(200, {"data": rows}, {"X-Include-Total-Count": str(count)})
 
     network.answer = respond
@@ -66,9 +84,36 @@ def test_a_resource_without_paging_is_asked_without_it(network, answer, oro):
 
 
 def test_a_list_without_paging_that_is_cut_short_is_told(network, answer, oro):
-    network.script(answer(200, {"data": [{"type": "t", "id": "1"}]}, {"X-Include-Total-Count": "2"}))
+    network.answer = lambda _: answer(
+        200, {"data": [{"type": "t", "id": "1"}]}, {"X-Include-Total-Count": "2"}
+    )
     with pytest.raises(errors.PagingError):
         list(oro.pages("t", page_size=None))
+
+
+def test_a_list_that_has_pages_in_some_releases_is_read_to_its_end(network, answer, oro):
+    """Enums have pages in 6.0 and 7.0: who asks for none gets the first ten rows."""
+    serve(network, answer, 23, default_size=10)
+    found = [row["id"] for page in oro.pages("orderstatuses", page_size=None) for row in page["data"]]
+    assert found == [str(n) for n in range(23)]
+    assert "sort" not in network.requests[-1].url.params
+
+
+def test_pages_are_as_small_as_the_shop_wants_them(network, answer, oro):
+    """`max_entities`, or `max_results` of an entity, is a setting of the shop."""
+    serve(network, answer, 23, largest=10)
+    for _ in range(2):
+        found = [row["id"] for page in oro.pages("t", page_size=20) for row in page["data"]]
+        assert found == [str(n) for n in range(23)]
+    assert [r.url.params["page[size]"] for r in network.requests] == ["20", *["10"] * 6]
+
+
+@pytest.mark.parametrize("largest", [0, 20])
+def test_a_limit_that_cannot_be_kept_to_is_an_error(largest, network, answer, oro):
+    network.answer = lambda _: answer(400, page_too_large(largest))
+    with pytest.raises(errors.Refused, match=f"less than or equals to {largest}"):
+        list(oro.pages("t", page_size=20))
+    assert len(network.requests) == 1
 
 
 def test_an_empty_list_has_no_documents(network, answer, oro):

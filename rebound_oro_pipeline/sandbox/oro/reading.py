@@ -37,7 +37,7 @@ class Reading:
             renderer = scope.renderer(transaction, query, self.clock())
             if scope.resource.rows is not None:
                 rows = [renderer.row(scope.resource, key) for key in scope.resource.rows]
-                shown = _page(rows, query) if query.page else rows
+                shown = _page(rows, query) if scope.resource.paging else rows
                 return self._listed(scope, renderer, shown, [], len(rows))
             found = self._select(transaction, scope.resource.type, query)
             total = None
@@ -127,7 +127,8 @@ class Reading:
         with self.store.read() as transaction:
             renderer = scope.renderer(transaction, query, self.clock())
             rows = renderer.subtotals(order_id)
-            return self._listed(scope, renderer, _page(rows, query) if query.page else rows, [], len(rows))
+            shown = _page(rows, query) if scope.resource.paging else rows
+            return self._listed(scope, renderer, shown, [], len(rows))
 
     def _operation_errors(self, scope: Scope, operation_id: str) -> Answer:
         query = replace(scope, resource=_OPERATION_ERRORS).query()

@@ -128,6 +128,16 @@ def test_7_0_takes_pages_of_statuses_and_subtotals_again(make_shop: Any) -> None
     assert len(shop.get("ordersubtotals?filter[order]=1&page[size]=1").json()["data"]) == 1
 
 
+@pytest.mark.parametrize(("profile", "shown"), [("6.0", 2), ("6.1", 5), ("7.0", 2)])
+def test_lists_of_statuses_that_take_pages_have_pages_of_the_default_size(
+    make_shop: Any, monkeypatch: pytest.MonkeyPatch, profile: str, shown: int
+) -> None:
+    """Which matters in shops whose administrators have added statuses: the default is ten rows."""
+    monkeypatch.setattr("rebound_oro_pipeline.sandbox.oro.query.DEFAULT_PAGE_SIZE", 2)
+    answer = make_shop(profile=profile).get("orderinternalstatuses", **{"X-Include": "totalCount"})
+    assert (len(answer.json()["data"]), answer.headers["X-Include-Total-Count"]) == (shown, "5")
+
+
 def test_closed_orders_are_locked_since_6_1(make_shop: Any) -> None:
     notes = {"data": {"type": "orders", "id": "1", "attributes": {"customerNotes": "x"}}}
     for profile, status in (("6.0", 200), ("6.1", 403)):
