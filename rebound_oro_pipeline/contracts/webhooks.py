@@ -17,6 +17,7 @@ from rebound_oro_pipeline.contracts.values import kind, read_business_moment, re
 ORDERS: Final = "orders"
 """The JSON:API type of the records that the pipeline follows."""
 
+_LARGEST_ID: Final = 2**31 - 1  # of a column of the type integer
 _REFERENCES: Final = ("identifier", "poNumber", "externalId")
 _NAMES: Final[Mapping[SourceSystem, tuple[str, str, str]]] = {
     "rebound": ("event_id", "event_type", "occurred_at"),
@@ -97,11 +98,23 @@ def read_record_event(body: bytes) -> RecordEvent | Fault:
     if resource is None or record_id is None:
         missing = "type" if resource is None else "id"
         return _fault(body, "oro", "webhooks", f"eventData.data.{missing}", "is missing or no identifier")
+    if resource == ORDERS and not is_order_id(record_id):
+        return _fault(body, "oro", "webhooks", "eventData.data.id", "is no id that an order can have")
     attributes = data.get("attributes")
     given = attributes if isinstance(attributes, Mapping) else {}
     references = (_or_none(read_key, given.get(name)) for name in _REFERENCES)
     topic = _or_none(read_text, content.get("topic")) or ""
     return RecordEvent(topic, resource, record_id, tuple(filter(None, references)))
+
+
+def is_order_id(text: str) -> bool:
+    """Whether an order can have this id: OroCommerce refuses a whole list of ids for one that none can have."""
+    return (
+        text.isascii()
+        and text.isdecimal()
+        and len(text) <= len(str(_LARGEST_ID))
+        and int(text) <= _LARGEST_ID
+    )
 
 
 def _object(body: bytes, system: SourceSystem, resource: str) -> Mapping[str, Any] | Fault:

@@ -15,7 +15,12 @@ import psycopg
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.rebound import ReturnDocument, read_return
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
-from rebound_oro_pipeline.contracts.webhooks import ORDERS, read_record_event, read_return_event
+from rebound_oro_pipeline.contracts.webhooks import (
+    ORDERS,
+    is_order_id,
+    read_record_event,
+    read_return_event,
+)
 from rebound_oro_pipeline.warehouse import inbox
 from rebound_oro_pipeline.warehouse.inbox import HeldReturn, Reading, Unread
 from rebound_oro_pipeline.warehouse.landing import Landed, land_orders, land_returns
@@ -160,7 +165,8 @@ def _what_follows(
 ) -> ProcessedInbox:
     left = inbox.unsettled(conn)
     returns = [each for each in left if each.source == "rebound"]
-    orders = [each for each in left if each.source == "oro" and each.document_id is not None]
+    # Versions before took notices of ids that no order can have.
+    orders = [each for each in left if each.source == "oro" and is_order_id(each.document_id or "")]
     deleted = {each.document_id for each in orders if each.outcome == "order_deleted"}
     held = inbox.held_returns(
         conn,

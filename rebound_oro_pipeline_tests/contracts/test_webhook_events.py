@@ -61,3 +61,21 @@ def test_an_order_is_known_by_what_its_delivery_says(content: Any, references: t
     event = read_record_event(json.dumps(body).encode())
     assert event == RecordEvent("order.deleted", "orders", "28", references)
     assert event.is_deletion
+
+
+@pytest.mark.parametrize("order_id", ["abc", "1.5", "1..5", "-1", "2147483648", "9" * 20, "²"])
+def test_an_id_that_no_order_can_have_is_a_fault(order_id: str) -> None:
+    """OroCommerce refuses a list of ids as a whole for one of them."""
+    body = {"topic": "order.updated", "eventData": {"data": {"type": "orders", "id": order_id}}}
+    event = read_record_event(json.dumps(body).encode())
+    assert isinstance(event, Fault)
+    assert event.path == "eventData.data.id"
+
+
+@pytest.mark.parametrize("order_id", ["28", "2147483647"])
+def test_an_id_is_that_of_an_order_as_text_or_number(order_id: str) -> None:
+    for shown in (order_id, int(order_id)):
+        body = {"topic": "order.updated", "eventData": {"data": {"type": "orders", "id": shown}}}
+        assert read_record_event(json.dumps(body).encode()) == RecordEvent(
+            "order.updated", "orders", order_id, ()
+        )

@@ -1,5 +1,6 @@
 """A look that breaks off leaves what it did not finish to the next one; the sandbox answers over HTTP."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -98,6 +99,26 @@ def test_a_return_with_an_absurd_date_that_has_landed_stops_no_look(
     found = follow(1, follow_up)
     assert found.occasions["webhooks"] == 22
     assert (found.days[0], found.days[-1]) == (date.min, date.max)
+    assert not inbox.waiting(conn)
+
+
+def test_a_notice_of_an_id_that_no_order_can_have_stops_no_look(
+    follow: Follow, conn: psycopg.Connection[Any]
+) -> None:
+    """OroCommerce refuses the whole list of ids for it. Versions before took such a notice for one of an order."""
+    notice = {"topic": "order.updated", "eventData": {"data": {"type": "orders", "id": "abc"}}}
+    conn.execute(
+        """
+        insert into inbox.deliveries (source, event_id, received_at, headers, body, content_hash, processed_at,
+            processed_by, outcome, document_id)
+        values
+            ('oro', 'new', now(), '{}', %(body)s, '', null, null, null, null),
+            ('oro', 'old', now(), '{}', %(body)s, '', now(), 'test', 'order_changed', 'abc')
+        """,
+        {"body": json.dumps(notice).encode()},
+    )
+    conn.commit()
+    follow(1, follow_up)
     assert not inbox.waiting(conn)
 
 
