@@ -259,13 +259,31 @@ def read_document(call: Call, response: httpx.Response) -> Document:
     )
 
 
-def read_page(call: Call, response: httpx.Response) -> Page:
-    """Return the page of a 2xx answer; the total stands in a header, and only where it was asked for."""
+def read_record(call: Call, response: httpx.Response) -> Document:
+    """Return the document of a 2xx answer whose `data` is one record, else raise the error it means."""
     document = read_document(call, response)
-    rows = document["data"]
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
+    if not _is_record(document["data"]):
+        raise MalformedAnswer(
+            f"{call} was answered with something else than a record", request_id=call.request_id
+        )
+    return document
+
+
+def check_records(call: Call, data: object) -> None:
+    """Raise MalformedAnswer where `data` is something else than a list of records."""
+    if not isinstance(data, list) or not all(map(_is_record, data)):
         raise MalformedAnswer(
             f"{call} was answered with something else than a list of records", request_id=call.request_id
         )
+
+
+def _is_record(data: object) -> bool:
+    return isinstance(data, dict) and "id" in data
+
+
+def read_page(call: Call, response: httpx.Response) -> Page:
+    """Return the page of a 2xx answer; the total stands in a header, and only where it was asked for."""
+    document = read_document(call, response)
+    check_records(call, document["data"])
     total = response.headers.get("X-Include-Total-Count", "")
     return Page(document, int(total) if total.isdecimal() else None)

@@ -137,7 +137,7 @@ class OroClient:
         With `meta.upsert` an existing one is updated, with `meta.validate` nothing is stored.
         """
         call = Call.new("oro", "POST", self._path(resource), request_id)
-        return self._channel.send(call, jsonapi.read_document, repeatable=False, **self._write(document))
+        return self._channel.send(call, jsonapi.read_record, repeatable=False, **self._write(document))
 
     def update(
         self,
@@ -151,7 +151,7 @@ class OroClient:
         """Change the attributes named and return the record as it now is."""
         call = Call.new("oro", "PATCH", self._path(resource, record_id), request_id)
         return self._channel.send(
-            call, jsonapi.read_document, repeatable=False, not_after=not_after, **self._write(document)
+            call, jsonapi.read_record, repeatable=False, not_after=not_after, **self._write(document)
         )
 
     def batch(
@@ -231,7 +231,7 @@ class OroClient:
     def _read(self, call: Call, parameters: list[tuple[str, str]]) -> Document:
         headers = {"Accept": MEDIA_TYPE, "X-Include": "noHateoas"}
         return self._channel.send(
-            call, jsonapi.read_document, repeatable=True, params=parameters, headers=headers, auth=self._auth
+            call, jsonapi.read_record, repeatable=True, params=parameters, headers=headers, auth=self._auth
         )
 
     def _write(self, document: Document) -> dict[str, Any]:
@@ -247,6 +247,7 @@ def _read_batch(call: Call, response: httpx.Response) -> Batch:
     # list.
     document = jsonapi.read_document(call, response)
     if isinstance(document["data"], list):
+        jsonapi.check_records(call, document["data"])
         return Batch(records=tuple(document["data"]), included=tuple(document.get("included") or ()))
     return Batch(operation=_operation(call, document))
 

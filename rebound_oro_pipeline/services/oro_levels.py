@@ -7,6 +7,7 @@ nor the sign, and refuses exponents: what is sent is checked here.
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -96,8 +97,9 @@ def levels_of_products(oro: OroClient, product_ids: Iterable[str]) -> LevelReadi
     until = math.inf
     for document in _pages(oro, product_ids):
         until = min(until, good_until())
-        for level in _levels(document):
-            found.setdefault((level.product_id, level.unit_code), []).append(level)
+        with readable(LEVELS):
+            for level in _levels(document):
+                found.setdefault((level.product_id, level.unit_code), []).append(level)
     return LevelReading(found, until)
 
 
@@ -115,10 +117,20 @@ def product_ids(oro: OroClient, skus: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for listed in in_lists(skus):
         for document in oro.pages("products", filters={"sku": listed}, fields={"products": ["sku"]}):
-            for product in document["data"]:
-                sku = str(attributes(product).get("sku"))
-                found.setdefault(sku.lower(), []).append(str(product["id"]))
+            with readable("products"):
+                for product in document["data"]:
+                    sku = str(attributes(product).get("sku"))
+                    found.setdefault(sku.lower(), []).append(str(product["id"]))
     return found
+
+
+@contextmanager
+def readable(resource_type: str) -> Iterator[None]:
+    """Turn what is wrong with a record of an answer into MalformedAnswer."""
+    try:
+        yield
+    except ValueError as error:
+        raise MalformedAnswer(f"oro: a record of {resource_type} cannot be read: {error}") from error
 
 
 def quantity(resource: Resource) -> Decimal:

@@ -19,7 +19,7 @@ from rebound_oro_pipeline.clients.jsonapi import in_lists
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.jsonapi_resources import related_id
 from rebound_oro_pipeline.contracts.policy import Stock
-from rebound_oro_pipeline.services.oro_levels import good_until, quantities
+from rebound_oro_pipeline.services.oro_levels import good_until, quantities, readable
 from rebound_oro_pipeline.services.sending import words_of
 from rebound_oro_pipeline.warehouse import level_writes
 from rebound_oro_pipeline.warehouse.connection import connect
@@ -112,11 +112,12 @@ def _out_of_stock(oro: OroClient, product_ids: Iterable[str]) -> set[str]:
     found = set()
     for ids in in_lists(product_ids):
         for document in oro.pages("products", filters={"id": ids}, fields={"products": ["sku", _STATUS]}):
-            found |= {
-                str(product["id"])
-                for product in document["data"]
-                if related_id(product, _STATUS) == _OUT_OF_STOCK
-            }
+            with readable("products"):
+                found |= {
+                    str(product["id"])
+                    for product in document["data"]
+                    if related_id(product, _STATUS) == _OUT_OF_STOCK
+                }
     return found
 
 

@@ -200,3 +200,25 @@ def test_closing_ends_the_fetching_ahead(network, answer):
         next(client.pages("t", page_size=10))
     asked = len(network.requests)
     assert asked <= 2
+
+
+@pytest.mark.parametrize("data", [None, [], {}, "1", [{"type": "t", "id": "1"}]])
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda oro: oro.get("t", "1"),
+        lambda oro: oro.create("t", RECORD),
+        lambda oro: oro.update("t", "1", RECORD),
+    ],
+)
+def test_an_answer_without_its_record_is_malformed(send, data, network, answer, oro):
+    network.script(answer(200, {"data": data}))
+    with pytest.raises(errors.MalformedAnswer):
+        send(oro)
+
+
+@pytest.mark.parametrize("data", [[None], ["1"], [{"type": "t"}]])
+def test_a_batch_whose_records_are_none_is_malformed(data, network, answer, oro):
+    network.script(answer(200, {"data": data}))
+    with pytest.raises(errors.MalformedAnswer):
+        oro.batch("t", {"data": []})

@@ -2,13 +2,15 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import httpx
 import pytest
 
-from rebound_oro_pipeline.clients.errors import Forbidden
+from rebound_oro_pipeline.clients.errors import Forbidden, MalformedAnswer
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.sandbox.oro.records import KitItemRecord, ProductRecord, UnitRecord
 from rebound_oro_pipeline.services import oro_levels
@@ -33,6 +35,16 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     put_delta,
     states,
 )
+
+
+def no_included(document: dict[str, Any]) -> None:
+    del document["included"]
+
+
+def no_attributes(document: dict[str, Any]) -> None:
+    """PHP writes an object without members as an empty list."""
+    for record in document["included"]:
+        record["attributes"] = []
 
 
 def test_deltas_of_one_level_are_added_up_and_a_second_run_changes_nothing(
@@ -258,6 +270,24 @@ def test_a_permission_that_a_batch_lacks_by_record_rejects_none_of_its_deltas(
     ):
         push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
     assert set(states(box).values()) == {"pending"}
+
+
+@pytest.mark.parametrize("harm", [no_included, no_attributes])
+def test_levels_that_cannot_be_read_are_told_and_nothing_is_lost(
+    harm: Callable[[dict[str, Any]], None], shop: Shop, box: Box, database_url: str
+) -> None:
+    put_delta(box, "N1:1", "SKU-1", "5")
+
+    def harmed(request: httpx.Request) -> httpx.Response:
+        with httpx.Client() as client:
+            document = client.send(request).json()
+        harm(document)
+        return httpx.Response(200, json=document, request=request)
+
+    shop.network.before("GET", "/inventorylevels", harmed)
+    with shop.client() as oro, pytest.raises(MalformedAnswer, match="a record of inventorylevels"):
+        push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert states(box) == {"N1:1": "pending"}
 
 
 def test_what_is_sold_while_a_worker_waits_stays_sold(
