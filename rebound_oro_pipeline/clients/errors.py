@@ -133,7 +133,7 @@ class NoToken(NotSent):
 
 
 class AnswerLost(ApiError):
-    """The request went out and no whole answer came back."""
+    """The request went out and no whole answer came back: none at all, or a document that is cut short."""
 
     retryable = True
     outcome_unknown = True

@@ -12,7 +12,14 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 import httpx
 
-from rebound_oro_pipeline.clients.errors import Call, MalformedAnswer, Reason, Refused, from_status
+from rebound_oro_pipeline.clients.errors import (
+    AnswerLost,
+    Call,
+    MalformedAnswer,
+    Reason,
+    Refused,
+    from_status,
+)
 from rebound_oro_pipeline.clients.http import retry_after
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
@@ -189,11 +196,21 @@ def _refuse_constant(word: str) -> NoReturn:
 
 
 def parse(call: Call, response: httpx.Response) -> Any:
-    """Return the answer's JSON, fractions as `Decimal`; raise MalformedAnswer if it is none."""
+    """Return the answer's JSON, fractions as `Decimal`.
+
+    Raises AnswerLost for a document that is cut short, MalformedAnswer for what is none.
+    """
     try:
         return json.loads(response.content, parse_float=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError, DecimalException):
-        pass
+    except (ValueError, RecursionError, DecimalException) as error:
+        cut_short = _is_cut_short(response.content.strip(), error)
+    if cut_short:
+        raise AnswerLost(
+            f"{call} was answered {response.status_code} with JSON that ends too early "
+            f"({len(response.content)} bytes)",
+            status=response.status_code,
+            request_id=call.request_id,
+        )
     if response.content.lstrip().startswith(b"<"):
         found = "a web page; are the base URL and the API prefix right, and is the API switched on?"
     else:
@@ -203,6 +220,14 @@ def parse(call: Call, response: httpx.Response) -> Any:
         status=response.status_code,
         request_id=call.request_id,
     )
+
+
+def _is_cut_short(body: bytes, error: Exception) -> bool:
+    """Whether a body is the beginning of a JSON document: a connection that ends without a word cuts it off there."""
+    if not body.startswith((b"{", b"[")) or isinstance(error, RecursionError | DecimalException):
+        return False
+    at_its_end = isinstance(error, json.JSONDecodeError) and error.pos >= len(error.doc.rstrip())
+    return at_its_end or not body.endswith((b"}", b"]"))
 
 
 def reasons(body: bytes) -> list[Reason]:

@@ -124,7 +124,10 @@ class ClientCredentials(httpx.Auth):
             )
         try:
             answer = jsonapi.parse(call, response)
-        except MalformedAnswer:
+        except (MalformedAnswer, AnswerLost) as error:
+            if response.is_success and isinstance(error, AnswerLost):
+                words = f"no access token: {error}"
+                raise NoToken(words, status=status, request_id=call.request_id) from None
             answer = None
         answer = answer if isinstance(answer, dict) else {}
         if not response.is_success or not isinstance(answer.get("access_token"), str):

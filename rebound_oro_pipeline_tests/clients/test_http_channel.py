@@ -52,6 +52,13 @@ def test_a_refused_read_is_not_tried_again(status, network, answer, oro):
         oro.get("t", "1")
 
 
+def test_a_read_is_tried_again_after_an_answer_that_was_cut_short(network, answer, oro):
+    """Behind some proxies the end of a connection is no error of HTTP."""
+    whole = answer(200, {"data": [{"type": "t", "id": "1"}]}).content
+    network.script(httpx.Response(200, content=whole[:-9]), httpx.Response(200, content=whole))
+    assert [page["data"] for page in oro.pages("t", page_size=2)] == [[{"type": "t", "id": "1"}]]
+
+
 def test_trying_again_is_logged_and_never_printed(network, answer, oro, caplog, capsys):
     network.script(answer(503, None), answer(200, RECORD))
     oro.get("t", "1")

@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 from rebound_oro_pipeline.clients import errors, jsonapi
 
 CALL = errors.Call("oro", "GET", "/x", "id-1")
+WHOLE = (
+    '{"data": [{"type": "t", "id": "1", "attributes": {"név": "\\u00e9", "v": 1.50, "w": true, "x": null}}], '
+    '"included": [], "meta": {}}'
+).encode()
 MORNING = datetime(2026, 11, 23, 13, 20, tzinfo=UTC)
 
 
@@ -118,8 +122,9 @@ def test_a_float_is_never_sent():
     "text",
     [
         "",
-        "{",
         "NaN",
+        '{"data": [}',
+        '{"data": 1} }',
         '{"v": Infinity}',
         b"\xff\xfe\x00",
         "[" * 100_000,
@@ -131,6 +136,13 @@ def test_a_float_is_never_sent():
 def test_what_is_no_json_is_malformed(text):
     with pytest.raises(errors.MalformedAnswer, match="no JSON"):
         parse(text)
+
+
+@given(cut=st.integers(1, len(WHOLE) - 1))
+def test_a_document_that_is_cut_short_is_a_lost_answer(cut):
+    """A read of it is tried again, a write is read back."""
+    with pytest.raises(errors.AnswerLost, match="ends too early"):
+        parse(WHOLE[:cut])
 
 
 def test_a_web_page_says_what_to_check():

@@ -133,12 +133,13 @@ def test_the_token_endpoint_recovers(network, oro, answer):
         httpx.ConnectError("refused"),
         httpx.ReadTimeout("slow"),
         answer(503, None, {"Retry-After": "1"}),
+        httpx.Response(200, content=b'{"token_type": "Bearer", "access_tok'),
     ]
     good = network.token
     network.token = lambda request: troubles.pop(0) if troubles else good(request)
     network.answer = lambda _: answer(201, {"data": {"type": "t", "id": "1"}})
     oro.create("t", {"data": {"type": "t"}})
-    assert (len(network.tokens), len(network.requests)) == (4, 1)
+    assert (len(network.tokens), len(network.requests)) == (5, 1)
 
 
 @pytest.mark.parametrize("token", ["", "with space", "with\nline", "ünicode", 5, None])
