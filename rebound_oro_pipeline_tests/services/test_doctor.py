@@ -150,6 +150,21 @@ def test_a_user_who_may_only_look_may_neither_edit_nor_create_nor_send_batches(s
     assert found["batches"].level == "warning"
 
 
+def test_a_user_who_may_send_batches_and_not_look_at_them_is_told(shop: Shop) -> None:
+    """A push would stop at the first batch that is queued."""
+    allow(shop, {**EVERYTHING, "asyncoperations": ("create",)})
+    found = ask(shop, "limited")["batches"]
+    assert found.level == "failure"
+    assert "View on asynchronous operations" in found.remedy
+
+
+def test_a_user_who_may_send_batches_and_not_edit_levels_lacks_that_alone(shop: Shop) -> None:
+    allow(shop, {**EVERYTHING, "inventorylevels": ("view",)})
+    found = ask(shop, "limited")
+    assert found["editing inventorylevels"].level == "failure"
+    assert found["batches"].level == "ok"
+
+
 def test_what_is_hidden_in_silence_is_noticed(shop: Shop) -> None:
     allow(shop, {kind: rights for kind, rights in EVERYTHING.items() if kind != "customers"})
     hidden = ask(shop, "limited")["orders as shown"]
