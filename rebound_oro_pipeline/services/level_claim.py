@@ -5,7 +5,7 @@ from decimal import Decimal
 from functools import partial
 from uuid import uuid4
 
-from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, Refused
+from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, NotAllowed, Refused
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.services.oro_levels import LEVELS, level_document, quantities, quantity
 from rebound_oro_pipeline.services.sending import Worker, words_of
@@ -114,7 +114,8 @@ class LevelClaim:
             seen = quantity(answer["data"])
         except Refused as error:
             self.worker.circuit.succeeded()
-            if isinstance(error, Forbidden):
+            if isinstance(error, Forbidden | NotAllowed):
+                # Of the user, or of all levels, and not of this one.
                 self.take_back([write], partial(self.worker.put_off, error=error), request_id)
                 raise
             self.refuse(write, words_of(error), request_id)

@@ -26,7 +26,8 @@ def push_inventory_levels(
 
     Writes in doubt are read first, whatever their window. `run_id` must be unique among living runs; `now`,
     if ahead of the clock, makes due what falls due by then. The counts are of deltas, not of levels.
-    Raises the ApiErrors after which going on makes no sense: refused credentials, a missing permission.
+    Raises the ApiErrors after which going on makes no sense: refused credentials, a missing permission, an
+    action that is switched off.
     """
 
     def step(worker: Worker) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from rebound_oro_pipeline.clients.errors import Forbidden, MalformedAnswer
+from rebound_oro_pipeline.clients.errors import Forbidden, MalformedAnswer, NotAllowed
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.sandbox.oro.records import KitItemRecord, ProductRecord, UnitRecord
 from rebound_oro_pipeline.services import oro_levels
@@ -268,6 +268,18 @@ def test_a_permission_that_a_batch_lacks_by_record_rejects_none_of_its_deltas(
         shop.client("batches only") as oro,
         pytest.raises(Forbidden, match="No access to this type of entit"),
     ):
+        push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert set(states(box).values()) == {"pending"}
+
+
+def test_a_shop_that_lets_no_level_be_changed_rejects_no_delta(
+    shop: Shop, box: Box, database_url: str
+) -> None:
+    """The action is switched off in the shop's api.yml, or a proxy before it lets no PATCH pass."""
+    for number in (1, 2, 3):
+        put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+    shop.network.before("PATCH", "/inventorylevels", answer(405, Allow="OPTIONS, GET"), times=9)
+    with shop.client() as oro, pytest.raises(NotAllowed, match="allowed are OPTIONS, GET"):
         push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
     assert set(states(box).values()) == {"pending"}
 
