@@ -267,13 +267,10 @@ def read_document(call: Call, response: httpx.Response) -> Document:
             hint = "a token just issued is refused; is the user of the OAuth application active?"
         elif response.status_code == 405:
             hint = f"allowed are {response.headers.get('Allow', 'no methods')}"
-        raise from_status(
-            call,
-            response.status_code,
-            reasons(response.content),
-            retry_after=retry_after(response),
-            hint=hint,
-        )
+        told = reasons(response.content)
+        if response.status_code == 403 and not told:
+            hint = "without a reason of OroCommerce's: does a firewall before it refuse our address, or the text?"
+        raise from_status(call, response.status_code, told, retry_after=retry_after(response), hint=hint)
     document = parse(call, response)
     if isinstance(document, dict) and "data" in document:
         return document

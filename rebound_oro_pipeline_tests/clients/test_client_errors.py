@@ -105,6 +105,19 @@ def test_a_method_not_allowed_tells_those_that_are():
 
 
 @pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"<html>Request blocked</html>", True),
+        (b"", True),
+        (b'{"errors": [{"title": "access denied exception", "detail": "No access."}]}', False),
+    ],
+)
+def test_a_refusal_that_is_not_of_oro_says_so(body, told):
+    """OroCommerce gives its reasons for every 403."""
+    assert ("does a firewall before it refuse" in str(answered(403, body))) is told
+
+
+@pytest.mark.parametrize(
     ("pointer", "record", "included"),
     [
         ("/data/0", 0, None),
