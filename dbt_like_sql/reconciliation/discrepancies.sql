@@ -273,6 +273,54 @@ returned_in_full as (
     inner join credited on returned.order_id = credited.order_id
 ),
 
+-- A sub-order is numbered as the order that it was split off, with a count behind, and both list the same lines: a return of
+-- each is credited by each.
+families as (
+    select
+        parts.order_id,
+        parts.order_identifier,
+        parents.order_id as parent_order_id,
+        parents.order_identifier as parent_order_identifier
+    from ledger.orders as parts
+    inner join ledger.orders as parents
+        on regexp_replace(parts.order_identifier, '-[0-9]+$', '') = parents.order_identifier
+    where parts.order_identifier ~ '-[0-9]+$'
+),
+
+credited_on_both as (
+    select
+        'order_line_credited_on_both' as kind,
+        families.order_identifier || ', line ' || items.order_item_id as subject,
+        families.order_identifier,
+        null as currency,
+        here.units + there.units as ours,
+        items.quantity as theirs,
+        items.sku
+        || ': ' || trim_scale(here.units) || ' on ' || families.order_identifier
+        || ', ' || trim_scale(there.units) || ' on ' || families.parent_order_identifier as detail,
+        here.decided_at as seen_at
+    from families
+    inner join ledger.order_items as items on families.order_id = items.order_id
+    inner join ledger.order_items as twins
+        on families.parent_order_id = twins.order_id and items.order_item_id = twins.order_item_id
+    cross join
+        lateral (
+            select
+                sum(upper(claims.units) - lower(claims.units)) as units,
+                max(notes.decided_at) as decided_at
+            from ledger.claims as claims
+            inner join ledger.credit_notes as notes on claims.credit_note_number = notes.credit_note_number
+            where claims.item_number = items.item_number
+        ) as here
+    cross join
+        lateral (
+            select sum(upper(claims.units) - lower(claims.units)) as units
+            from ledger.claims as claims
+            where claims.item_number = twins.item_number
+        ) as there
+    where here.units + there.units > items.quantity
+),
+
 -- A return that the hub has processed is credited, or says why not, within the agreed time.
 undecided as (
     select
@@ -461,6 +509,8 @@ found as (
     union all
     select * from returned_in_full
     where returned_in_full.ours <> returned_in_full.theirs
+    union all
+    select * from credited_on_both
     union all
     select * from undecided
     union all

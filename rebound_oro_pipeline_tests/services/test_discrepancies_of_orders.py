@@ -309,6 +309,35 @@ def test_what_is_not_answered_or_sent_within_the_agreed_time_is_listed(books: La
         assert ("return_without_an_answer", "R9 / R9:SHIRT:1", "ORD-1") not in late(73)
 
 
+@pytest.mark.parametrize(
+    ("number", "shirts", "expected"),
+    [
+        ("ORD-1-1", 3, [("ORD-1-1, line 100", 4, 3, "SHIRT: 3 on ORD-1-1, 1 on ORD-1")]),
+        ("ORD-1-1", 2, []),
+        ("ORD-7-1", 3, []),
+        ("ORD-1-1", 0, []),
+    ],
+    ids=["more than were ordered", "no more than were ordered", "of no order that was split", "of one alone"],
+)
+def test_lines_that_an_order_and_its_sub_order_credit_both_are_listed(
+    books: Landed, number: str, shirts: int, expected: list[tuple[str, int, int, str]]
+) -> None:
+    """OroCommerce gives a line to several orders: its `orders` are many."""
+    part = order_document(Sale("9", number, (SHIRT,)))
+    for line in (*part["data"]["relationships"]["lineItems"]["data"], *part["included"]):
+        if line["id"] == "900":
+            line["id"] = "100"
+    with books.undone():
+        credited = [a_return("R8", {"quantity": str(shirts)}, order_reference=number)] if shirts else []
+        land(books.conn, [part], credited)
+        books.decide()
+        assert [
+            (each.subject, each.ours, each.theirs, each.detail)
+            for each in discrepancies(books.conn)
+            if each.kind == "order_line_credited_on_both"
+        ] == expected
+
+
 LISTS_NOTHING = {
     "processed": ({"current_tracking_status": "processed"}, True),
     "delivered, the field under another name": (
