@@ -12,6 +12,8 @@ and found equal.
     still to run          ──▶ remembered with its operation, sent no other way until that has ended
     no answer, 5xx        ──▶ read back; what is absent is tried again later
     429, not sent         ──▶ tried again later
+    403 without a reason  ──▶ a firewall's: halved; a note that is refused alone is tried again, until others pass
+                              and it does not
 """
 
 import time
@@ -123,6 +125,10 @@ class CreditNoteSender:
             self._said_to_be_there.add(entry.message.message_id)
             return [([entry], error)]
         except Refused as error:
+            if _is_of_a_firewall(error):
+                self._worker.circuit.failed(error)
+                self._end(self._not_taken(entry.message, str(error)))
+                return []
             if isinstance(error, Forbidden | NotFound | NotAllowed) and not _names_a_place(error):
                 raise
             self._worker.circuit.succeeded()
@@ -145,7 +151,8 @@ class CreditNoteSender:
                     request_id=request_id,
                 )
         except Refused as error:
-            self._worker.circuit.succeeded()
+            if not _is_of_a_firewall(error):
+                self._worker.circuit.succeeded()
             return self._after_refusal(pack, error), []
         except ApiError as error:
             return [], self._unanswered(pack, error)
@@ -177,7 +184,7 @@ class CreditNoteSender:
             return [others] if others else []
         if isinstance(error, NotFound):
             raise error
-        if isinstance(error, Forbidden | NotAllowed):
+        if isinstance(error, Forbidden | NotAllowed) and not _is_of_a_firewall(error):
             # Batches need a permission and an action of their own; single notes tell whether that was all.
             self._worker.batches_off.set()
             return [pack]
@@ -225,6 +232,10 @@ class CreditNoteSender:
             )
         else:
             words = str(error)
+        return self._not_taken(message, words)
+
+    def _not_taken(self, message: Message, words: str) -> Outcome:
+        """Return the outcome of a note that was sent alone: the next try, or its end where others pass."""
         failure = self._worker.failure_alone(message)
         if self._worker.is_given_up(message, failure):
             return Outcome.rejected(message, words)
@@ -387,6 +398,11 @@ def _judged(entry: Entry, held: Sequence[StoredNote], remark: str | None) -> Out
 def _is_final(reason: Reason) -> bool:
     """Whether the same note would be refused again: not by one that exists, nor by a permission that is missing."""
     return 400 <= (reason.status or 0) < 500 and reason.status != 409 and not reason.forbids_the_type
+
+
+def _is_of_a_firewall(error: Refused) -> bool:
+    """Whether something before OroCommerce, which gives its reasons, forbids what stands in a note, or us."""
+    return isinstance(error, Forbidden) and not error.reasons
 
 
 def _names_a_place(error: Refused) -> bool:

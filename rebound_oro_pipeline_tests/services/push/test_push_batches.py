@@ -229,6 +229,43 @@ def test_a_permission_that_a_late_batch_lacks_rejects_none_of_its_notes(
     assert set(states(box).values()) == {"pending"}
 
 
+class Firewall(httpx.BaseTransport):
+    """Refuses requests that write and hold a text."""
+
+    def __init__(self, inner: httpx.BaseTransport, text: bytes) -> None:
+        self.inner = inner
+        self.text = text
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method != "GET" and self.text in request.read():
+            return httpx.Response(403, html="<html>Request blocked</html>", request=request)
+        return self.inner.handle_request(request)
+
+
+def test_a_note_that_a_firewall_refuses_holds_up_nobody_and_is_rejected_in_the_end(
+    shop: Shop, box: Box, database_url: str
+) -> None:
+    """Its rules take some texts, `O'Ring 1/2" -- x` say, for an attack; the page names no reason."""
+    put_note(box, "A bad", shop.order_id)
+    numbers = put_notes(box, shop.order_id, 6)
+    rules = SendingRules(first_delay=0.0, longest_delay=0.0, workers=1, attempts_at_most=4)
+    with shop.client(network=Firewall(shop.network, b"A bad")) as oro:
+        counts = push_credit_notes(oro, database_url, run_id="1", rules=rules)
+    assert (counts.confirmed, counts.rejected, counts.remaining) == (6, 1, 0)
+    assert shop.notes() == numbers
+    assert "a firewall before it" in error(box, "A bad")
+
+
+def test_a_firewall_that_refuses_every_note_opens_the_circuit_and_rejects_none(
+    shop: Shop, box: Box, database_url: str
+) -> None:
+    put_notes(box, shop.order_id, 8)
+    with shop.client(network=Firewall(shop.network, b"CN-")) as oro:
+        counts = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert "a firewall before it" in str(counts.stopped_by)
+    assert set(states(box).values()) == {"pending"}
+
+
 def test_a_record_on_which_the_shop_fails_is_rejected_in_the_end_and_holds_up_nobody(
     shop: Shop, oro: OroClient, box: Box, database_url: str
 ) -> None:

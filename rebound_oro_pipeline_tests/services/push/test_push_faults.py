@@ -281,15 +281,23 @@ def test_refused_credentials_stop_the_run_and_leave_the_notes_to_the_next(
     assert (counts.confirmed, counts.remaining) == (3, 0)
 
 
+def no_permission(request: httpx.Request) -> httpx.Response:
+    reason = {"status": "403", "title": "access denied exception", "detail": "No access to the entity."}
+    return httpx.Response(403, json={"errors": [reason]}, request=request)
+
+
+REFUSALS = {"401": answer(401), "403": no_permission, "404": answer(404), "405": answer(405)}
+
+
 @pytest.mark.parametrize("single", [True, False], ids=["single", "batch"])
-@pytest.mark.parametrize("status", [401, 403, 404, 405])
+@pytest.mark.parametrize("status", REFUSALS)
 def test_notes_of_a_push_that_is_refused_as_a_whole_are_due_again_at_once(
-    status: int, single: bool, shop: Shop, oro: OroClient, box: Box, database_url: str
+    status: str, single: bool, shop: Shop, oro: OroClient, box: Box, database_url: str
 ) -> None:
     """Nothing of them was written, so nothing need be read before they are sent."""
     numbers = put_notes(box, shop.order_id, 1 if single else 3)
     for method in (SINGLE, BATCH):
-        shop.network.before(*method, answer(status), times=4)
+        shop.network.before(*method, REFUSALS[status], times=4)
     with pytest.raises((AuthenticationError, Refused)):
         push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
     assert states(box) == dict.fromkeys(numbers, "pending")
