@@ -51,6 +51,21 @@ def test_a_later_note_whose_number_another_order_bears_gets_one_of_its_own(
     ]
 
 
+def test_notes_of_one_order_whose_numbers_would_be_the_same_are_told_apart(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    """The second note of return R, and the first one of return R-2."""
+    with landed(rules_conn, [sold(1, A, identifier="2")], [came_back("R", "2", item("A", "1"))]) as there:
+        there.decide()
+        land(rules_conn, [], [came_back("R", "2", item("A", "2")), came_back("R-2", "2", item("A", "1"))])
+        found = there.decide(decided_at=DECIDED_AT + HOUR)
+    assert {note["credit_note_number"]: note["return_id"] for note in found.credit_notes} == {
+        "R-2": "R",
+        "R-2-2": "R",
+        "R-2-2#1.1": "R-2",
+    }
+
+
 def test_a_flat_amount_is_taken_once_of_a_return_line(rules_conn: psycopg.Connection[Any]) -> None:
     """However its units lie on the order's lines."""
     orders = [sold(1, row("X", "1", "30.00"), row("X", "1", "50.00")), sold(2, row("X", "2", "40.00"))]
