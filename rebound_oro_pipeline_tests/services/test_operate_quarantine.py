@@ -86,6 +86,8 @@ def test_reopening_puts_the_units_back(conn: psycopg.Connection) -> None:
     ]
     with pytest.raises(OperatorError, match="nobody decided"):
         reopen(conn, SUBJECT, None, DEED, rules(there))
+    settle(conn, quarantined(conn), "written_off", DEED, rules(there))
+    assert places(conn, "R1") == {("credited", None): 3, ("written_off", "over_return"): 2}
 
 
 def test_a_return_that_was_dated_anew_is_decided_where_it_lies_now(conn: psycopg.Connection) -> None:
