@@ -91,11 +91,13 @@ def marks_of(models: Models) -> dict[str, tuple[str, str]]:
 
 
 def drop_readers(statements: Statements, models: Models, relation: str) -> None:
-    """Drop the views that read a relation, directly or not; `create_views` makes them again."""
-    readers = descendants(models, relation)
-    for reader in reversed(
-        [name for name in models if name in readers and models[name].materialized == "view"]
-    ):
+    """Drop the views that read a relation, directly or through other views; `create_views` makes them again.
+
+    What reads a table that is filled from the relation is no reader: its definition is as it was, so nobody would.
+    """
+    views = {name: model for name, model in models.items() if model.materialized == "view"}
+    readers = descendants(views, relation)
+    for reader in reversed([name for name in views if name in readers]):
         statements.run(f"drop view if exists {quoted(reader)}")
 
 

@@ -1,12 +1,17 @@
 """create_views: made once, made again when the definition changes, left alone otherwise."""
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 
 from rebound_oro_pipeline.sqlmodels.build import Builder
 from rebound_oro_pipeline.sqlmodels.catalog import columns_of
 from rebound_oro_pipeline.sqlmodels.errors import BuildError
-from rebound_oro_pipeline.sqlmodels.relations import create_views, ensure_schema
+from rebound_oro_pipeline.sqlmodels.model import Models
+from rebound_oro_pipeline.sqlmodels.read import read_models
+from rebound_oro_pipeline.sqlmodels.relations import OWNED, create_views, ensure_schema
+from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
 
 WINDOW = {"window_start": "2026-01-01", "window_end": "2026-01-02"}
 FILES = {
@@ -99,6 +104,34 @@ def test_descriptions_reach_the_database_and_a_new_wording_rebuilds_nothing(land
     (text,) = landed.execute("select obj_description('staging.items'::regclass, 'pg_class')").fetchone()
     assert text.startswith("Items as they came: 100 % of them.\n\ndefinition ")
     assert columns_of(landed, ["staging.items"])["staging.items"][1].description == "code of the product"
+
+
+def test_what_reads_the_books_stays_when_that_changes_from_which_they_are_kept(landed, project):
+    """A view of a ledger table does not change with what was added to it, and is not missing when others read it."""
+    landed.execute("create table ledger.books (item_id integer primary key, sku text)")
+    books = {
+        "ledger/books.sql": """
+            /*
+            Items for good.
+
+            materialized: append
+            grain: item_id
+            */
+            select item_id, sku from intermediate.wanted
+        """,
+        "marts/of_the_books.sql": "/* From the books. */ select item_id, sku from ledger.books",
+        "marts/of_both.sql": """
+            /* From the books, and of the window. */
+            select books.item_id from marts.of_the_books as books inner join intermediate.wanted using (item_id)
+        """,
+    }
+    others = ("landing.items", "ledger.books")
+    create_views(landed, project({**FILES, **books}, external=others))
+    wanted = FILES["intermediate/wanted.sql"].replace("select item_id,", "select item_id + 0 as item_id,")
+    made = create_views(landed, project({"intermediate/wanted.sql": wanted}, external=others))
+    assert "marts.of_both" in made
+    assert "marts.of_the_books" not in made
+    assert landed.execute("select count(*) from marts.of_both").fetchone() == (0,)
 
 
 def test_working_sets_are_unlogged_and_indexed_partitions_are_durable_and_keyed(landed, project):
@@ -249,3 +282,16 @@ def test_a_connection_in_autocommit_is_refused_unless_a_transaction_is_open(data
             create_views(conn, models)
         with conn.transaction():
             assert create_views(conn, models) == ["staging.one"]
+
+
+def test_whichever_model_of_ours_changes_nothing_that_reads_it_is_missing(conn):
+    """As when a new version of the project meets the database of the last one."""
+    models = read_models()
+    load_seeds(conn, models)
+    create_views(conn, models)
+    owned = [relation for relation, model in models.items() if model.materialized in OWNED]
+    for relation in owned:
+        changed = {**models, relation: replace(models[relation], code_version="another")}
+        with conn.transaction(force_rollback=True):
+            assert relation in create_views(conn, Models(changed, seeds=models.seeds))
+            assert columns_of(conn, owned).keys() == set(owned), relation
