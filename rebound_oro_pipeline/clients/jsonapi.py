@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, DecimalException
 from typing import Any, Final, NoReturn, TypeAlias
@@ -37,10 +37,10 @@ _LARGEST_PAGE: Final = re.compile(r"The value should be less than or equals to (
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is asked of each record of a list: relations to include, and the fields of each resource type."""
+    """What is asked of a record: relations to include, and fields by resource type; all of a type not named."""
 
-    include: Sequence[str]
-    fields: Mapping[str, Sequence[str]]
+    include: Sequence[str] = ()
+    fields: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def __or__(self, other: Selection) -> Selection:
         """Return what holds both."""
@@ -52,6 +52,10 @@ class Selection:
                 for kind in kinds
             },
         )
+
+
+EVERY_FIELD: Final = Selection()
+"""Of each record all its fields, and no record besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,7 @@ def query(
     resource: str,
     *,
     filters: Filters | None = None,
-    include: Sequence[str] = (),
-    fields: Mapping[str, Sequence[str]] | None = None,
+    selection: Selection = EVERY_FIELD,
     sort: Sequence[str] = (),
 ) -> list[tuple[str, str]]:
     """Return the query parameters; raise ValueError for what OroCommerce would answer wrongly in silence.
@@ -88,13 +91,13 @@ def query(
                 parameters.append((f"filter[{name}][{operator}]", _filter_text(name, value, operator)))
         else:
             parameters.append((f"filter[{name}]", _filter_text(name, condition)))
-    named = (fields or {}).get(resource)
-    for path in include:
+    named = selection.fields.get(resource)
+    for path in selection.include:
         if named is not None and path.partition(".")[0] not in named:
             raise ValueError(f"fields[{resource}] lacks {path!r}, which is to be included")
-    if include:
-        parameters.append(("include", ",".join(include)))
-    parameters += [(f"fields[{kind}]", ",".join(names)) for kind, names in (fields or {}).items()]
+    if selection.include:
+        parameters.append(("include", ",".join(selection.include)))
+    parameters += [(f"fields[{kind}]", ",".join(names)) for kind, names in selection.fields.items()]
     if sort:
         if sort[-1].removeprefix("-") != "id":
             raise ValueError(

@@ -13,7 +13,7 @@ import httpx
 from rebound_oro_pipeline.clients import jsonapi
 from rebound_oro_pipeline.clients.errors import Call, MalformedAnswer, Reason, Refused
 from rebound_oro_pipeline.clients.http import Channel, HttpOptions
-from rebound_oro_pipeline.clients.jsonapi import MEDIA_TYPE, Document, Filters, Page
+from rebound_oro_pipeline.clients.jsonapi import EVERY_FIELD, MEDIA_TYPE, Document, Filters, Page, Selection
 from rebound_oro_pipeline.clients.oro_auth import ClientCredentials
 from rebound_oro_pipeline.clients.paging import read_to_end
 
@@ -101,8 +101,7 @@ class OroClient:
         resource: str,
         *,
         filters: Filters | None = None,
-        include: Sequence[str] = (),
-        fields: Mapping[str, Sequence[str]] | None = None,
+        selection: Selection = EVERY_FIELD,
         sort: Sequence[str] = ("id",),
         page_size: int | None = PAGE_SIZE,
     ) -> Iterator[Document]:
@@ -113,23 +112,15 @@ class OroClient:
         shop limits them. Raises PagingError where fewer records came than OroCommerce counts.
         """
         if page_size is not None:
-            parameters = jsonapi.query(resource, filters=filters, include=include, fields=fields, sort=sort)
+            parameters = jsonapi.query(resource, filters=filters, selection=selection, sort=sort)
             return self._paged(self._path(resource), parameters, page_size)
-        return self._unpaged(
-            self._path(resource), jsonapi.query(resource, filters=filters, include=include, fields=fields)
-        )
+        parameters = jsonapi.query(resource, filters=filters, selection=selection)
+        return self._unpaged(self._path(resource), parameters)
 
-    def get(
-        self,
-        resource: str,
-        record_id: str,
-        *,
-        include: Sequence[str] = (),
-        fields: Mapping[str, Sequence[str]] | None = None,
-    ) -> Document:
+    def get(self, resource: str, record_id: str, *, selection: Selection = EVERY_FIELD) -> Document:
         """Return the document of one record. Raises NotFound."""
         call = Call.new("oro", "GET", self._path(resource, record_id))
-        return self._read(call, jsonapi.query(resource, include=include, fields=fields))
+        return self._read(call, jsonapi.query(resource, selection=selection))
 
     def create(self, resource: str, document: Document, *, request_id: str | None = None) -> Document:
         """Create a record with what it includes, and return it.

@@ -23,7 +23,7 @@ _REMEDY: Final = f"{VIEW_FIELDS[0].upper()}{VIEW_FIELDS[1:]}, and exclude none o
 def examine_orders(oro: OroClient, release: Release) -> Iterator[Finding]:
     """Look at the newest orders for customers and products that a missing permission hides behind a relation."""
     subject = "orders as shown"
-    document = _newest(oro, "orders", Selection(include=["lineItems"], fields={}))
+    document = _newest(oro, "orders", Selection(include=["lineItems"]))
     if document is None:
         remedy = "Check organization and access level of the API's user, unless the shop is new."
         yield Finding(subject, "warning", "no order is visible", remedy)
@@ -124,10 +124,7 @@ def _words(fields: Collection[tuple[str, str]]) -> str:
 
 def _newest(oro: OroClient, resource: str, selection: Selection) -> Document | None:
     """Return the newest records of a resource; None where none is visible."""
-    pages = oro.pages(
-        resource, include=selection.include, fields=selection.fields, sort=["-id"], page_size=_SAMPLE
-    )
-    return next(pages, None)
+    return next(oro.pages(resource, selection=selection, sort=["-id"], page_size=_SAMPLE), None)
 
 
 def _leads_nowhere(row: dict[str, Any], relation: str) -> bool:

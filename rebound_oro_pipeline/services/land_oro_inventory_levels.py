@@ -65,6 +65,5 @@ def land_levels_of(
 
 
 def _read(oro: OroClient, product_ids: list[str]) -> list[LevelDocument | Fault]:
-    filters = {"product": product_ids}
-    pages = oro.pages("inventorylevels", filters=filters, include=SNAPSHOT.include, fields=SNAPSHOT.fields)
+    pages = oro.pages("inventorylevels", filters={"product": product_ids}, selection=SNAPSHOT)
     return [level for page in pages for level in read_levels(page)]

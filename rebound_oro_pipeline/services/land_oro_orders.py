@@ -222,12 +222,10 @@ def orders_where(
 
 
 def _pages(oro: OroClient, filters: Filters, *, with_subtotals: bool) -> Iterator[Document]:
-    asked = order_selection(with_subtotals=with_subtotals)
+    selection = order_selection(with_subtotals=with_subtotals)
     size = _page_size(with_subtotals=with_subtotals)
     try:
-        yield from oro.pages(
-            "orders", filters=filters, include=asked.include, fields=asked.fields, page_size=size
-        )
+        yield from oro.pages("orders", filters=filters, selection=selection, page_size=size)
     except Refused as error:
         # Before 6.1 there are no subtotals, so that naming their fields may be refused.
         if not (with_subtotals and refuses(error, "fields[ordersubtotals]")):

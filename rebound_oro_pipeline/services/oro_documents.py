@@ -159,8 +159,7 @@ def stored_notes(
 
     Raises MalformedAnswer also where a field is absent by which notes are compared: it is hidden from the API's user.
     """
-    asked = note_selection(names)
-    for document in oro.pages(names.note_type, filters=filters, include=asked.include, fields=asked.fields):
+    for document in oro.pages(names.note_type, filters=filters, selection=note_selection(names)):
         try:
             resources = Resources(document)
             notes = [_stored_note(resources, resource, names) for resource in resources.primary]

@@ -38,6 +38,8 @@ TO_WRITE: Final = Selection(
     },
 )
 """What is read of a level before it is written."""
+_QUANTITY: Final = Selection(fields={LEVELS: ("quantity",)})
+_SKU: Final = Selection(fields={"products": ("sku",)})
 
 
 class Delta(BaseModel):
@@ -107,7 +109,7 @@ def quantities(oro: OroClient, level_ids: Iterable[str]) -> dict[str, Decimal]:
     """Return what levels hold; one that is gone is missing."""
     found: dict[str, Decimal] = {}
     for ids in in_lists(level_ids):
-        for document in oro.pages(LEVELS, filters={"id": ids}, fields={LEVELS: ["quantity"]}):
+        for document in oro.pages(LEVELS, filters={"id": ids}, selection=_QUANTITY):
             found |= {str(resource["id"]): quantity(resource) for resource in document["data"]}
     return found
 
@@ -116,7 +118,7 @@ def product_ids(oro: OroClient, skus: Iterable[str]) -> dict[str, list[str]]:
     """Return the ids of products by SKU in lower case; a SKU may exist in several organizations."""
     found: dict[str, list[str]] = {}
     for listed in in_lists(skus):
-        for document in oro.pages("products", filters={"sku": listed}, fields={"products": ["sku"]}):
+        for document in oro.pages("products", filters={"sku": listed}, selection=_SKU):
             with readable("products"):
                 for product in document["data"]:
                     sku = str(attributes(product).get("sku"))
@@ -170,8 +172,7 @@ def _level_resource(write: LevelWrite) -> dict[str, object]:
 
 def _pages(oro: OroClient, product_ids: Iterable[str]) -> Iterator[Document]:
     for ids in in_lists(product_ids):
-        filters = {"product": ids}
-        yield from oro.pages(LEVELS, filters=filters, include=TO_WRITE.include, fields=TO_WRITE.fields)
+        yield from oro.pages(LEVELS, filters={"product": ids}, selection=TO_WRITE)
 
 
 def _levels(document: Document) -> Iterator[StockLevel]:

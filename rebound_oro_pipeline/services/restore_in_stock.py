@@ -15,7 +15,7 @@ from uuid import uuid4
 import psycopg
 
 from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, Refused
-from rebound_oro_pipeline.clients.jsonapi import in_lists
+from rebound_oro_pipeline.clients.jsonapi import Selection, in_lists
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.jsonapi_resources import related_id
 from rebound_oro_pipeline.contracts.policy import Stock
@@ -26,6 +26,7 @@ from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.level_writes import Replenished
 
 _STATUS: Final = "inventory_status"  # in snake case, unlike its neighbours
+_STOCK_STATUS: Final = Selection(fields={"products": ("sku", _STATUS)})
 _IN_STOCK: Final = "in_stock"
 _OUT_OF_STOCK: Final = "out_of_stock"
 
@@ -111,7 +112,7 @@ def _offerable(oro: OroClient, lifted: Sequence[Replenished], threshold: Decimal
 def _out_of_stock(oro: OroClient, product_ids: Iterable[str]) -> set[str]:
     found = set()
     for ids in in_lists(product_ids):
-        for document in oro.pages("products", filters={"id": ids}, fields={"products": ["sku", _STATUS]}):
+        for document in oro.pages("products", filters={"id": ids}, selection=_STOCK_STATUS):
             with readable("products"):
                 found |= {
                     str(product["id"])

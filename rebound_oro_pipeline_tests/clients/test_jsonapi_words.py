@@ -34,8 +34,10 @@ def test_a_query_says_all_it_has_to_say():
             "external": False,
             "customer": 5,
         },
-        include=["lineItems", "lineItems.kitItemLineItems"],
-        fields={"orders": ["identifier", "lineItems"], "orderlineitems": ["kitItemLineItems"]},
+        selection=jsonapi.Selection(
+            include=["lineItems", "lineItems.kitItemLineItems"],
+            fields={"orders": ["identifier", "lineItems"], "orderlineitems": ["kitItemLineItems"]},
+        ),
         sort=["-updatedAt", "id"],
     ) == [
         ("filter[identifier]", "A-1,B 2"),
@@ -54,7 +56,7 @@ def test_a_query_says_all_it_has_to_say():
     ("asked", "complaint"),
     [
         (
-            {"include": ["lineItems"], "fields": {"orders": ["identifier"]}},
+            {"selection": jsonapi.Selection(include=["lineItems"], fields={"orders": ["identifier"]})},
             r"fields\[orders\] lacks 'lineItems'",
         ),
         ({"sort": ["updatedAt"]}, "must end with 'id'"),

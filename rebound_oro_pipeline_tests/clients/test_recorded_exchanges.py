@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from rebound_oro_pipeline.clients import errors
+from rebound_oro_pipeline.clients.jsonapi import Selection
 from rebound_oro_pipeline.clients.oro import Batch, OroClient
 
 EXCHANGES = Path(__file__).parents[1] / "recorded" / "exchanges"
@@ -131,20 +132,22 @@ def assert_sent_as_recorded(recorded: dict[str, Any], sent: Any) -> None:
             "products",
             {
                 "filters": {"sku": ["SKU-022", "SKU-009", "SKU-021"]},
-                "include": ["unitPrecisions", "taxCode"],
-                "fields": {
-                    "products": [
-                        "sku",
-                        "productType",
-                        "unitPrecisions",
-                        "taxCode",
-                        "status",
-                        "inventory_status",
-                        "primaryUnitPrecision",
-                        "kitItems",
-                    ],
-                    "productunitprecisions": ["precision", "conversionRate", "sell", "unit"],
-                },
+                "selection": Selection(
+                    include=["unitPrecisions", "taxCode"],
+                    fields={
+                        "products": [
+                            "sku",
+                            "productType",
+                            "unitPrecisions",
+                            "taxCode",
+                            "status",
+                            "inventory_status",
+                            "primaryUnitPrecision",
+                            "kitItems",
+                        ],
+                        "productunitprecisions": ["precision", "conversionRate", "sell", "unit"],
+                    },
+                ),
             },
         ),
         (
@@ -152,8 +155,7 @@ def assert_sent_as_recorded(recorded: dict[str, Any], sent: Any) -> None:
             "inventorylevels",
             {
                 "filters": {"product.sku": ["SKU-022", "SKU-009", "SKU-021"]},
-                "include": ["product"],
-                "fields": {"products": ["sku"]},
+                "selection": Selection(include=["product"], fields={"products": ["sku"]}),
             },
         ),
         ("note_find_by_number", "reboundcreditnotes", {"filters": {"creditNoteNumber": "CN-1"}}),
