@@ -55,23 +55,28 @@ orphaned as (
 
 -- A key is made of the SKU where ReBound gives none, and a SKU may be spelt otherwise the next time.
 respelt as (
-    select distinct on (orphaned.return_id, lower(orphaned.return_line_key))
+    select distinct on (orphaned.return_id, landing.line_match_key(orphaned.return_id, orphaned.return_line_key))
         lines.return_id,
         lines.position,
         orphaned.return_line_key
     from orphaned
     inner join staging.stg_rebound__return_lines as lines
-        on orphaned.return_id = lines.return_id and lower(orphaned.return_line_key) = lower(lines.return_line_key)
+        on
+            orphaned.return_id = lines.return_id
+            and landing.line_match_key(orphaned.return_id, orphaned.return_line_key)
+            = landing.line_match_key(lines.return_id, lines.return_line_key)
     where
-        -- An id of ReBound's own is another one in other letters.
-        starts_with(orphaned.return_line_key, orphaned.return_id || ':')
-        and not exists (
+        not exists (
             select 1
             from claimed_before
             where
                 claimed_before.return_id = lines.return_id and claimed_before.return_line_key = lines.return_line_key
         )
-    order by orphaned.return_id, lower(orphaned.return_line_key), orphaned.return_line_key, lines.position
+    order by
+        orphaned.return_id,
+        landing.line_match_key(orphaned.return_id, orphaned.return_line_key),
+        orphaned.return_line_key,
+        lines.position
 ),
 
 listed as (

@@ -20,19 +20,13 @@ listed as (
         lines.sku_key,
         lower(lines.unit_code) as unit_key,
         lines.unit_code,
-        -- A key that is made of the SKU is the same in other letters; an id of ReBound's own is another one.
         lines.received_quantity - coalesce((
             select sum(decisions.quantity)
             from reference.operator_decisions as decisions
             where
                 decisions.return_id = lines.return_id
-                and (
-                    decisions.subject = lines.subject
-                    or (
-                        starts_with(lines.return_line_key, lines.return_id || ':')
-                        and lower(decisions.subject) = lower(lines.subject)
-                    )
-                )
+                and landing.line_match_key(decisions.return_id, decisions.return_line_key)
+                = landing.line_match_key(lines.return_id, lines.return_line_key)
                 and reference.is_of_goods(decisions.sku_key, decisions.unit_code, lines.sku_key, lines.unit_code)
                 and decisions.verdict = 'rejected'
                 and decisions.takes_units

@@ -57,6 +57,7 @@ credited as (
 operator_decisions as (
     select
         decisions.*,
+        landing.line_match_key(decisions.return_id, decisions.return_line_key) as line_match_key,
         decisions.who || ': ' || decisions.why as said
     from reference.operator_decisions as decisions
     where decisions.revoked_at is null and decisions.verdict <> 'released'
@@ -78,7 +79,8 @@ taken_out_of as (
     from lines
     inner join operator_decisions
         on
-            lines.subject = operator_decisions.subject
+            lines.return_id = operator_decisions.return_id
+            and landing.line_match_key(lines.return_id, lines.return_line_key) = operator_decisions.line_match_key
             and operator_decisions.takes_units
             and reference.is_of_goods(
                 operator_decisions.sku_key, operator_decisions.unit_code, lines.sku_key, lines.unit_code
@@ -139,11 +141,20 @@ summed_whole as (
 
 -- What people decided about a row without units of its own holds as long as the row does not grow.
 decided_whole as (
-    select distinct on (operator_decisions.subject, operator_decisions.reason) operator_decisions.*
+    select distinct on (operator_decisions.return_id, operator_decisions.line_match_key, operator_decisions.reason)
+        operator_decisions.return_id,
+        operator_decisions.line_match_key,
+        operator_decisions.reason,
+        operator_decisions.verdict,
+        operator_decisions.quantity,
+        operator_decisions.said
     from operator_decisions
     where not operator_decisions.takes_units
     order by
-        operator_decisions.subject asc, operator_decisions.reason asc, operator_decisions.operator_decision_id desc
+        operator_decisions.return_id asc,
+        operator_decisions.line_match_key asc,
+        operator_decisions.reason asc,
+        operator_decisions.operator_decision_id desc
 ),
 
 taken_whole as (
@@ -157,7 +168,8 @@ taken_whole as (
     inner join summed_whole on lines.return_id = summed_whole.return_id and lines.position = summed_whole.position
     left join decided_whole
         on
-            summed_whole.subject = decided_whole.subject
+            summed_whole.return_id = decided_whole.return_id
+            and landing.line_match_key(summed_whole.return_id, summed_whole.return_line_key) = decided_whole.line_match_key
             and summed_whole.reason = decided_whole.reason
             and coalesce(summed_whole.quantity_of_row <= decided_whole.quantity, true)
 ),

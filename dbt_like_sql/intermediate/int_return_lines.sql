@@ -113,7 +113,11 @@ intervened as (
         ) as taken_out_quantity,
         array_agg(decisions.reason) filter (where decisions.verdict = 'released') as released_reasons
     from lines
-    inner join reference.operator_decisions as decisions on lines.subject = decisions.subject
+    inner join reference.operator_decisions as decisions
+        on
+            lines.return_id = decisions.return_id
+            and landing.line_match_key(lines.return_id, lines.return_line_key)
+            = landing.line_match_key(decisions.return_id, decisions.return_line_key)
     where decisions.revoked_at is null
     group by lines.return_id, lines.position
 ),

@@ -373,8 +373,7 @@ without_lines as (
         )
 ),
 
--- The key of a line that is made of its SKU is the same in other letters, as it is to the decision. Materialized, because few
--- are corrected ever: what else there is to say of them is looked up for these alone.
+-- Materialized, because few are corrected ever: what else there is to say of them is looked up for these alone.
 corrected as materialized (
     select
         deltas.credit_note_number,
@@ -393,13 +392,8 @@ corrected as materialized (
     inner join staging.stg_rebound__return_lines as lines
         on
             deltas.return_id = lines.return_id
-            and (
-                deltas.return_line_key = lines.return_line_key
-                or (
-                    starts_with(deltas.return_line_key, deltas.return_id || ':')
-                    and lower(deltas.return_line_key) = lower(lines.return_line_key)
-                )
-            )
+            and landing.line_match_key(deltas.return_id, deltas.return_line_key)
+            = landing.line_match_key(lines.return_id, lines.return_line_key)
     where
         lines.fault is null
         and deltas.disposition <> coalesce(lines.disposition, 'unknown')

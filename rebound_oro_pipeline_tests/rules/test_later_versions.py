@@ -88,6 +88,16 @@ def test_a_sku_in_other_letters_is_the_same_line(rules_conn: psycopg.Connection[
     assert found.sums()["total_amount"] == 9
 
 
+def test_letters_beyond_ascii_are_the_same_too(rules_conn: psycopg.Connection[Any]) -> None:
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("Hüt", "2")),
+        came_back("R1", "SO-1", item("HÜT", "3")),
+        orders=[sold(1, row("Hüt", "4", "3.00"))],
+    )
+    assert {each["return_line_key"] for each in found.credit_note_lines} == {"R1:Hüt:1"}
+
+
 def test_which_of_two_lines_of_one_sku_it_is_does_not_depend_on_letters(
     rules_conn: psycopg.Connection[Any],
 ) -> None:
@@ -289,6 +299,17 @@ def test_what_was_written_off_of_a_line_stays_so_in_other_letters(
             row_ | {"at": DECIDED_AT},
         )
         land(rules_conn, [], [came_back("R1", "SO-1", item("ABC", "6"))])
+        assert there.decide(decided_at=DECIDED_AT + HOUR).quarantine == []
+
+
+def test_what_a_person_rejected_stays_so_in_other_letters_where_nothing_was_credited(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    with landed(rules_conn, [ORDER], [came_back("R1", "SO-1", item("Hüt", "1"))]) as there:
+        there.decide()
+        rules = Rules(models(), there.policy_version, DECIDED_AT, "op")
+        settle(rules_conn, open_rows(rules_conn, QuarantineFilter()), "rejected", Deed("mia", "odd"), rules)
+        land(rules_conn, [], [came_back("R1", "SO-1", item("HÜT", "1"))])
         assert there.decide(decided_at=DECIDED_AT + HOUR).quarantine == []
 
 

@@ -192,8 +192,8 @@ def test_units_whose_sku_is_spelt_otherwise_since_are_not_on_their_way_too(one_o
 def _decided_by_hand(there: Landed, verdict: str) -> None:
     there.conn.execute(
         "insert into reference.operator_decisions"
-        " (subject, reason, return_id, registered_at, verdict, quantity, who, why, decided_at)"
-        " values ('R1 / R1:SHIRT:1', 'over_return', 'R1', now(), %s, 1, 'maria', 'seen', %s)",
+        " (subject, reason, return_id, return_line_key, registered_at, verdict, quantity, who, why, decided_at)"
+        " values ('R1 / R1:SHIRT:1', 'over_return', 'R1', 'R1:SHIRT:1', now(), %s, 1, 'maria', 'seen', %s)",
         (verdict, LATER),
     )
 
