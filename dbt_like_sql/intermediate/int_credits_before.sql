@@ -147,21 +147,8 @@ corrected as (
         compared.is_same_code
         or exists (
             select 1
-            from reference.sku_aliases as aliases
-            where aliases.alias_key = compared.received_sku_key and aliases.sku_key = compared.listed_sku_key
-        )
-        or exists (
-            select 1
-            from reference.sku_aliases as aliases
-            where aliases.alias_key = compared.listed_sku_key and aliases.sku_key = compared.received_sku_key
-        )
-        or exists (
-            select 1
-            from reference.sku_aliases as aliases_then
-            inner join reference.sku_aliases as aliases_now on aliases_then.sku_key = aliases_now.sku_key
-            where
-                aliases_then.alias_key = compared.received_sku_key
-                and aliases_now.alias_key = compared.listed_sku_key
+            from intermediate.int_same_skus as codes
+            where codes.sku_key = compared.received_sku_key and codes.same_sku_key = compared.listed_sku_key
         ) as is_same_sku
     from compared
     inner join ledger.order_items as items on compared.item_number = items.item_number
@@ -183,17 +170,13 @@ judged as (
         end as own_quantity
     from corrected
     left join lateral (
-        select units_then.conversion_rate / units_now.conversion_rate as rate
-        from staging.stg_oro__product_units as units_then
-        inner join staging.stg_oro__product_units as units_now on units_then.product_id = units_now.product_id
+        select conversions.rate
+        from intermediate.int_unit_conversions as conversions
         where
             not corrected.is_same_unit
-            and units_then.product_id = corrected.product_id
-            and lower(units_then.unit_code) = lower(coalesce(corrected.received_unit_code, corrected.unit_code))
-            and lower(units_now.unit_code) = lower(coalesce(corrected.listed_unit_code, corrected.unit_code))
-            and units_now.conversion_rate > 0
-        order by units_then.unit_code, units_now.unit_code
-        limit 1
+            and conversions.product_id = corrected.product_id
+            and conversions.unit_key = lower(coalesce(corrected.received_unit_code, corrected.unit_code))
+            and conversions.into_unit_key = lower(coalesce(corrected.listed_unit_code, corrected.unit_code))
     ) as converted on true
 ),
 

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 import psycopg
@@ -17,6 +19,7 @@ from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
 from rebound_oro_pipeline.services.offer_returnable_items import OfferCounts, offer_returnable_items
 from rebound_oro_pipeline.services.process_inbox import process_inbox
 from rebound_oro_pipeline.warehouse import reference
+from rebound_oro_pipeline_tests.rules.by_hand import product
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.generate import Habits, Shop, shop
 from rebound_oro_pipeline_tests.rules.laws import days, landed_shop, lawful, shop_seeds
@@ -60,6 +63,69 @@ def test_a_change_at_a_time_comes_to_the_same_as_all_at_once(
         swept = offer(there, latest)
         assert (swept.offered, swept.updated, swept.withdrawn) == (0, 0, 0)
         check_references(there)
+
+
+@settings(lawful, max_examples=3)
+@given(seed=shop_seeds)
+def test_all_that_is_left_is_on_offer_where_whatever_came_back_was_credited(
+    rules_conn: psycopg.Connection[Any], seed: int
+) -> None:
+    """Also where the return lists it in another unit since."""
+    random = Random(seed)
+    made = shop(seed, 150, Habits(mild=True))
+    made = replace(made, orders=tuple(dated(order) for order in made.orders))
+    with landed_shop(rules_conn, made, {}) as there:
+        there.decide()
+        land(there.conn, [], _in_smaller_units(there, made, random))
+        there.decide(decided_at=DECIDED_AT + timedelta(hours=1))
+        offer(there, DECIDED_AT + timedelta(hours=2))
+        left = {
+            row["order_id"]: row["left_over"]
+            for row in rows(
+                there,
+                "select order_id, sum(quantity - claimed_quantity) as left_over"
+                " from intermediate.int_offer_items where order_id not in"
+                " (select meant.order_id from intermediate.int_offer_references as meant"
+                "  join staging.stg_rebound__returns as returns on meant.reference_key = returns.order_reference_key"
+                "  join marts.return_line_destinations as placed on returns.return_id = placed.return_id"
+                "  where meant.order_id is not null and placed.destination <> 'credited')"
+                " group by order_id",
+            )
+        }
+        told = {
+            row["order_id"]: sum(Decimal(item["quantity"]) for item in row["items"])
+            for row in rows(there, "select order_id, items from ledger.offers where state = 'offered'")
+            if row["order_id"] in left
+        }
+        assert len(told) > 20
+        assert told == {order_id: left[order_id] for order_id in told}
+
+
+def _in_smaller_units(there: Landed, made: Shop, random: Random) -> list[dict[str, Any]]:
+    """Return about half of the returns with as much of what was credited, in a smaller unit of its product."""
+    credited = {
+        (row["return_id"], row["position"]): row["units"][0]
+        for row in rows(
+            there,
+            "select lines.return_id, lines.position, array_agg(distinct items.unit_code) as units"
+            " from staging.stg_rebound__return_lines as lines"
+            " join ledger.claims as claims using (return_id, return_line_key)"
+            " join ledger.order_items as items using (item_number)"
+            " where lines.unit_code is null and not claims.is_whole_kit and items.product_id is not null"
+            " group by lines.return_id, lines.position having count(distinct items.unit_code) = 1",
+        )
+    }
+    smaller = {"box": ("item", 12), "set": ("item", 6), "kg": ("g", 1000)}
+    returns = [deepcopy(each) for each in made.returns if random.random() < 0.5]
+    for document in returns:
+        for position, item in enumerate(document["item"], start=1):
+            unit, rate = smaller.get(credited.get((document["id"], position), ""), (None, 1))
+            if unit is not None:
+                item["unit_code"] = unit
+                for name in ("quantity", "quantity_received"):
+                    if item.get(name):
+                        item[name] = str(Decimal(item[name]) * rate)
+    return returns
 
 
 def _orders_claimed_since(there: Landed) -> int:
@@ -206,6 +272,43 @@ def test_units_that_are_listed_on_other_lines_since_are_not_on_their_way_too(one
     one_order.decide(decided_at=DECIDED_AT + timedelta(hours=1))
     offer(one_order, DECIDED_AT + timedelta(hours=2))
     assert offers(one_order)["1"]["items"] == {"SHIRT": 1}
+
+
+BOX = {"sku_code": "TAPE", "quantity": "2", "unit_code": "box", "id": "L1"}
+LISTED_SINCE = {
+    "as it was": ([BOX], 3),
+    "in items": ([BOX | {"quantity": "24", "unit_code": "ITEM"}], 3),
+    "in items, and more of them": ([BOX | {"quantity": "36", "unit_code": "item"}], 2),
+    "in rolls, of which a box has no whole number": ([BOX | {"quantity": "3.42857", "unit_code": "roll"}], 3),
+    "in no unit": ([{key: BOX[key] for key in BOX if key != "unit_code"}], 3),
+    "in items, the units of another line in boxes": (
+        [BOX | {"quantity": "24", "unit_code": "item"}, BOX | {"quantity": "1", "id": "L2"}],
+        2,
+    ),
+    "under another code of the SKU": ([BOX | {"sku_code": "TAPE-2019"}], 3),
+    "in a unit into which nothing can be converted": ([BOX | {"quantity": "1", "unit_code": "crate"}], 2),
+}
+
+
+@pytest.mark.parametrize("name", LISTED_SINCE)
+def test_units_that_are_listed_in_another_unit_since_are_not_on_their_way_too(
+    rules_conn: psycopg.Connection[Any], name: str
+) -> None:
+    listed, left = LISTED_SINCE[name]
+    tape = Row("TAPE", Decimal(5), Decimal("12.00"), unit="box", product_id="7")
+    sale = Sale(id="1", identifier="ORD-1", rows=(tape,))
+    units = product(7, "TAPE", item=(0, "1"), roll=(5, "7"), box=(0, "12"))
+    with landed(
+        rules_conn,
+        [dated(order_document(sale))],
+        [a_return("R1", BOX)],
+        products=[units],
+        aliases=[("TAPE-2019", "TAPE")],
+    ) as there:
+        there.decide()
+        land(there.conn, [], [a_return("R1", *listed)])
+        offer(there)
+        assert offers(there)["1"]["items"] == {"TAPE": left}
 
 
 def test_another_policy_is_applied_to_all_that_was_offered(one_order: Landed) -> None:
