@@ -24,7 +24,6 @@ with
 policy as (
     select
         policies.milestone_position,
-        policies.saleable_dispositions,
         make_interval(hours => policies.credit_within_hours) as patience
     from reference.policies as stored
     inner join intermediate.int_policies as policies on stored.policy_version = policies.policy_version
@@ -373,75 +372,17 @@ without_lines as (
         )
 ),
 
--- Materialized, because few are corrected ever: what else there is to say of them is looked up for these alone.
-corrected as materialized (
-    select
-        deltas.credit_note_number,
-        deltas.return_id,
-        deltas.return_line_key,
-        deltas.sku,
-        deltas.unit_code,
-        deltas.quantity,
-        deltas.restocks,
-        deltas.disposition,
-        coalesce(lines.disposition, 'unknown') as disposition_now,
-        lines.return_line_key as landed_key,
-        lines.position
-    from policy
-    cross join ledger.inventory_deltas as deltas
-    inner join staging.stg_rebound__return_lines as lines
-        on
-            deltas.return_id = lines.return_id
-            and landing.line_match_key(deltas.return_id, deltas.return_line_key)
-            = landing.line_match_key(lines.return_id, lines.return_line_key)
-    where
-        lines.fault is null
-        and deltas.disposition <> coalesce(lines.disposition, 'unknown')
-        and case
-            when deltas.restocks then coalesce(lines.disposition <> all(policy.saleable_dispositions), true)
-            else lines.disposition = any(policy.saleable_dispositions) and deltas.disposition <> all(policy.saleable_dispositions)
-        end
-),
-
 on_the_wrong_shelf as (
     select
         'disposition_changed_after_credit' as kind,
         landing.line_subject(corrected.return_id, corrected.return_line_key) as subject,
-        min(notes.order_identifier) as order_identifier,
+        corrected.order_identifier,
         null as currency,
-        sum(case when corrected.restocks then corrected.quantity else 0 end) as ours,
-        sum(case when corrected.restocks then 0 else corrected.quantity end) as theirs,
-        string_agg(
-            trim_scale(corrected.quantity) || coalesce(' ' || corrected.unit_code, '') || ' of ' || corrected.sku
-            || ' credited as ' || corrected.disposition || ', now ' || corrected.disposition_now,
-            '; '
-            order by corrected.credit_note_number, corrected.sku, corrected.unit_code
-        ) as detail,
-        max(returns.landed_at) as seen_at
-    from corrected
-    inner join staging.stg_rebound__returns as returns on corrected.return_id = returns.return_id
-    inner join ledger.credit_notes as notes on corrected.credit_note_number = notes.credit_note_number
-    where
-        -- Of a line that stands twice the first one was credited.
-        not exists (
-            select from staging.stg_rebound__return_lines as earlier
-            where
-                earlier.return_id = corrected.return_id
-                and earlier.return_line_key = corrected.landed_key
-                and earlier.position < corrected.position
-                and earlier.fault is null
-        )
-        -- Whatever becomes of a free-form line, it has no stock.
-        and not exists (
-            select from ledger.claims as claims
-            inner join ledger.order_items as items on claims.item_number = items.item_number
-            where
-                claims.return_id = corrected.return_id
-                and claims.return_line_key = corrected.return_line_key
-                and items.sku = corrected.sku
-                and items.is_free_form
-        )
-    group by corrected.return_id, corrected.return_line_key
+        corrected.quantity_to_take_off as ours,
+        corrected.quantity_to_put_on as theirs,
+        corrected.changes as detail,
+        corrected.landed_at as seen_at
+    from reconciliation.changed_dispositions as corrected
 ),
 
 unsent as (

@@ -38,6 +38,7 @@ LEVELS_AT_FAULT = ("level_books_differ",)
 DISCREPANCIES = "reconciliation.discrepancies"
 SYNC_HEALTH = "reconciliation.sync_health"
 CHANGED = {
+    "reconciliation.changed_dispositions": "disposition_changed_after_credit",
     "reconciliation.changed_order_lines": "order_line_changed_after_credit",
     "reconciliation.changed_orders": "order_changed_after_credit",
 }

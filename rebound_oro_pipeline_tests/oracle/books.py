@@ -13,7 +13,7 @@ class Claim:
     """The units [start, end) of an order's item that a return line took.
 
     received_units are the units of the return line, in its own unit, that the claim used up; thing is the item, or the
-    line of whole kits, that it took them of. What the return named then: its order's reference, the SKU and unit.
+    line of whole kits, that it took them of. What the return said then: its order's reference, SKU, unit, disposition.
     """
 
     order_id: str
@@ -26,6 +26,7 @@ class Claim:
     reference: str | None
     sku: str | None
     unit: str | None
+    disposition: str | None
     thing: KeptLine | Item
 
 

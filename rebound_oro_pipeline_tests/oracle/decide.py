@@ -347,6 +347,7 @@ def _claim(
                     key(document.order_reference),
                     key(line.sku),
                     line.unit,
+                    line.disposition,
                     candidate.line if candidate.item is None else candidate.item,
                 )
             )

@@ -33,22 +33,22 @@ def standing(
 ) -> Standing:
     """Give each line what was credited of it, its own claims first and then what was credited of its SKU."""
     claims = [claim for claim in books.claims if claim.return_id == document.id]
-    lines = _under_their_keys(document, {claim.line_key for claim in claims})
+    lines = under_their_keys(document, {claim.line_key for claim in claims})
     there = [ZERO if is_withdrawn else line.units for line in lines]
     found = Standing(lines, [ZERO] * len(lines), [])
     left: dict[tuple[str, str, Goods], Decimal] = {}
     converted: set[int] = set()
     for claim in claims:
-        bearer = _bearer(lines, claim.line_key)
-        own = None if bearer is None else _own_units(claim, lines[bearer], aliases, products)
-        if not _is_of_the_order(claim, document, known):
+        index = bearer(lines, claim.line_key)
+        own = None if index is None else own_units(claim, lines[index], aliases, products)
+        if not is_of_the_order(claim, document, known):
             found.gone += [(claim.line_key, claim.received_units)] if claim.received_units else []
-        elif bearer is None or own is None:
+        elif index is None or own is None:
             place = (claim.line_key, claim.order_id, (claim.sku, key(claim.unit)))
             left[place] = left.get(place, ZERO) + claim.received_units
         else:
-            found.credited[bearer] += own
-            converted |= {bearer} if key(claim.unit) != key(lines[bearer].unit) else set()
+            found.credited[index] += own
+            converted |= {index} if key(claim.unit) != key(lines[index].unit) else set()
     for index in converted:
         # A third of a box has no last digit.
         if abs(found.credited[index] - there[index]) <= Decimal("0.00001"):
@@ -66,7 +66,7 @@ def _move(found: Standing, there: Sequence[Decimal], left: Mapping[tuple[str, st
         if line.fault is not None:
             continue
         if found.credited[index] > there[index]:
-            surplus.append((index, line.key, _goods(line), found.credited[index] - there[index]))
+            surplus.append((index, line.key, goods_of(line), found.credited[index] - there[index]))
         if line.key not in met:
             room[index] = there[index] - found.credited[index]
         met.add(line.key)
@@ -76,7 +76,7 @@ def _move(found: Standing, there: Sequence[Decimal], left: Mapping[tuple[str, st
     for source, line_key, goods, units in surplus:
         rest = units
         for index, free in room.items():
-            moved = min(rest, free) if _goods(found.lines[index]) == goods else ZERO
+            moved = min(rest, free) if goods_of(found.lines[index]) == goods else ZERO
             if moved > 0:
                 rest -= moved
                 room[index] -= moved
@@ -92,7 +92,7 @@ def _place(left: tuple[tuple[str, str, Goods], Decimal]) -> tuple[str, str, str,
     return line_key, order_id, sku or "", unit is None, unit or ""
 
 
-def _under_their_keys(document: Return, credited: set[str]) -> list[ReturnLine]:
+def under_their_keys(document: Return, credited: set[str]) -> list[ReturnLine]:
     """Give lines the key under which they were credited, be it in other letters (one without an id is of the SKU)."""
     named = list(document.lines)
     for line_key in sorted(credited):
@@ -105,17 +105,18 @@ def _under_their_keys(document: Return, credited: set[str]) -> list[ReturnLine]:
     return named
 
 
-def _bearer(lines: Sequence[ReturnLine], line_key: str) -> int | None:
+def bearer(lines: Sequence[ReturnLine], line_key: str) -> int | None:
     """Return the first line with a key that can be read; one that cannot where there is no other."""
     found = [index for index, line in enumerate(lines) if line.key == line_key]
     return min(found, key=lambda index: (lines[index].fault is not None, index), default=None)
 
 
-def _goods(line: ReturnLine) -> Goods:
+def goods_of(line: ReturnLine) -> Goods:
+    """Return what a line is of."""
     return key(line.sku), key(line.unit)
 
 
-def _is_of_the_order(claim: Claim, document: Return, known: References) -> bool:
+def is_of_the_order(claim: Claim, document: Return, known: References) -> bool:
     """Whether the return names the order of a claim: as it did then, or by any reference that the order has."""
     reference = key(document.order_reference)
     if claim.reference == reference:
@@ -124,7 +125,7 @@ def _is_of_the_order(claim: Claim, document: Return, known: References) -> bool:
     return reference is not None and any(order.id == claim.order_id for order in orders)
 
 
-def _own_units(
+def own_units(
     claim: Claim, line: ReturnLine, aliases: Mapping[str, Sequence[str]], products: Catalogue
 ) -> Decimal | None:
     """Return the units of a claim in the unit of the line, None where the line is not of the same goods."""

@@ -16,6 +16,7 @@ from rebound_oro_pipeline.services.sync_health import Discrepancy, discrepancies
 from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.conftest import CloneDatabase
+from rebound_oro_pipeline_tests.rules.by_hand import product
 from rebound_oro_pipeline_tests.rules.price import Part, Row, Sale, order_document
 from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, prepare
 from rebound_oro_pipeline_tests.services.operators_shop import a_return
@@ -420,9 +421,121 @@ def test_each_unit_on_the_wrong_shelf_is_listed_once(books: Landed) -> None:
             ("R3 / L", "ORD-3", 1, 0, "1 item of SHIRT credited as restock, now damaged"),
         ]
         land(books.conn, [], [first])
+        assert of_dispositions(books.conn) == [], "of two units the damaged one is gone"
+        both = a_return("R3", kit, shirt | {"quantity": "2"}, free, order_reference="ORD-3")
+        land(books.conn, [], [both])
         assert of_dispositions(books.conn) == [
             ("R3 / L", "ORD-3", 0, 1, "1 item of SHIRT credited as damaged, now restock")
         ]
+
+
+SHIRTS = {"quantity": "3", "id": "L1"}
+DAMAGED = {"final_disposition": "damaged"}
+TO_DAMAGED = "of SHIRT credited as restock, now damaged"
+LISTED_SINCE: dict[str, tuple[list[dict[str, str]], list[dict[str, str]], list[tuple[Any, ...]]]] = {
+    "split": (
+        [SHIRTS],
+        [SHIRTS | {"quantity": "1"}, SHIRTS | DAMAGED | {"quantity": "2", "id": "L2"}],
+        [("R3 / L1", "ORD-3", 2, 0, f"2 item {TO_DAMAGED}")],
+    ),
+    "split in three": (
+        [SHIRTS],
+        [
+            SHIRTS | {"quantity": "1"},
+            SHIRTS | DAMAGED | {"quantity": "1", "id": "L2"},
+            SHIRTS | {"quantity": "1", "id": "L3", "final_disposition": "destroy"},
+        ],
+        [("R3 / L1", "ORD-3", 2, 0, "2 item of SHIRT credited as restock, now damaged, destroy")],
+    ),
+    "moved to a line that was credited itself": (
+        [SHIRTS | {"quantity": "2"}, SHIRTS | DAMAGED | {"quantity": "1", "id": "L2"}],
+        [SHIRTS | {"quantity": "1"}, SHIRTS | DAMAGED | {"quantity": "2", "id": "L2"}],
+        [("R3 / L1", "ORD-3", 1, 0, f"1 item {TO_DAMAGED}")],
+    ),
+    "moved back on the shelf": (
+        [SHIRTS | DAMAGED],
+        [SHIRTS | DAMAGED | {"quantity": "2"}, SHIRTS | {"quantity": "1", "id": "L2"}],
+        [("R3 / L1", "ORD-3", 0, 1, "1 item of SHIRT credited as damaged, now restock")],
+    ),
+    "given another id": (
+        [SHIRTS],
+        [SHIRTS | DAMAGED | {"id": "L2"}],
+        [("R3 / L1", "ORD-3", 3, 0, f"3 item {TO_DAMAGED}")],
+    ),
+    "merged": (
+        [SHIRTS | {"quantity": "2"}, SHIRTS | DAMAGED | {"quantity": "1", "id": "L2"}],
+        [SHIRTS],
+        [("R3 / L2", "ORD-3", 0, 1, "1 item of SHIRT credited as damaged, now restock")],
+    ),
+    "changed places": (
+        [SHIRTS | {"quantity": "1"}, SHIRTS | DAMAGED | {"quantity": "1", "id": "L2"}],
+        [SHIRTS | DAMAGED | {"quantity": "1"}, SHIRTS | {"quantity": "1", "id": "L2"}],
+        [],
+    ),
+    "split on the same shelf": (
+        [SHIRTS | DAMAGED],
+        [
+            SHIRTS | DAMAGED | {"quantity": "1"},
+            SHIRTS | {"quantity": "2", "id": "L2", "final_disposition": "destroy"},
+        ],
+        [],
+    ),
+    "fewer": ([SHIRTS], [SHIRTS | {"quantity": "1"}], []),
+    "fewer, and another SKU for them": (
+        [SHIRTS],
+        [SHIRTS | {"quantity": "1"}, DAMAGED | {"sku_code": "HAT", "quantity": "2", "id": "L2"}],
+        [],
+    ),
+    "more, of another disposition": (
+        [SHIRTS | {"quantity": "1"}],
+        [SHIRTS | {"quantity": "1"}, SHIRTS | DAMAGED | {"quantity": "2", "id": "L2"}],
+        [],
+    ),
+    "a set, split": (
+        [{"sku_code": "SET", "quantity": "2", "id": "K"}],
+        [{"sku_code": "SET", "id": "K"}, DAMAGED | {"sku_code": "SET", "id": "K2"}],
+        [
+            (
+                "R3 / K",
+                "ORD-3",
+                3,
+                0,
+                "2 item of CUP credited as restock, now damaged; 1 item of POT credited as restock, now damaged",
+            )
+        ],
+    ),
+    "another unit, split": (
+        [{"sku_code": "TAPE", "quantity": "2", "unit_code": "box", "id": "T"}],
+        [
+            {"sku_code": "TAPE", "quantity": "12", "unit_code": "item", "id": "T"},
+            DAMAGED | {"sku_code": "TAPE", "quantity": "12", "unit_code": "item", "id": "T2"},
+        ],
+        [("R3 / T", "ORD-3", 1, 0, "1 box of TAPE credited as restock, now damaged")],
+    ),
+    "withdrawn": ([SHIRTS], [SHIRTS | DAMAGED | {"status": "cancelled"}], []),
+}
+
+
+@pytest.mark.parametrize("name", LISTED_SINCE)
+def test_units_that_moved_to_a_line_of_another_disposition_are_listed_once(books: Landed, name: str) -> None:
+    """As what was credited is compared everywhere: by order, SKU and unit."""
+    first, then, expected = LISTED_SINCE[name]
+    tape = Row("TAPE", Decimal(2), Decimal(9), unit="box", product_id="7")
+    two_sets = replace(SET, quantity=Decimal(2))
+    sale = replace(SALE, id="3", identifier="ORD-3", rows=(SHIRT, HAT, two_sets, tape))
+    status = then[0].get("status", "processed")
+    with books.undone():
+        units = product(7, "TAPE", item=(0, "1"), box=(0, "12"))
+        land(books.conn, [order_document(sale)], [a_return("R3", *first, order_reference="ORD-3")], [units])
+        books.decide()
+        assert of_dispositions(books.conn) == []
+        later = a_return("R3", *then, order_reference="ORD-3", current_tracking_status=status)
+        land(books.conn, [], [later])
+        for _ in range(2):
+            assert of_dispositions(books.conn) == expected
+            books.decide()
+        land(books.conn, [], [a_return("R3", *first, order_reference="ORD-3")])
+        assert of_dispositions(books.conn) == []
 
 
 def of_dispositions(conn: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
