@@ -343,7 +343,7 @@ def _claim(
                     line.key,
                     start,
                     start + quantity,
-                    _decimal(used) if number == 0 else ZERO,
+                    rounded(used, 12) if number == 0 else ZERO,
                     key(document.order_reference),
                     key(line.sku),
                     line.unit,
