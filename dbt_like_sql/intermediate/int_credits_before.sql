@@ -137,7 +137,18 @@ corrected as (
         case when compared.is_whole_kit then items.line_sku else items.sku end as sku,
         case when compared.is_whole_kit then items.line_sku_key else items.sku_key end as sku_key,
         case when compared.is_whole_kit then items.line_product_id else items.product_id end as product_id,
-        case when compared.is_whole_kit then items.line_unit_code else items.unit_code end as unit_code,
+        lower(
+            coalesce(
+                compared.received_unit_code,
+                case when compared.is_whole_kit then items.line_unit_code else items.unit_code end
+            )
+        ) as then_unit_key,
+        lower(
+            coalesce(
+                compared.listed_unit_code,
+                case when compared.is_whole_kit then items.line_unit_code else items.unit_code end
+            )
+        ) as now_unit_key,
         compared.is_same_reference
         or exists (
             select 1
@@ -165,7 +176,7 @@ judged as (
             when corrected.position is null or not corrected.is_of_this_order then null
             when corrected.is_not_compared then corrected.received_units
             when not corrected.is_same_sku then null
-            when corrected.is_same_unit then corrected.received_units
+            when corrected.is_same_unit or corrected.then_unit_key = corrected.now_unit_key then corrected.received_units
             else corrected.received_units * converted.rate
         end as own_quantity
     from corrected
@@ -175,8 +186,8 @@ judged as (
         where
             not corrected.is_same_unit
             and conversions.product_id = corrected.product_id
-            and conversions.unit_key = lower(coalesce(corrected.received_unit_code, corrected.unit_code))
-            and conversions.into_unit_key = lower(coalesce(corrected.listed_unit_code, corrected.unit_code))
+            and conversions.unit_key = corrected.then_unit_key
+            and conversions.into_unit_key = corrected.now_unit_key
     ) as converted on true
 ),
 

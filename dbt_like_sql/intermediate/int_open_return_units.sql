@@ -129,6 +129,10 @@ compared as materialized (
                 )
                 then null
             when coalesce(with_its_line.unit_or_none, with_its_line.own_unit_or_none) = with_its_line.own_unit_or_none then 1
+            when
+                coalesce(nullif(with_its_line.unit_or_none, ''), with_its_line.ordered_unit_key)
+                = coalesce(nullif(with_its_line.own_unit_or_none, ''), with_its_line.ordered_unit_key)
+                then 1
             else (
                 select conversions.rate
                 from intermediate.int_unit_conversions as conversions

@@ -179,6 +179,10 @@ compared as materialized (
                 )
                 then null
             when coalesce(credits.unit_or_none, credits.own_unit_or_none) = credits.own_unit_or_none then 1
+            when
+                coalesce(nullif(credits.unit_or_none, ''), credits.ordered_unit_key)
+                = coalesce(nullif(credits.own_unit_or_none, ''), credits.ordered_unit_key)
+                then 1
             else (
                 select conversions.rate
                 from intermediate.int_unit_conversions as conversions

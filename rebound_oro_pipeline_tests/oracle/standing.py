@@ -136,7 +136,10 @@ def own_units(
     )
     if not then & now:
         return None
-    if key(claim.unit) == key(line.unit):
+    # Where none is named it is that of the order line.
+    if key(claim.unit) == key(line.unit) or key(claim.unit or claim.thing.unit) == key(
+        line.unit or claim.thing.unit
+    ):
         return claim.received_units
     product = products.product(claim.thing)
     rates = {key(code): rate for code, (_, rate) in product.units.items()} if product else {}

@@ -193,6 +193,15 @@ def test_the_same_goods_in_another_unit_are_credited_once(
     assert (reasons(found), found.sums()["total_amount"]) == ([], 36)
 
 
+@pytest.mark.parametrize("named", [(None, "Box"), ("box", None)], ids=["named since", "not named any more"])
+def test_the_unit_of_the_order_line_is_the_same_named_or_not_where_no_product_is_known(
+    rules_conn: psycopg.Connection[Any], named: tuple[str | None, str | None]
+) -> None:
+    first, then = (came_back("R1", "SO-1", item("T", "2", unit_code=unit, id="L1")) for unit in named)
+    found = decided_in_turn(rules_conn, first, then, orders=[BOXES])
+    assert (reasons(found), found.sums()["total_amount"]) == ([], 24)
+
+
 def test_a_unit_into_which_nothing_can_be_converted_is_told(rules_conn: psycopg.Connection[Any]) -> None:
     found = decided_in_turn(
         rules_conn,
