@@ -25,15 +25,53 @@ policy as (
     limit 1
 ),
 
--- Materialized, because few returns list anything for another shelf than some of their credits: the rest is looked up for these
--- alone.
+-- What was credited under each line, added up as it stands: where units of several kinds meet, the sum may be too large, and a
+-- return is looked at in vain.
+placed as (
+    select
+        deltas.return_id,
+        deltas.return_line_key,
+        min(deltas.sku) as least_sku,
+        max(deltas.sku) as greatest_sku,
+        min(lower(deltas.unit_code)) as least_unit_key,
+        max(lower(deltas.unit_code)) as greatest_unit_key,
+        min(deltas.disposition) as least_disposition,
+        max(deltas.disposition) as greatest_disposition,
+        sum(deltas.quantity) as quantity
+    from ledger.inventory_deltas as deltas
+    group by deltas.return_id, deltas.return_line_key
+),
+
+-- Of most credits the line lists all that was credited still, by the same SKU and for the same shelf.
+touched as (
+    select placed.return_id
+    from placed
+    left join staging.stg_rebound__return_lines as own
+        on
+            placed.return_id = own.return_id
+            and landing.line_match_key(placed.return_id, placed.return_line_key)
+            = landing.line_match_key(own.return_id, own.return_line_key)
+            and own.fault is null
+    where
+        (own.received_quantity >= placed.quantity) is not true
+        or own.sku_key <> landing.match_key(placed.least_sku)
+        or placed.least_sku <> placed.greatest_sku
+        or lower(own.unit_code) <> placed.least_unit_key
+        or placed.least_unit_key <> placed.greatest_unit_key
+        or coalesce(own.disposition, 'unknown') <> placed.least_disposition
+        or placed.least_disposition <> placed.greatest_disposition
+),
+
+-- Materialized, because few returns list anything for another shelf than some of their credits since: the rest is looked up for
+-- these alone.
 suspected as materialized (
     select distinct deltas.return_id
     from policy
     cross join ledger.inventory_deltas as deltas
     inner join staging.stg_rebound__return_lines as lines on deltas.return_id = lines.return_id
     where
-        lines.fault is null
+        deltas.return_id in (select touched.return_id from touched)
+        and lines.fault is null
         and deltas.disposition <> coalesce(lines.disposition, 'unknown')
         and case
             when deltas.restocks then coalesce(lines.disposition <> all(policy.saleable_dispositions), true)

@@ -512,6 +512,11 @@ LISTED_SINCE: dict[str, tuple[list[dict[str, str]], list[dict[str, str]], list[t
         ],
         [("R3 / T", "ORD-3", 1, 0, "1 box of TAPE credited as restock, now damaged")],
     ),
+    "its line lists another SKU": (
+        [SHIRTS | {"quantity": "1"}],
+        [{"sku_code": "HAT", "id": "L1"}, SHIRTS | DAMAGED | {"quantity": "1", "id": "L2"}],
+        [("R3 / L1", "ORD-3", 1, 0, f"1 item {TO_DAMAGED}")],
+    ),
     "withdrawn": ([SHIRTS], [SHIRTS | DAMAGED | {"status": "cancelled"}], []),
 }
 
