@@ -286,37 +286,52 @@ families as (
     where parts.order_identifier ~ '-[0-9]+$'
 ),
 
-credited_on_both as (
+shared_items as (
     select
-        'order_line_credited_on_both' as kind,
-        families.order_identifier || ', line ' || items.order_item_id as subject,
         families.order_identifier,
-        null as currency,
-        here.units + there.units as ours,
-        items.quantity as theirs,
-        items.sku
-        || ': ' || trim_scale(here.units) || ' on ' || families.order_identifier
-        || ', ' || trim_scale(there.units) || ' on ' || families.parent_order_identifier as detail,
-        here.decided_at as seen_at
+        families.parent_order_identifier,
+        items.order_item_id,
+        items.sku,
+        items.quantity,
+        items.item_number,
+        twins.item_number as twin_number
     from families
     inner join ledger.order_items as items on families.order_id = items.order_id
     inner join ledger.order_items as twins
         on families.parent_order_id = twins.order_id and items.order_item_id = twins.order_item_id
-    cross join
-        lateral (
-            select
-                sum(upper(claims.units) - lower(claims.units)) as units,
-                max(notes.decided_at) as decided_at
-            from ledger.claims as claims
-            inner join ledger.credit_notes as notes on claims.credit_note_number = notes.credit_note_number
-            where claims.item_number = items.item_number
-        ) as here
-    cross join
-        lateral (
-            select sum(upper(claims.units) - lower(claims.units)) as units
-            from ledger.claims as claims
-            where claims.item_number = twins.item_number
-        ) as there
+),
+
+credited_of_shared as (
+    select
+        claims.item_number,
+        sum(upper(claims.units) - lower(claims.units)) as units,
+        max(decisions.decided_at) as decided_at
+    from ledger.claims as claims
+    inner join ledger.decisions as decisions on claims.decision_id = decisions.decision_id
+    where
+        claims.item_number in (
+            select items.item_number from shared_items as items
+            union all
+            select items.twin_number from shared_items as items
+        )
+    group by claims.item_number
+),
+
+credited_on_both as (
+    select
+        'order_line_credited_on_both' as kind,
+        items.order_identifier || ', line ' || items.order_item_id as subject,
+        items.order_identifier,
+        null as currency,
+        here.units + there.units as ours,
+        items.quantity as theirs,
+        items.sku
+        || ': ' || trim_scale(here.units) || ' on ' || items.order_identifier
+        || ', ' || trim_scale(there.units) || ' on ' || items.parent_order_identifier as detail,
+        greatest(here.decided_at, there.decided_at) as seen_at
+    from shared_items as items
+    inner join credited_of_shared as here on items.item_number = here.item_number
+    inner join credited_of_shared as there on items.twin_number = there.item_number
     where here.units + there.units > items.quantity
 ),
 
