@@ -24,7 +24,9 @@ CONTAINER = (
 STARTS = """
 import sys
 from pathlib import Path
+from rebound_oro_pipeline.warehouse import embedded
 from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres, EmbeddedPostgresError
+embedded._ELSEWHERE_SECONDS = 0.5
 server = EmbeddedPostgres(Path(sys.argv[1]), settings={settings})
 for line in sys.stdin:
     try:
