@@ -126,45 +126,37 @@ weighted as (
             else valued.line_count
         end as discount_weight_of_order
     from valued
-    -- Each weight is used three times.
+    -- Each weight is used several times.
     offset 0  -- noqa: AM09
+),
+
+taxed as (
+    select
+        weighted.*,
+        case when weighted.line_tax_of_order <> 0 then weighted.line_tax else weighted.discount_weight end as tax_weight,
+        case when weighted.line_tax_of_order <> 0 then weighted.line_tax_upto else weighted.discount_weight_upto end
+            as tax_weight_upto,
+        case when weighted.line_tax_of_order <> 0 then weighted.line_tax_of_order else weighted.discount_weight_of_order end
+            as tax_weight_of_order
+    from weighted
 ),
 
 spread as (
     select
-        weighted.*,
+        taxed.*,
         ledger.share(
-            weighted.order_discount_amount, weighted.discount_weight_upto, weighted.discount_weight_of_order, weighted.digits
+            taxed.order_discount_amount, taxed.discount_weight_upto, taxed.discount_weight_of_order, taxed.digits
         ) - ledger.share(
-            weighted.order_discount_amount,
-            weighted.discount_weight_upto - weighted.discount_weight,
-            weighted.discount_weight_of_order,
-            weighted.digits
+            taxed.order_discount_amount,
+            taxed.discount_weight_upto - taxed.discount_weight,
+            taxed.discount_weight_of_order,
+            taxed.digits
         ) as order_discount_share,
-        case
-            when weighted.line_tax_of_order <> 0
-                then
-                    ledger.share(
-                        weighted.order_tax_amount, weighted.line_tax_upto, weighted.line_tax_of_order, weighted.digits
-                    )
-                    - ledger.share(
-                        weighted.order_tax_amount,
-                        weighted.line_tax_upto - weighted.line_tax,
-                        weighted.line_tax_of_order,
-                        weighted.digits
-                    )
-            else
-                ledger.share(
-                    weighted.order_tax_amount, weighted.discount_weight_upto, weighted.discount_weight_of_order, weighted.digits
-                )
-                - ledger.share(
-                    weighted.order_tax_amount,
-                    weighted.discount_weight_upto - weighted.discount_weight,
-                    weighted.discount_weight_of_order,
-                    weighted.digits
-                )
-        end as tax_amount
-    from weighted
+        ledger.share(taxed.order_tax_amount, taxed.tax_weight_upto, taxed.tax_weight_of_order, taxed.digits)
+        - ledger.share(
+            taxed.order_tax_amount, taxed.tax_weight_upto - taxed.tax_weight, taxed.tax_weight_of_order, taxed.digits
+        ) as tax_amount
+    from taxed
 ),
 
 priced_lines as (

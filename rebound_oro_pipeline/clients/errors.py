@@ -146,14 +146,14 @@ class AuthenticationError(ApiError):
 class Refused(ApiError):
     """4xx: nothing was written; `reasons` hold title, detail and pointer of every error named."""
 
-
-class Forbidden(Refused):
-    """403: a missing permission, or an order that is closed and therefore locked."""
-
     @property
     def forbids_the_type(self) -> bool:
         """Whether it speaks of the user and not of the record that it names: no other one would be taken either."""
         return any(reason.forbids_the_type for reason in self.reasons)
+
+
+class Forbidden(Refused):
+    """403: a missing permission, or an order that is closed and therefore locked."""
 
 
 class NotFound(Refused):

@@ -177,7 +177,7 @@ class CreditNoteSender:
             named, others = pack[index], [*pack[:index], *pack[index + 1 :]]
             if isinstance(error, Conflict):
                 return [others, [named]]
-            if isinstance(error, Forbidden) and error.forbids_the_type:
+            if error.forbids_the_type:
                 # A note that is sent alone and refused so ends the run, and is due again.
                 return [[named], others]
             self._end(Outcome.rejected(named.message, words_of(error), request_id=error.request_id))

@@ -190,8 +190,7 @@ class LevelSender:
     def _after_refusal(self, writes: list[LevelWrite], error: Refused) -> None:
         """Nothing was written: the level that is named is refused, the others are planned anew."""
         index = error.record_index
-        forbidden = isinstance(error, Forbidden) and error.forbids_the_type
-        if index is not None and index < len(writes) and not forbidden:
+        if index is not None and index < len(writes) and not error.forbids_the_type:
             self._claim.refuse(writes.pop(index), words_of(error), error.request_id)
             self._claim.take_back(writes, Outcome.released, error.request_id)
             return
