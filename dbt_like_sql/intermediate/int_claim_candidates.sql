@@ -5,15 +5,14 @@ Which items of its order each return line may claim, and in which sequence (docs
 returned_rate and ordered_rate are how many primary units of the product a unit of the return line and of the order line is.
 
 materialized: table
-grain: return_id, return_line_key, order_line_id, order_item_id_or_kit
+grain: line_number, order_line_id, order_item_id_or_kit
 owner: ops
 */
 with
 
 lines as (
     select
-        lines.return_id,
-        lines.return_line_key,
+        lines.line_number,
         lines.order_id,
         lines.sku_key,
         lines.unit_code,
@@ -22,17 +21,15 @@ lines as (
     where lines.destination is null
 ),
 
-codes as (
-    select distinct
-        lines.order_id,
-        lines.sku_key,
+coded as (
+    select
+        lines.*,
         lines.sku_key as matched_key,
         false as is_alias
     from lines
-    union
+    union all
     select
-        lines.order_id,
-        lines.sku_key,
+        lines.*,
         aliases.sku_key as matched_key,
         true as is_alias
     from lines
@@ -41,9 +38,11 @@ codes as (
 
 found as (
     select
-        codes.order_id,
-        codes.sku_key,
-        case when codes.is_alias then 2 else 1 end as tier,
+        coded.line_number,
+        coded.received_quantity,
+        coded.unit_code as received_unit_code,
+        coded.order_id,
+        case when coded.is_alias then 2 else 1 end as tier,
         items.order_line_id,
         case when items.kit_item_line_id is null then items.order_item_id end as order_item_id,
         items.line_unit_code as unit_code,
@@ -53,9 +52,9 @@ found as (
         case when items.kit_item_line_id is null then items.unit_precision end as unit_precision,
         items.line_product_id as product_id,
         0 as component_position
-    from codes
+    from coded
     inner join intermediate.int_order_items as items
-        on codes.order_id = items.order_id and codes.matched_key = items.line_sku_key
+        on coded.order_id = items.order_id and coded.matched_key = items.line_sku_key
     where
         items.kit_item_line_id is null
         or not exists (
@@ -67,9 +66,11 @@ found as (
         )
     union all
     select
-        codes.order_id,
-        codes.sku_key,
-        case when codes.is_alias then 4 else 3 end as tier,
+        coded.line_number,
+        coded.received_quantity,
+        coded.unit_code as received_unit_code,
+        coded.order_id,
+        case when coded.is_alias then 4 else 3 end as tier,
         items.order_line_id,
         items.order_item_id,
         items.unit_code,
@@ -79,34 +80,30 @@ found as (
         items.unit_precision,
         items.product_id,
         items.position as component_position
-    from codes
+    from coded
     inner join intermediate.int_order_items as items
-        on codes.order_id = items.order_id and codes.matched_key = items.sku_key
+        on coded.order_id = items.order_id and coded.matched_key = items.sku_key
     where items.kit_item_line_id is not null
 ),
 
 -- Materialized, because the planner takes them for a few and would look up each of their units.
 candidates as materialized (
-    select distinct on (found.order_id, found.sku_key, found.order_line_id, coalesce(found.order_item_id, '')) found.*
+    select distinct on (found.line_number, found.order_line_id, coalesce(found.order_item_id, '')) found.*
     from found
-    order by found.order_id, found.sku_key, found.order_line_id, coalesce(found.order_item_id, ''), found.tier
+    order by found.line_number, found.order_line_id, coalesce(found.order_item_id, ''), found.tier
 ),
 
 counted as (
     select
-        lines.return_id,
-        lines.return_line_key,
-        lines.received_quantity,
         candidates.*,
         coalesce(
-            lines.unit_code is null
-            or lines.unit_code = candidates.unit_code
-            or (exact_units.product_id is null and lower(lines.unit_code) = lower(candidates.unit_code)),
+            candidates.received_unit_code is null
+            or candidates.received_unit_code = candidates.unit_code
+            or (exact_units.product_id is null and lower(candidates.received_unit_code) = lower(candidates.unit_code)),
             false
         ) as is_same_unit,
         coalesce(exact_units.conversion_rate, alike_units.conversion_rate) as returned_conversion_rate
-    from lines
-    inner join candidates on lines.order_id = candidates.order_id and lines.sku_key = candidates.sku_key
+    from candidates
     -- Most lines name no unit: with an `offset 0` nothing is looked up for them.
     left join lateral (
         select
@@ -114,19 +111,19 @@ counted as (
             units.conversion_rate
         from staging.stg_oro__product_units as units
         where
-            lines.unit_code is not null
+            candidates.received_unit_code is not null
             and units.product_id = candidates.product_id
-            and units.unit_code = lines.unit_code
+            and units.unit_code = candidates.received_unit_code
         offset 0  -- noqa: AM09
     ) as exact_units on true
     left join lateral (
         select units.conversion_rate
         from staging.stg_oro__product_units as units
         where
-            lines.unit_code is not null
+            candidates.received_unit_code is not null
             and exact_units.product_id is null
             and units.product_id = candidates.product_id
-            and lower(units.unit_code) = lower(lines.unit_code)
+            and lower(units.unit_code) = lower(candidates.received_unit_code)
         order by units.unit_code
         limit 1
     ) as alike_units on true
@@ -148,8 +145,7 @@ converted as (
 )
 
 select
-    converted.return_id,
-    converted.return_line_key,
+    converted.line_number,
     converted.order_id,
     converted.order_line_id,
     converted.order_item_id,
@@ -157,7 +153,7 @@ select
     converted.is_kit,
     converted.tier,
     row_number() over (
-        partition by converted.return_id, converted.return_line_key
+        partition by converted.line_number
         order by
             converted.tier,
             case

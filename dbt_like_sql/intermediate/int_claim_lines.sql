@@ -1,24 +1,22 @@
 /*
-Return lines that claim units, in the sequence in which they claim: registration time, then return, then line key.
+Return lines that claim units, in the sequence in which they claim.
 Lines that compete for the same items form a group, and within it neighbours with the same candidates an island, so that an
 island can be allocated in one set-based step.
 
 materialized: table
-grain: return_id, return_line_key
+grain: line_number
 owner: ops
 previous: ledger.credit_notes
-indexes: (group_key, island)
+indexes: (group_number, island)
 columns:
+    group_number: the number of the first line of the group
     claimable_quantity: units that the line may claim, those it claimed earlier included
 */
 with
 
 candidate_lists as (
     select
-        candidates.return_id,
-        candidates.return_line_key,
-        candidates.order_id,
-        bool_or(candidates.tier > 1 or candidates.is_kit) as crosses_skus,
+        candidates.line_number,
         array_agg(
             candidates.order_line_id || ' ' || candidates.order_item_id_or_kit || ' ' || candidates.ordered_rate
             || ' ' || candidates.returned_rate
@@ -26,11 +24,19 @@ candidate_lists as (
         ) as candidate_list
     from intermediate.int_claim_candidates as candidates
     where candidates.fits_unit
-    group by candidates.return_id, candidates.return_line_key, candidates.order_id
+    group by candidates.line_number
+),
+
+-- Orders on which lines of different SKUs may claim the same items.
+crossed_orders as (
+    select candidates.order_id
+    from intermediate.int_claim_candidates as candidates
+    where candidates.fits_unit and (candidates.tier > 1 or candidates.is_kit)
 ),
 
 lines as (
     select
+        lines.line_number,
         lines.return_id,
         lines.return_line_key,
         lines.registered_at,
@@ -45,33 +51,27 @@ lines as (
         lines.open_quantity + lines.claimed_before_quantity as claimable_quantity,
         candidate_lists.candidate_list,
         case
-            when bool_or(candidate_lists.crosses_skus) over (partition by lines.order_id) then lines.order_id
+            when lines.order_id in (select crossed_orders.order_id from crossed_orders) then lines.order_id
             else lines.order_id || ' ' || lines.sku_key
-        end as group_key,
-        row_number() over (
-            order by lines.registered_at, length(lines.return_id), lines.return_id, lines.return_line_key
-        ) as claim_order
+        end as competed_for
     from intermediate.int_return_lines_gated as lines
-    inner join candidate_lists
-        on lines.return_id = candidate_lists.return_id and lines.return_line_key = candidate_lists.return_line_key
+    inner join candidate_lists on lines.line_number = candidate_lists.line_number
     where lines.destination is null
 ),
 
 marked as (
     select
         lines.*,
-        case
-            when lines.candidate_list = lag(lines.candidate_list) over (partition by lines.group_key order by lines.claim_order)
-                then 0
-            else 1
-        end as opens_island
+        first_value(lines.line_number) over upto as group_number,
+        case when lines.candidate_list = lag(lines.candidate_list) over upto then 0 else 1 end as opens_island
     from lines
+    window upto as (partition by lines.competed_for order by lines.line_number)
 ),
 
 numbered as (
     select
         marked.*,
-        sum(marked.opens_island) over (partition by marked.group_key order by marked.claim_order) as island
+        sum(marked.opens_island) over (partition by marked.competed_for order by marked.line_number) as island
     from marked
 ),
 
@@ -106,10 +106,11 @@ owners as materialized (
         named.order_id
     from named
     inner join shared_numbers on named.credit_note_number = shared_numbers.credit_note_number
-    order by named.credit_note_number, named.claim_order
+    order by named.credit_note_number, named.line_number
 )
 
 select
+    named.line_number,
     named.return_id,
     named.return_line_key,
     named.registered_at,
@@ -121,9 +122,8 @@ select
     named.reason_code,
     named.digits,
     named.claimable_quantity,
-    named.group_key,
+    named.group_number,
     named.island::integer as island,
-    named.claim_order,
     named.note_sequence,
     case
         when

@@ -2,12 +2,12 @@
 The items among which each step allocates units, so that a round of claims finds its own at once.
 
 materialized: table
-grain: group_key, step, order_line_id, order_item_id_or_kit
+grain: group_number, step, order_line_id, order_item_id_or_kit
 owner: ops
 indexes: (step)
 */
 select
-    steps.group_key,
+    steps.group_number,
     steps.step,
     steps.unit_precision,
     candidates.order_id,
@@ -19,8 +19,7 @@ select
 from intermediate.int_claim_steps as steps
 inner join intermediate.int_claim_candidates as candidates
     on
-        steps.candidates_return_id = candidates.return_id
-        and steps.candidates_return_line_key = candidates.return_line_key
+        steps.line_number = candidates.line_number
         and steps.tier = candidates.tier
         and coalesce(steps.preference, candidates.preference) = candidates.preference
         and candidates.fits_unit

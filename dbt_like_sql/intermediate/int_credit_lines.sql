@@ -10,13 +10,10 @@ with
 
 cut as (
     select
-        claims.credit_note_number,
-        claims.return_id,
-        claims.return_line_key,
-        claims.registered_at,
-        claims.order_id,
+        claims.line_number,
         claims.is_whole_kit,
         claims.units_to - claims.units_from as quantity,
+        items.item_number,
         items.order_line_id,
         case when not claims.is_whole_kit then items.order_item_id end as order_item_id,
         items.position as item_position,
@@ -39,14 +36,10 @@ cut as (
 
 lines as (
     select
-        cut.credit_note_number,
-        cut.return_id,
-        cut.return_line_key,
-        cut.registered_at,
-        cut.order_id,
-        cut.order_line_id,
-        cut.order_item_id,
+        cut.line_number,
         cut.digits,
+        min(cut.order_line_id) as order_line_id,
+        min(cut.order_item_id) as order_item_id,
         min(cut.item_position) as item_position,
         min(case when cut.is_whole_kit then cut.line_sku else cut.sku end) as sku,
         min(case when cut.is_whole_kit then cut.line_unit_code else cut.unit_code end) as unit_code,
@@ -56,47 +49,39 @@ lines as (
         sum(cut.tax_amount) as tax_amount
     from cut
     group by
-        cut.credit_note_number,
-        cut.return_id,
-        cut.return_line_key,
-        cut.registered_at,
-        cut.order_id,
-        cut.order_line_id,
-        cut.order_item_id,
+        cut.line_number,
+        case when cut.is_whole_kit then cut.order_line_id end,
+        case when not cut.is_whole_kit then cut.item_number end,
         cut.digits
 ),
 
 reasoned as (
     select
         lines.*,
+        claim_lines.return_id,
+        claim_lines.return_line_key,
+        claim_lines.credit_note_number,
+        claim_lines.registered_at,
+        claim_lines.order_id,
         claim_lines.reason_code,
-        claim_lines.claim_order,
         claim_lines.note_sequence,
         coalesce(reasons.credits_shipping, false) as credits_shipping,
         lines.net_amount + lines.tax_amount as total_amount,
+        row_number() over of_note as position,
         -- A flat amount is taken once of a return line, on however many order lines its units lie.
-        case
-            when
-                row_number() over (
-                    partition by lines.credit_note_number, lines.return_line_key order by lines.item_position
-                ) = 1
-                then 1
-            else 0
-        end as flat_amounts,
+        case when lines.line_number = lag(lines.line_number) over of_note then 0 else 1 end as flat_amounts,
         coalesce(policy.restocking_fee -> claim_lines.reason_code, policy.restocking_fee -> '*') as fee,
         coalesce(policy.goodwill -> claim_lines.reason_code, policy.goodwill -> '*') as goodwill
     from lines
-    inner join intermediate.int_claim_lines as claim_lines
-        on lines.return_id = claim_lines.return_id and lines.return_line_key = claim_lines.return_line_key
+    inner join intermediate.int_claim_lines as claim_lines on lines.line_number = claim_lines.line_number
     left join seeds.return_reasons as reasons on claim_lines.reason_code = reasons.reason_code
     cross join intermediate.int_policy as policy
+    window of_note as (partition by claim_lines.credit_note_number order by lines.line_number, lines.item_position)
 )
 
 select
     reasoned.credit_note_number,
-    (row_number() over (
-        partition by reasoned.credit_note_number order by reasoned.claim_order, reasoned.item_position
-    ))::integer as position,
+    reasoned.position::integer as position,
     reasoned.return_id,
     reasoned.return_line_key,
     reasoned.registered_at,
@@ -117,6 +102,6 @@ select
     - round(reasoned.flat_amounts * coalesce((reasoned.goodwill ->> 'flat')::numeric, 0), reasoned.digits) as fee_amount,
     reasoned.reason_code,
     reasoned.credits_shipping,
-    reasoned.claim_order,
+    reasoned.line_number,
     reasoned.note_sequence
 from reasoned

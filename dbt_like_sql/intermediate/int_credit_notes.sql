@@ -17,7 +17,7 @@ notes as (
         lines.order_id,
         lines.note_sequence,
         lines.registered_at,
-        min(lines.claim_order) as claim_order,
+        min(lines.line_number) as first_line_number,
         sum(lines.net_amount) as net_amount,
         sum(lines.discount_amount) as discount_amount,
         sum(lines.tax_amount) as tax_amount,
@@ -76,7 +76,7 @@ based as (
             else 0
         end as shipping_base_amount,
         units_of_orders.claimed_units
-        + sum(units_of_notes.units) over (partition by notes.order_id order by notes.claim_order)
+        + sum(units_of_notes.units) over (partition by notes.order_id order by notes.first_line_number)
         = units_of_orders.ordered_units as completes_order
     from notes
     inner join units_of_notes on notes.credit_note_number = units_of_notes.credit_note_number
@@ -98,7 +98,7 @@ stepped as (
         greatest(orders.net_amount, 0) as most_base,
         coalesce(credited_before.shipping_base_amount, 0) as base_of_before,
         coalesce(credited_before.shipping_base_amount, 0)
-        + sum(based.shipping_base_amount) over (partition by based.order_id order by based.claim_order) as base_upto,
+        + sum(based.shipping_base_amount) over (partition by based.order_id order by based.first_line_number) as base_upto,
         orders.shipping_amount - coalesce(credited_before.shipping_amount, 0) as shipping_left,
         orders.shipping_tax_amount - coalesce(credited_before.shipping_tax_amount, 0) as shipping_tax_left,
         based.shipping_policy <> 'never' and (based.shipping_policy <> 'by_reason' or based.credits_shipping)

@@ -9,20 +9,18 @@ with
 
 credited_now as (
     select
-        claims.return_id,
-        claims.return_line_key,
+        claims.line_number,
         sum(claims.received_units) as quantity
     from intermediate.int_claims as claims
-    group by claims.return_id, claims.return_line_key
+    group by claims.line_number
 ),
 
 candidates as (
     select
-        candidates.return_id,
-        candidates.return_line_key,
+        candidates.line_number,
         bool_or(candidates.fits_unit) as fits_unit
     from intermediate.int_claim_candidates as candidates
-    group by candidates.return_id, candidates.return_line_key
+    group by candidates.line_number
 ),
 
 lines as (
@@ -31,16 +29,8 @@ lines as (
         coalesce(credited_now.quantity, 0) as credited_now_quantity,
         candidates.fits_unit
     from intermediate.int_return_lines_gated as lines
-    left join credited_now
-        on
-            lines.return_id = credited_now.return_id
-            and lines.return_line_key = credited_now.return_line_key
-            and lines.destination is null
-    left join candidates
-        on
-            lines.return_id = candidates.return_id
-            and lines.return_line_key = candidates.return_line_key
-            and lines.destination is null
+    left join credited_now on lines.line_number = credited_now.line_number and lines.destination is null
+    left join candidates on lines.line_number = candidates.line_number and lines.destination is null
 ),
 
 credited as (

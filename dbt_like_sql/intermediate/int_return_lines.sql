@@ -7,6 +7,8 @@ materialized: table
 grain: return_id, position
 owner: data
 columns:
+    line_number: the sequence in which lines claim: by registration, then return, then line key. Whatever is made of a line
+        finds it by this number: of a key of two columns the planner believes too few rows, and comparing texts takes longer
     credited_before_quantity: units that earlier decisions credited, in the unit of the line, be it under another key
     claimed_before_quantity: units that earlier decisions claimed under the key of the line, as they were counted then
 */
@@ -24,6 +26,42 @@ returns_at_hand as (
         and returns.registered_at < %(window_end)s
 ),
 
+listed_sizes as (
+    select
+        lines.return_id,
+        max(lines.position) as line_count
+    from returns_at_hand as returns
+    inner join staging.stg_rebound__return_lines as lines on returns.return_id = lines.return_id
+    group by lines.return_id
+),
+
+vanished_sizes as (
+    select
+        credits.return_id,
+        count(*) as line_count
+    from intermediate.int_credits_before as credits
+    where credits.vanished is not null
+    group by credits.return_id
+),
+
+sized as (
+    select
+        returns.*,
+        coalesce(listed_sizes.line_count, 0) + coalesce(vanished_sizes.line_count, 0) as line_count
+    from returns_at_hand as returns
+    left join listed_sizes on returns.return_id = listed_sizes.return_id
+    left join vanished_sizes on returns.return_id = vanished_sizes.return_id
+),
+
+-- Returns one after another, each with as many numbers as it has lines.
+numbered as (
+    select
+        sized.*,
+        sum(sized.line_count) over (order by sized.registered_at, length(sized.return_id), sized.return_id)
+        - sized.line_count as lines_before
+    from sized
+),
+
 keyed as (
     select
         lines.*,
@@ -33,7 +71,11 @@ keyed as (
         row_number() over (
             partition by lines.return_id, lines.return_line_key, lines.fault is null
             order by lines.position
-        ) as occurrence
+        ) as occurrence,
+        row_number() over (
+            partition by lines.return_id
+            order by coalesce(credits.return_line_key, lines.return_line_key), lines.position
+        ) as place
     from returns_at_hand as returns
     inner join staging.stg_rebound__return_lines as lines on returns.return_id = lines.return_id
     left join intermediate.int_credits_before as credits
@@ -42,6 +84,7 @@ keyed as (
 
 lines as (
     select
+        (returns.lines_before + keyed.place)::integer as line_number,
         returns.return_id,
         keyed.position,
         keyed.credited_key as return_line_key,
@@ -66,10 +109,11 @@ lines as (
         keyed.claimed_before_quantity,
         keyed.occurrence,
         null as vanished
-    from returns_at_hand as returns
+    from numbered as returns
     inner join keyed on returns.return_id = keyed.return_id
     union all
     select
+        (returns.lines_before + credits.position)::integer as line_number,
         returns.return_id,
         credits.position,
         credits.return_line_key,
@@ -94,7 +138,7 @@ lines as (
         credits.claimed_quantity as claimed_before_quantity,
         1 as occurrence,
         credits.vanished
-    from returns_at_hand as returns
+    from numbered as returns
     inner join intermediate.int_credits_before as credits on returns.return_id = credits.return_id
     where credits.vanished is not null
 ),
@@ -158,6 +202,7 @@ judged as (
 )
 
 select
+    judged.line_number,
     judged.return_id,
     judged.position,
     judged.return_line_key,

@@ -100,8 +100,7 @@ given_up_reasons (hold_reason, quarantine_reason) as (
 
 holding as (
     select
-        gated.return_id,
-        gated.position,
+        gated.line_number,
         given_up_reasons.quarantine_reason,
         coalesce(holds.held_since, %(decided_at)s) as held_since,
         coalesce(
@@ -122,6 +121,7 @@ holding as (
 )
 
 select
+    gated.line_number,
     gated.return_id,
     gated.position,
     gated.return_line_key,
@@ -148,7 +148,7 @@ select
         when gated.gate_verdict is null then null
         when gated.gate_verdict in ('nothing_received', 'settled_before') then 'none'
         when gated.gate_verdict in ('waiting', 'withdrawn') then gated.gate_verdict
-        when holding.position is not null and not holding.is_given_up then 'held'
+        when holding.line_number is not null and not holding.is_given_up then 'held'
         else 'quarantined'
     end as destination,
     case
@@ -158,4 +158,4 @@ select
     end as verdict,
     case when gated.gate_verdict is not null then gated.gate_detail end as detail
 from gated
-left join holding on gated.return_id = holding.return_id and gated.position = holding.position
+left join holding on gated.line_number = holding.line_number

@@ -84,7 +84,7 @@ supply_intervals as (
         sum(supplies.available) over upto - supplies.available as supply_from,
         sum(supplies.available) over upto as supply_to
     from supplies
-    window upto as (partition by supplies.group_key order by supplies.preference)
+    window upto as (partition by supplies.group_number order by supplies.preference)
 ),
 
 -- A third of a box has no last digit: what was received is counted to six. So up to a hundred-thousandth of a returned unit
@@ -99,7 +99,7 @@ wanted as (
             as negligible_units,
         lines.claimable_quantity - coalesce(claimed.received_units, 0) as wanted_quantity
     from steps
-    inner join intermediate.int_claim_lines as lines on steps.group_key = lines.group_key and steps.island = lines.island
+    inner join intermediate.int_claim_lines as lines on steps.group_number = lines.group_number and steps.island = lines.island
     cross join lateral (
         select sum(claims.received_units) as received_units
         from ledger.claims as claims
@@ -129,11 +129,12 @@ demand_intervals as (
         sum(demands.demanded) over upto - demands.demanded as demand_from,
         sum(demands.demanded) over upto as demand_to
     from demands
-    window upto as (partition by demands.group_key order by demands.claim_order)
+    window upto as (partition by demands.group_number order by demands.line_number)
 ),
 
 taken as (
     select
+        demand_intervals.line_number,
         demand_intervals.return_id,
         demand_intervals.return_line_key,
         demand_intervals.registered_at,
@@ -159,7 +160,7 @@ taken as (
     from demand_intervals
     inner join supply_intervals
         on
-            demand_intervals.group_key = supply_intervals.group_key
+            demand_intervals.group_number = supply_intervals.group_number
             and demand_intervals.demand_from < supply_intervals.supply_to
             and demand_intervals.demand_to > supply_intervals.supply_from
     where demand_intervals.demanded > 0 and supply_intervals.available > 0
@@ -194,6 +195,7 @@ counted as (
         measured.order_line_id,
         measured.order_item_id,
         measured.is_kit,
+        measured.line_number,
         measured.return_id,
         measured.return_line_key,
         measured.registered_at,
@@ -205,7 +207,7 @@ counted as (
         measured.rounded_to as taken_to,
         measured.received_to - lag(measured.received_to, 1, 0::numeric) over parts as received_units
     from measured
-    window parts as (partition by measured.return_id, measured.return_line_key order by measured.part_from)
+    window parts as (partition by measured.line_number order by measured.part_from)
 )
 
 select
@@ -223,7 +225,8 @@ select
     counted.received_units,
     counted.credit_note_number,
     false as is_whole_kit,
-    %(decision_id)s as decision_id
+    %(decision_id)s as decision_id,
+    counted.line_number
 from counted
 inner join items on counted.order_id = items.order_id and counted.order_item_id = items.order_item_id
 where not counted.is_kit
@@ -247,14 +250,15 @@ select
         when
             items.position
             = min(items.position) over (
-                partition by items.order_id, items.order_line_id, counted.return_id, counted.return_line_key
+                partition by items.order_id, items.order_line_id, counted.line_number
             )
             then counted.received_units
         else 0
     end as received_units,
     counted.credit_note_number,
     true as is_whole_kit,
-    %(decision_id)s as decision_id
+    %(decision_id)s as decision_id,
+    counted.line_number
 from counted
 inner join items on counted.order_id = items.order_id and counted.order_line_id = items.order_line_id
 where counted.is_kit

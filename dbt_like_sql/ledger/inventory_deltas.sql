@@ -11,10 +11,7 @@ with
 
 moved as (
     select
-        claims.credit_note_number,
-        claims.return_id,
-        claims.return_line_key,
-        claims.registered_at,
+        claims.line_number,
         min(items.product_id) as product_id,
         items.sku,
         items.unit_code,
@@ -22,34 +19,30 @@ moved as (
         min(items.position) as item_position,
         sum(claims.units_to - claims.units_from) as quantity
     from intermediate.int_claims as claims
-    inner join ledger.credit_notes as notes on claims.credit_note_number = notes.credit_note_number
     inner join ledger.order_items as items on claims.item_number = items.item_number
     group by
-        claims.credit_note_number,
-        claims.return_id,
-        claims.return_line_key,
-        claims.registered_at,
+        claims.line_number,
         items.sku,
         items.unit_code,
         items.is_free_form
 )
 
 select
-    moved.credit_note_number,
+    lines.credit_note_number,
     (row_number() over (
-        partition by moved.credit_note_number order by lines.claim_order, moved.item_position
+        partition by lines.credit_note_number order by lines.line_number, moved.item_position
     ))::integer as position,
-    moved.return_id,
-    moved.return_line_key,
+    lines.return_id,
+    lines.return_line_key,
     moved.product_id,
     moved.sku,
     moved.unit_code,
     moved.quantity,
     coalesce(lines.disposition, 'unknown') as disposition,
     coalesce(lines.disposition = any(policy.saleable_dispositions), false) and not moved.is_free_form as restocks,
-    moved.registered_at,
+    lines.registered_at,
     %(decided_at)s as decided_at
 from moved
-inner join intermediate.int_claim_lines as lines
-    on moved.return_id = lines.return_id and moved.return_line_key = lines.return_line_key
+inner join intermediate.int_claim_lines as lines on moved.line_number = lines.line_number
+inner join ledger.credit_notes as notes on lines.credit_note_number = notes.credit_note_number
 cross join intermediate.int_policy as policy
