@@ -18,6 +18,7 @@ from rebound_oro_pipeline.defs.figures import HELD_RETURNS, ROWS, figures_by_day
 from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_RETURNS
 from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.landing import READING, TRIES
+from rebound_oro_pipeline.defs.previews import previews
 from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
 from rebound_oro_pipeline.defs.versions import tags_as_before
 from rebound_oro_pipeline.services import follow_up as service
@@ -164,7 +165,7 @@ def _report(
         window = Window.days(found.days[0], found.days[-1])
         figures = figures_by_day(follower.conn, follower.models, REPORTED, window, follower.now)
         for day in found.days:
-            _report_day(context, day, figures, partitions)
+            _report_day(context, follower, day, figures, partitions)
     context.add_output_metadata(
         {
             **{f"{name} to look at": count for name, count in found.occasions.items()},
@@ -178,6 +179,7 @@ def _report(
 
 def _report_day(
     context: dg.OpExecutionContext,
+    follower: Follower,
     day: date,
     figures: Mapping[str, Mapping[date, Mapping[str, int | float]]],
     partitions: dg.DailyPartitionsDefinition,
@@ -185,8 +187,9 @@ def _report_day(
     key = day.isoformat()
     if not partitions.has_partition_key(key):  # today's partition begins to exist tomorrow
         return
+    shown = previews(follower.conn, REPORTED, Window.day(day))
     for relation in REPORTED:
-        of_day = {ROWS: 0, **figures[relation].get(day, {})}
+        of_day = {ROWS: 0, **figures[relation].get(day, {}), **shown.get(relation, {})}
         tags = tags_as_before(context.instance, key_of(relation), key)
         context.log_event(
             dg.AssetMaterialization(key_of(relation), partition=key, metadata=of_day, tags=tags)

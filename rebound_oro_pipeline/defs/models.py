@@ -12,10 +12,10 @@ import dagster as dg
 
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
-from rebound_oro_pipeline.defs.figures import HELD_RETURNS, add_by_day, figures_by_day, of_run
-from rebound_oro_pipeline.defs.imports import uninterrupted
+from rebound_oro_pipeline.defs.figures import add_by_day, figures_by_day, of_run
 from rebound_oro_pipeline.defs.keys import group_of, key_of
 from rebound_oro_pipeline.defs.partitions import window_of
+from rebound_oro_pipeline.defs.previews import previews
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.defs.tables import comments, table_metadata
 from rebound_oro_pipeline.defs.versions import versions_without_days
@@ -26,8 +26,6 @@ from rebound_oro_pipeline.sqlmodels.model import Model, Models, Origins
 from rebound_oro_pipeline.sqlmodels.relations import create_views
 
 RETURNS_LANDED = dg.AssetKey(["landing", "rebound_returns"])
-PREVIEWED = ("marts.quarantined_exceptions", HELD_RETURNS)
-"""What people work on: shown as a table beside the run."""
 OWNER = "team:data"
 
 
@@ -137,9 +135,6 @@ def build_decision(
         settings: dg.ResourceParam[Settings],
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         """Match, gate, clip and price the returns of the window, and enqueue what has to be sent."""
-        with uninterrupted():
-            from rebound_oro_pipeline.warehouse.frames import as_markdown, rows_of  # noqa: PLC0415 - pandas is slow to load
-
         if not (context.has_partition_key or context.has_partition_key_range):
             yield from _views_only(context, warehouse, settings, models)
             return
@@ -166,22 +161,15 @@ def build_decision(
                 if key_of(relation) in context.selected_asset_keys:
                     add_by_day(context, relation, days)
         with warehouse.connect("preview") as conn:
-            previews = {
-                relation: as_markdown(rows_of(conn, relation, window))
-                for relation in PREVIEWED
-                if key_of(relation) in context.selected_asset_keys
-            }
+            shown = previews(conn, [".".join(key.path) for key in context.selected_asset_keys], window)
         versions = versions_without_days(models, policy_version)
         for model in models.of_step("returns"):
             relation = model.relation
             if key_of(relation) not in context.selected_asset_keys:
                 continue
-            metadata = _of_run(context, models, decision, relation)
-            if relation in previews:
-                metadata["open now"] = dg.MetadataValue.md(previews[relation])
             yield dg.MaterializeResult(
                 asset_key=key_of(relation),
-                metadata=metadata,
+                metadata={**_of_run(context, models, decision, relation), **shown.get(relation, {})},
                 data_version=None if _has_days(model) else versions[relation],
             )
         yield from check_results(decision.checks, context.selected_asset_check_keys)

@@ -381,6 +381,24 @@ def test_the_days_that_were_looked_at_show_what_they_hold_now(story: Story) -> N
     assert figures["oldest hold, hours"] >= 0
 
 
+def test_the_days_that_were_looked_at_show_what_is_open_on_them(story: Story) -> None:
+    """What a person has mended would stay among what waits for one until the day is run again."""
+    act, returned = story.acts["alias"], story.facts["aliased"]
+    [(day,)] = story.stage.loop.rows(
+        "select (registered_at at time zone 'UTC')::date::text from landing.rebound_returns"
+        f" where return_id = '{returned}'"
+    )
+    waiting = shown_figures(act, "quarantined_exceptions", day)["open now"].splitlines()
+    assert not [row for row in waiting if returned in row and "unknown_sku" in row]
+    for due in story.facts["due"]:
+        [(day,)] = story.stage.loop.rows(
+            "select (registered_at at time zone 'UTC')::date::text from landing.rebound_returns"
+            f" where return_id = '{due}'"
+        )
+        held = shown_figures(story.acts["holds due"], "held_returns", day)
+        assert len(held["open now"].splitlines()[2:]) == held["held lines"]
+
+
 def test_the_days_that_were_looked_at_show_what_was_credited_on_them(story: Story) -> None:
     """Plots would lose the money of each day at which a hold was asked again."""
     act = story.acts["open returns"]
