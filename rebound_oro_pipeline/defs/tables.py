@@ -14,7 +14,9 @@ from rebound_oro_pipeline.sqlmodels.model import Origins
 
 _NO_DESCRIPTIONS: Mapping[str, str] = {}
 _NO_ORIGINS: Origins = {}
-_COMMENT = re.compile(r"comment on (?:table|view) (\w+\.\w+) is\s*'((?:[^']|'')*)'", re.IGNORECASE)
+_COMMENT = re.compile(
+    r"comment on (?:table|view|column) (\w+\.\w+)(?:\.(\w+))? is\s*'((?:[^']|'')*)'", re.IGNORECASE
+)
 
 
 @cache
@@ -34,10 +36,12 @@ def table_metadata(
 ) -> dict[str, Any]:
     """Return the metadata of the asset that is the relation `schema.name`; the other two are of its columns.
 
+    What a column has no description for is what the migrations say of it.
     Dagster's own UI keeps `dagster/column_lineage` for those who ask its API (only Dagster+ draws it), so the
     descriptions of the columns say it once more, in words and links.
     """
     types = column_types().get(relation, {})
+    descriptions = {**column_comments().get(relation, {}), **descriptions}
     columns = [
         dg.TableColumn(name, type=kind, description=_described(descriptions.get(name), origins.get(name)))
         for name, kind in types.items()
@@ -68,12 +72,30 @@ def _described(description: str | None, pairs: Sequence[tuple[str, str]] | None)
 @cache
 def comments() -> Mapping[str, str]:
     """Return relation → what the migrations that make it say of it."""
+    return {relation: comment for relation, column, comment in _said() if not column}
+
+
+@cache
+def column_comments() -> Mapping[str, Mapping[str, str]]:
+    """Return relation → column → what the migrations say of it."""
+    said: dict[str, dict[str, str]] = {}
+    for relation, column, comment in _said():
+        if column:
+            said.setdefault(relation, {})[column] = comment
+    return said
+
+
+@cache
+def _said() -> Sequence[tuple[str, str, str]]:
+    """Return relation, column (empty: the relation itself), and comment, as the migrations come in turn."""
     migrations = files("rebound_oro_pipeline.warehouse") / "migrations"
     texts = [
         entry.read_text(encoding="utf-8")
         for entry in sorted(migrations.iterdir(), key=lambda entry: entry.name)
         if entry.name.endswith(".sql")
     ]
-    return {
-        relation: comment.replace("''", "'") for text in texts for relation, comment in _COMMENT.findall(text)
-    }
+    return [
+        (relation, column, comment.replace("''", "'"))
+        for text in texts
+        for relation, column, comment in _COMMENT.findall(text)
+    ]

@@ -1,4 +1,4 @@
-"""The types that Dagster shows of columns are those that PostgreSQL gives them."""
+"""What Dagster shows of columns, types and meaning, is what PostgreSQL says of them."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 import rebound_oro_pipeline.defs as package
 from rebound_oro_pipeline.definitions import defs
-from rebound_oro_pipeline.defs.tables import column_types
+from rebound_oro_pipeline.defs.tables import column_comments, column_types, comments
 from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline.sqlmodels.relations import create_views
 from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
@@ -21,6 +21,14 @@ join pg_class as c on c.oid = a.attrelid
 join pg_namespace as n on n.oid = c.relnamespace
 where n.nspname || '.' || c.relname = any(%s) and a.attnum > 0 and not a.attisdropped
 order by 1, a.attnum
+"""
+SAID = """
+select n.nspname || '.' || c.relname, a.attname, d.description
+from pg_description as d
+join pg_class as c on d.classoid = 'pg_class'::regclass and c.oid = d.objoid
+join pg_namespace as n on n.oid = c.relnamespace
+left join pg_attribute as a on d.objsubid > 0 and a.attrelid = c.oid and a.attnum = d.objsubid
+where n.nspname <> all('{pg_catalog,information_schema,migrations}')
 """
 
 
@@ -40,3 +48,16 @@ def test_column_types_are_those_of_the_database(
         column_types.cache_clear()
     assert column_types() == found
     assert found.keys() == assets - set(models.seeds)
+
+
+def test_comments_are_those_of_the_database(conn: psycopg.Connection) -> None:
+    """They are read out of the text of the migrations, of which the last one counts."""
+    tables: dict[str, str] = {}
+    columns: dict[str, dict[str, str]] = {}
+    for relation, column, comment in conn.execute(SAID):
+        if column is None:
+            tables[relation] = comment
+        else:
+            columns.setdefault(relation, {})[column] = comment
+    assert comments() == tables
+    assert column_comments() == columns

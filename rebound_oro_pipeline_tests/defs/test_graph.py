@@ -104,6 +104,7 @@ def test_every_asset_says_what_it_is_and_who_looks_after_it(nodes: dict[str, Any
         assert node.metadata["dagster/table_name"] == key.replace("/", ".")
         for column in columns.columns:
             assert column.type, f"{key}.{column.name}"
+            assert column.description or node.group_name != "landing", f"{key}.{column.name}"
 
 
 def test_whatever_is_landed_has_a_freshness_that_dagster_watches(nodes: dict[str, Any]) -> None:
