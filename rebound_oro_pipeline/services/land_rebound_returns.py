@@ -20,7 +20,7 @@ from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.concurrently import in_order
 from rebound_oro_pipeline.warehouse.follow_up import known_returns, leave_to_next_look
-from rebound_oro_pipeline.warehouse.landed import open_returns
+from rebound_oro_pipeline.warehouse.landed import given_before, open_returns
 from rebound_oro_pipeline.warehouse.landing import Landed, land_returns
 
 SEARCH_DAYS: Final = 7
@@ -31,6 +31,8 @@ LOOKBACK_DAYS: Final = 30
 """How long an open return is read again."""
 MOST_UNREAD: Final = 10
 """Returns in a row over which ReBound stumbles: with so many it is ReBound that fails, and not they."""
+PROBES: Final = 3
+"""Returns that were read before, of which one that is given again shows that ReBound gives documents."""
 CLOSED_STATUSES: Final = frozenset({"delivered", "cancelled"})
 """Statuses after which a return is not read again, unless it had a fault."""
 
@@ -49,7 +51,8 @@ def land_rebound_returns(
 
     One that names a moment outside of the window is left to the next look (`follow_up`), for its own day may have been
     decided already. Commits after every batch. Raises the errors of the client where ReBound as a whole does not
-    answer; a single document that it refuses, or over which it stumbles at every try, becomes a fault.
+    answer; a single document that it refuses, or over which it stumbles at every try, becomes a fault. Where it
+    stumbles over all, a return that it gave before tells which it is: given again, these are asked for once more.
     """
     ids = (
         return_id
@@ -116,9 +119,18 @@ def _land(
     workers: int,
     listed_for: datetime | None = None,
 ) -> Landed:
-    answers = in_order(partial(_read, rebound, mapping), ids, workers=workers)
-    documents = _without_outage(answers, listed_for)
-    return land_returns(conn, documents, source="api", landed_by=run_id, landed_at=now)
+    read = partial(_read, rebound, mapping)
+    land = partial(land_returns, conn, source="api", landed_by=run_id, landed_at=now)
+    try:
+        return land(_without_outage(in_order(read, ids, workers=workers), listed_for))
+    except _NothingReadError as nothing:
+        unread = nothing.unread
+    ids = [each.return_id for each in unread]
+    known = given_before(conn, others_than=ids, at_most=PROBES)
+    conn.commit()
+    if not any(_gives(rebound, return_id) for return_id in known):
+        raise unread[0].outage()
+    return land(_told(in_order(read, ids, workers=workers), listed_for))
 
 
 class _Unread(NamedTuple):
@@ -139,6 +151,27 @@ class _Unread(NamedTuple):
         )
 
 
+class _NothingReadError(Exception):
+    """ReBound stumbled over every return that it was asked for: over these, or over whatever it is asked for."""
+
+    def __init__(self, unread: list[_Unread]) -> None:
+        super().__init__()
+        self.unread = unread
+
+
+def _gives(rebound: ReboundClient, return_id: str) -> bool:
+    """Whether ReBound gives a document. Raises the errors that speak of ReBound as a whole."""
+    try:
+        rebound.get_return(return_id)
+    except Refused:
+        return False
+    except ApiError as error:
+        if not error.outcome_unknown:
+            raise
+        return False
+    return True
+
+
 def _read(
     rebound: ReboundClient, mapping: ReboundMapping, return_id: str
 ) -> ReturnDocument | Fault | _Unread:
@@ -157,8 +190,8 @@ def _without_outage(
 ) -> Generator[ReturnDocument | Fault, None, None]:
     """Yield what was read, and as a fault what could not be while others could.
 
-    Raises the error of the first of MOST_UNREAD in a row, or of all. What names no moment belongs to the days for
-    which ReBound lists it, which are decided next.
+    Raises the error of the first of MOST_UNREAD in a row, and _NothingReadError where none could. What names no moment
+    belongs to the days for which ReBound lists it, which are decided next.
     """
     unread: list[_Unread] = []
     is_answered = False
@@ -174,8 +207,20 @@ def _without_outage(
             unread.clear()
             yield _dated(answer, listed_for)
     if unread and not is_answered:
-        raise unread[0].outage()
+        raise _NothingReadError(unread)
     yield from _faults(unread, listed_for)
+
+
+def _told(
+    answers: Generator[ReturnDocument | Fault | _Unread, None, None], listed_for: datetime | None
+) -> Generator[ReturnDocument | Fault, None, None]:
+    """Yield what was read at last, and as a fault what was not, though ReBound has given another meanwhile."""
+    with closing(answers):
+        for answer in answers:
+            if isinstance(answer, _Unread):
+                yield from _faults([answer], listed_for)
+            else:
+                yield _dated(answer, listed_for)
 
 
 def _faults(unread: Iterable[_Unread], listed_for: datetime | None) -> Iterator[ReturnDocument | Fault]:

@@ -46,6 +46,12 @@ def open_returns(
     return [return_id for (return_id,) in conn.execute(load("landed")["open_returns"], parameters)]
 
 
+def given_before(conn: psycopg.Connection[Any], *, others_than: Collection[str], at_most: int) -> list[str]:
+    """List the ids of other returns that ReBound gave when it was asked for them, the latest first."""
+    parameters = {"others_than": list(others_than), "at_most": at_most}
+    return [return_id for (return_id,) in conn.execute(load("landed")["given_before"], parameters)]
+
+
 def goods_at_hand(conn: psycopg.Connection[Any], window: Window) -> Goods:
     """List the products on the orders of the window's returns, and SKUs that came back besides."""
     parameters = {"window_start": window.start, "window_end": window.end}

@@ -13,10 +13,11 @@ import stamina
 
 from rebound_oro_pipeline.clients.errors import AuthenticationError, MalformedAnswer, ServerError
 from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.rebound import read_return
 from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.land_rebound_returns import land_open_returns, land_rebound_returns
-from rebound_oro_pipeline.warehouse.landing import Landed
+from rebound_oro_pipeline.warehouse.landing import Landed, land_returns
 
 MAPPING = default_mapping()
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -204,10 +205,104 @@ def test_a_document_over_which_rebound_stumbles_does_not_stop_the_others(
     assert conn.execute("select count(*) from landing.malformed_documents").fetchone() == (0,)
 
 
+DAY_BEFORE = Window.day(date(2026, 11, 2))
+
+
+@pytest.fixture
+def known(hub: Hub, rebound: ReboundClient, conn: psycopg.Connection) -> None:
+    """Two returns of the day before, which ReBound gave."""
+    for return_id in ("KNOWN-1", "KNOWN-2"):
+        hub.add(return_id, "2026/11/02", current_tracking_status="delivered")
+    land(rebound, conn, DAY_BEFORE)
+    hub.gets.clear()
+
+
+@pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("answer", STUMBLES.values(), ids=STUMBLES.keys())
+def test_a_day_of_which_nothing_can_be_read_while_rebound_gives_others_is_told_and_goes_on(
+    answer: httpx.Response, hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    """Its only return would keep it from being decided for ever."""
+    hub.add("R1")
+    hub.answers["R1"] = answer
+    assert land(rebound, conn) == Landed(received=1, malformed=1)
+    query = "select document_id, registered_at, fault from landing.malformed_documents"
+    ((return_id, registered_at, fault),) = conn.execute(query).fetchall()
+    assert (return_id, registered_at) == ("R1", DAY.start)
+    assert "cannot be read: rebound: POST" in fault
+    assert list(dict.fromkeys(hub.gets)) == ["R1", "KNOWN-1"]
+    assert hub.gets[-1] == "R1"
+    again = land_open_returns(rebound, conn, MAPPING, now=NOW, run_id="run-2")
+    assert again == Landed(received=1, malformed=1)
+
+
+@pytest.mark.usefixtures("known")
+def test_an_outage_that_is_over_meanwhile_leaves_no_fault(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    hub.add("R1")
+    hub.add("R2")
+    hub.answers.update(dict.fromkeys(("R1", "R2"), STUMBLES["web page"]))
+    answered = hub.__call__
+
+    def recovering(request: httpx.Request) -> httpx.Response:
+        if {"R1", "R2"} <= set(hub.gets):
+            hub.answers.clear()
+        return answered(request)
+
+    with ReboundClient(
+        "https://rebound.example", "shop", "key", transport=httpx.MockTransport(recovering)
+    ) as client:
+        assert land(client, conn) == Landed(received=2, new=2)
+    assert conn.execute("select count(*) from landing.malformed_documents").fetchone() == (0,)
+
+
+@pytest.mark.usefixtures("known")
+def test_a_return_that_is_gone_shows_nothing_and_another_one_is_asked_for(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    hub.add("R1")
+    hub.answers["R1"] = STUMBLES["internal"]
+    del hub.documents["KNOWN-1"]
+    assert land(rebound, conn).malformed == 1
+    hub.answers["KNOWN-2"] = STUMBLES["web page"]
+    with pytest.raises(ServerError, match="R1"):
+        land(rebound, conn)
+
+
+@pytest.mark.usefixtures("known")
+def test_credentials_that_are_refused_meanwhile_are_told_and_not_tried_again(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    hub.add("R1")
+    hub.answers["R1"] = STUMBLES["web page"]
+    hub.answers["KNOWN-1"] = httpx.Response(200, json={"error": {"code": "access_denied"}})
+    with pytest.raises(AuthenticationError):
+        land(rebound, conn)
+    assert hub.gets.count("KNOWN-1") == 1
+    assert "KNOWN-2" not in hub.gets
+
+
+def test_what_a_file_said_shows_nothing_of_rebound(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    hub.add("OLD")
+    documents = [read_return(hub.documents["OLD"], MAPPING)]
+    land_returns(conn, documents, source="file", landed_by="import", landed_at=NOW)
+    hub.add("R1", "2026/11/05")
+    hub.answers["R1"] = STUMBLES["internal"]
+    with pytest.raises(ServerError, match="R1"):
+        land(rebound, conn, Window.day(date(2026, 11, 5)))
+    assert "OLD" not in hub.gets
+
+
+@pytest.mark.usefixtures("known")
 def test_where_no_document_can_be_had_it_is_the_system_that_fails(
     hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
 ) -> None:
     """Although the search is answered: tomorrow they may all be there."""
+    for return_id in hub.documents:
+        hub.answers[return_id] = STUMBLES["failure"]
     for return_id in ("R1", "R2"):
         hub.add(return_id)
         hub.answers[return_id] = STUMBLES["failure"]

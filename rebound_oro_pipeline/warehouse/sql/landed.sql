@@ -72,6 +72,14 @@ where
     and registered_at >= %(registered_since)s
 order by return_id;
 
+-- name: given_before
+-- Returns that ReBound gave us when it was asked for them, the latest first.
+select return_id
+from landing.rebound_returns
+where source = 'api' and return_id <> all(%(others_than)s::text[])
+order by landed_at desc, return_id
+limit %(at_most)s;
+
 -- name: goods_at_hand
 -- What the window's returns may be of: products (by id, because order lines keep the SKU of their time) of the lines and
 -- kit components of their orders, and the SKUs for which no product is known by id.
