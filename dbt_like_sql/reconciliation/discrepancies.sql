@@ -135,6 +135,7 @@ moved as (
         settled.sku,
         settled.unit_code,
         settled.last_target - coalesce(sold.quantity, 0) as quantity_left,
+        coalesce(overwritten.quantity_sold, 0) as quantity_overwritten,
         settled.quantity_now,
         settled.read_at,
         coalesce(
@@ -142,6 +143,8 @@ moved as (
         ) as is_every_sale_known
     from settled
     left join sold on settled.level_id = sold.level_id
+    left join reconciliation.overwritten_sales as overwritten
+        on settled.level_id = overwritten.level_id and settled.last_written_at = overwritten.written_at
     left join landing.watermarks as orders_known on orders_known.stream = 'oro_orders'
     where settled.is_read_since_write
 ),
@@ -177,10 +180,15 @@ levels as (
             moved.quantity_now as theirs,
             moved.read_at as seen_at
         from moved
-        -- A sale that we do not know may explain a level that is too low, never one that is too high.
+        -- A sale that we do not know may explain a level that is too low, never one that is too high. One from which
+        -- somebody took what our write had put back by mistake is as it should be.
         where
             moved.quantity_now > moved.quantity_left
-            or (moved.quantity_now < moved.quantity_left and moved.is_every_sale_known)
+            or (
+                moved.quantity_now < moved.quantity_left
+                and moved.quantity_now <> moved.quantity_left - moved.quantity_overwritten
+                and moved.is_every_sale_known
+            )
         union all
         select
             'level_gone' as kind,
@@ -195,6 +203,31 @@ levels as (
             on readings.stream = 'reconciliation of levels' and settled.last_written_at < readings.read_until
         where settled.quantity_now is null
     ) as found
+),
+
+overwritten as (
+    select
+        'level_sale_overwritten' as kind,
+        writes.sku
+        || ', '
+        || writes.unit_code
+        || ' (level '
+        || writes.level_id
+        || ', write '
+        || writes.level_write_id
+        || ')' as subject,
+        writes.order_identifier,
+        null as currency,
+        writes.quantity_target - writes.quantity_sold as ours,
+        writes.quantity_target as theirs,
+        'ordered while our write waited, from '
+        || to_char(writes.read_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+        || ' to '
+        || to_char(writes.written_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+        || ' UTC: '
+        || writes.order_identifiers as detail,
+        writes.written_at as seen_at
+    from reconciliation.overwritten_sales as writes
 ),
 
 orders as (
@@ -454,6 +487,8 @@ found as (
     select * from sent_elsewhere
     union all
     select * from levels
+    union all
+    select * from overwritten
     union all
     select * from orders
     union all

@@ -33,7 +33,8 @@ def reconcile(
 ) -> None:
     """Read all credit notes and stock levels back from OroCommerce, and list what does not agree, with the next step.
 
-    Where a level fell since our last write, the orders that changed are read, too: they tell what was sold.
+    Where a level fell since our last write, or a write waited in OroCommerce's queue, the orders that changed are read,
+    too: they tell what was sold.
 
     Exit status 1 if anything does not agree that nobody took note of.
 

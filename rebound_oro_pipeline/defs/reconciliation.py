@@ -41,6 +41,7 @@ CHANGED = {
     "reconciliation.changed_dispositions": "disposition_changed_after_credit",
     "reconciliation.changed_order_lines": "order_line_changed_after_credit",
     "reconciliation.changed_orders": "order_changed_after_credit",
+    "reconciliation.overwritten_sales": "level_sale_overwritten",
 }
 """What is worked out on the way, and the kind of discrepancy that each of its rows is."""
 SHOWN = 100
@@ -85,7 +86,7 @@ def build_reconciliation(models: Models, origins: Mapping[str, Origins]) -> list
         kinds={"orocommerce", "python"},
         owners=["team:ops"],
         description="Units decided for each stock level beside the units written to it, and the level as it is now. "
-        "Where one fell, the orders that changed are read, too.",
+        "Where one fell, or a write of one waited, the orders that changed are read, too.",
         check_specs=[
             dg.AssetCheckSpec(
                 "levels_took_what_was_decided",

@@ -3,8 +3,8 @@
 Deltas of one level are added up. The level is read, what it was and shall be is recorded and committed, it is
 written, and the answer is read: with the target in it, the write is confirmed. A refusal means that nothing
 was written; no answer means that the level is read later (`level_recovery`). Between our reading and our
-writing OroCommerce may sell: that its new quantity was overwritten shows nowhere, so that time is kept short.
-What is written in one request is read right before it, and who has to wait in between reads again.
+writing OroCommerce may sell: the level does not show that its new quantity was overwritten, so that time is
+kept short. What is written in one request is read right before it, and who has to wait in between reads again.
 """
 
 from collections.abc import Iterator, Sequence

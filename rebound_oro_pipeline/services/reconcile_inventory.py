@@ -9,6 +9,7 @@ import psycopg
 
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.services.land_changed_oro_orders import STREAM as ORDERS
 from rebound_oro_pipeline.services.land_changed_oro_orders import ChangedOrders, land_changed_oro_orders
 from rebound_oro_pipeline.services.oro_levels import quantities
 from rebound_oro_pipeline.warehouse import statements, watermarks
@@ -42,14 +43,15 @@ def reconcile_inventory(oro: OroClient, conn: psycopg.Connection) -> ReconciledL
 def land_sales(
     oro: OroClient, conn: psycopg.Connection, policy: Policy, *, run_id: str, **options: Any
 ) -> ChangedOrders | None:
-    """Land the orders placed until the levels were read; None: no level fell since our last write, so none is needed.
+    """Land the orders placed until the levels were read; None: none is needed.
 
-    Without them a sale cannot be told from a loss. `options` are those of `land_changed_oro_orders`; it commits as
+    Where a level fell since our last write, a sale cannot be told from a loss without them, nor what was sold while a
+    write waited in OroCommerce's queue. `options` are those of `land_changed_oro_orders`; it commits as
     that does, and raises the errors of the client.
     """
-    [(has_fallen, now)] = conn.execute(_SQL["fallen_levels"]).fetchall()
+    [(are_wanted, now)] = conn.execute(_SQL["wanted_sales"], {"stream": ORDERS}).fetchall()
     conn.commit()
-    if not has_fallen:
+    if not are_wanted:
         return None
     # By the clock that dates the reading, or another machine's would say that orders are missing.
     return land_changed_oro_orders(oro, conn, policy, now=now, run_id=run_id, **options)

@@ -130,11 +130,25 @@ where
     )
 on conflict (level_id) do update set quantity = excluded.quantity, read_at = excluded.read_at;
 
--- name: fallen_levels
+-- name: wanted_sales
+-- A level fell, or a write waited so long that something may have been sold meanwhile.
 select
-    coalesce(bool_or(is_read_since_write and quantity_now < last_target), false) as has_fallen,
-    statement_timestamp() as now
-from reconciliation.inventory;
+    exists (
+        select from reconciliation.inventory
+        where is_read_since_write and quantity_now < last_target
+    )
+    or exists (
+        select from outbox.level_writes as writes
+        where
+            writes.state = 'confirmed'
+            and writes.sent_as = 'batch'
+            and writes.started_at < outbox.sold_before(writes.finished_at)
+            and writes.finished_at > coalesce(
+                (select orders.read_until from landing.watermarks as orders where orders.stream = %(stream)s),
+                '-infinity'
+            )
+    ) as are_wanted,
+    statement_timestamp() as now;
 
 -- name: inventory_findings
 select

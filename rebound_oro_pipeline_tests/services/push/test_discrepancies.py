@@ -1,7 +1,11 @@
 """Discrepancies the month of trouble does not have: gone, given up, hidden behind open deltas, explained by sales."""
 
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,8 +29,11 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     Shop,
     answer,
     lost,
+    make_due,
+    open_shop,
     put_delta,
     put_note,
+    states,
 )
 from rebound_oro_pipeline_tests.services.push.test_reconcile import decide_note
 
@@ -289,3 +296,129 @@ def test_a_note_whose_lines_add_up_as_before_says_what_differs(
 def test_a_level_whose_writes_are_not_what_was_confirmed_is_named(written: Box, oro: OroClient) -> None:
     written.execute("update outbox.level_writes set quantity_before = quantity_before - 1")
     assert kinds(written, oro) == [("level_books_differ", "1")]
+
+
+KIT = """
+insert into landing.oro_order_kit_items (
+    order_id, order_line_id, kit_item_line_id, product_sku, quantity, product_unit_code, value, sort_order
+) values (%(order_id)s, '1', %(item)s, %(sku)s, %(quantity)s, 'item', 1, 0)
+"""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """A shop whose queue stands, and in it a batch that raises two levels from 1000 to 1005."""
+
+    shop: Shop
+    oro: OroClient
+    box: Box
+    database_url: str
+
+    def flow(self) -> None:
+        """Let the queue carry the batch out, and the push read the levels, a minute after they were read before it."""
+        self.shop.store.consuming = True
+        self.box.execute("update outbox.level_writes set started_at = started_at - interval '1 minute'")
+        self.box.execute("update landing.oro_orders set created_at = created_at - interval '30 seconds'")
+        make_due(self.box)
+        assert push_inventory_levels(self.oro, self.database_url, run_id="2", rules=AT_ONCE).remaining == 0
+
+    def found(self) -> list[tuple[str, str]]:
+        return kinds(self.box, self.oro)
+
+
+@pytest.fixture
+def queued(tmp_path: Path, box: Box, database_url: str) -> Iterator[Queued]:
+    with connect(database_url) as conn:
+        prepare(conn)
+    (tmp_path / "queued").mkdir()
+    with open_shop(tmp_path / "queued", wait=0.05) as shop, shop.client() as oro:
+        shop.store.consuming = False
+        for number in (1, 2):
+            put_delta(box, f"N{number}:1", f"SKU-{number}", "5")
+        assert push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY).unknown == 2
+        yield Queued(shop, oro, box, database_url)
+
+
+def test_a_sale_that_a_queued_write_overwrote_is_told_with_its_order(queued: Queued) -> None:
+    """The level itself shows nothing: it stands where our write left it."""
+    queued.shop.sell("SKU-1", 3)
+    sell(queued.box, 3, "901")
+    queued.flow()
+    assert queued.shop.level("SKU-1") == 1005
+    assert queued.found() == [("level_sale_overwritten", "3")]
+    [found] = discrepancies(queued.box)
+    level_id = queued.shop.level_id("SKU-1")
+    assert found.subject.startswith(f"SKU-1, item (level {level_id}, write ")
+    assert (found.ours, found.theirs, found.order_identifier) == (1002, 1005, "id 901")
+    assert (found.detail or "").startswith("ordered while our write waited, from ")
+    assert (found.detail or "").endswith(" UTC: id 901")
+
+
+def test_sales_that_a_queued_write_overwrote_are_added_up(queued: Queued) -> None:
+    for order_id, quantity in (("901", 3), ("902", 1)):
+        sell(queued.box, quantity, order_id)
+    sell(queued.box, 1, "903")
+    for item, sku in (("1", "SKU-1"), ("2", "SKU-9")):
+        given = {"order_id": "903", "item": item, "sku": sku, "quantity": 2}
+        queued.box.execute(KIT, given)
+    queued.flow()
+    assert queued.found() == [("level_sale_overwritten", "6")]
+    [found] = discrepancies(queued.box)
+    assert found.order_identifier is None
+    assert (found.detail or "").endswith(" UTC: id 901, id 902, id 903")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("orders.created_at", "orders.created_at - interval '45 seconds'"),
+        ("orders.created_at", "now()"),
+        ("lines.product_sku", "'SKU-9'"),
+        ("lines.product_unit_code", "'kg'"),
+    ],
+    ids=["before the level was read", "when it was found written", "another SKU", "another unit"],
+)
+def test_what_was_sold_otherwise_was_not_overwritten(queued: Queued, column: str, value: str) -> None:
+    sell(queued.box, 3, "901")
+    queued.flow()
+    assert queued.found() == [("level_sale_overwritten", "3")]
+    table, _, name = column.partition(".")
+    if table == "orders":
+        queued.box.execute(f"update landing.oro_orders as orders set {name} = {value}")  # type: ignore[arg-type]
+    else:
+        queued.box.execute(f"update landing.oro_order_lines as lines set {name} = {value}")  # type: ignore[arg-type]
+    assert queued.found() == []
+
+
+def test_a_sale_after_the_queue_was_at_it_leaves_the_write_to_a_person_and_tells_no_overwritten_one(
+    queued: Queued,
+) -> None:
+    """The level shows neither quantity then, so that nobody can say which came first."""
+    queued.shop.store.consuming = True
+    while queued.shop.level("SKU-1") != Decimal(1005):
+        time.sleep(0.01)
+    queued.shop.sell("SKU-1", 3)
+    sell(queued.box, 3, "901")
+    queued.flow()
+    assert [kind for kind, _ in queued.found()] == []
+    assert states(queued.box)["N1:1"] == "rejected"
+
+
+def test_orders_are_landed_where_a_write_waited_and_until_they_are_known(queued: Queued) -> None:
+    queued.flow()
+    assert queued.found() == []
+    know_orders(queued.box, until=datetime.now(UTC) - timedelta(seconds=30))
+    assert land_sales(queued.oro, queued.box, Policy(), run_id="2") is not None
+    assert land_sales(queued.oro, queued.box, Policy(), run_id="2") is None
+
+
+def test_a_level_that_was_set_right_after_an_overwritten_sale_is_no_new_discrepancy(queued: Queued) -> None:
+    """The remedy of one must not raise the other."""
+    know_orders(queued.box)
+    queued.shop.sell("SKU-1", 3)
+    sell(queued.box, 3, "901")
+    queued.flow()
+    queued.shop.store.change("inventorylevels", queued.shop.level_id("SKU-1"), {"quantity": "1002"})
+    assert queued.found() == [("level_sale_overwritten", "3")]
+    queued.shop.store.change("inventorylevels", queued.shop.level_id("SKU-1"), {"quantity": "1001"})
+    assert sorted(queued.found()) == [("level_moved_unexplained", "-4"), ("level_sale_overwritten", "3")]
