@@ -14,6 +14,7 @@ from rebound_oro_pipeline.contracts.fields import (
     Key,
     Moment,
     Number,
+    Precision,
     RequiredCurrency,
     RequiredKey,
     RequiredNumber,
@@ -36,7 +37,7 @@ class KitItem(_FromOro):
     product_name: Text = None
     quantity: RequiredQuantity
     product_unit_code: Key = None
-    product_unit_precision: SmallInt | None = None
+    product_unit_precision: Precision | None = None
     value: RequiredNumber
     sort_order: SmallInt = 0
 
@@ -111,7 +112,7 @@ class ProductUnit(_FromOro):
     """A unit of a product: digits after the point, and how many primary units one of it is."""
 
     unit_code: RequiredKey
-    unit_precision: SmallInt | None = Field(None, alias="precision")
+    unit_precision: Precision | None = Field(None, alias="precision")
     conversion_rate: Number = None
 
 

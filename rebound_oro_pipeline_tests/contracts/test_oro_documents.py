@@ -247,6 +247,10 @@ def spoil_kit_item(kit: dict[str, Any]) -> None:
     included(kit, "orderproductkititemlineitems")[0]["attributes"]["quantity"] = -1
 
 
+def spoil_precision(kit: dict[str, Any]) -> None:
+    included(kit, "orderproductkititemlineitems")[0]["attributes"]["productUnitPrecision"] = 200_000
+
+
 def spoil_attributes(kit: dict[str, Any]) -> None:
     kit["data"]["attributes"] = []
 
@@ -265,6 +269,11 @@ def spoil_attributes(kit: dict[str, Any]) -> None:
             spoil_kit_item,
             r"lineItems\[[01]\]\.kitItemLineItems\[[01]\]\.attributes\.quantity",
             "is negative: -1",
+        ),
+        (
+            spoil_precision,
+            r"lineItems\[[01]\]\.kitItemLineItems\[[01]\]\.attributes\.productUnitPrecision",
+            "less than or equal to 10",
         ),
         (add_discount, r"discounts\[0\]", "orderdiscounts 5 is not included; ask with include=discounts"),
         (repeat_line, r"lineItems\[2\]", "is listed twice"),
@@ -338,6 +347,15 @@ def test_a_product_without_its_units_is_a_fault() -> None:
     (first, *_) = read_products(document)
     assert isinstance(first, Fault)
     assert first.path == "unitPrecisions[0]"
+
+
+@pytest.mark.parametrize("precision", [-1, 11, 200_000])
+def test_a_product_with_a_precision_that_no_quantity_has_is_a_fault(precision: int) -> None:
+    """PostgreSQL cannot round to it: one such product would end the decision of everything else."""
+    document = answer("products_by_sku_list")
+    included(document, "productunitprecisions")[0]["attributes"]["precision"] = precision
+    [found] = [each for each in read_products(document) if isinstance(each, Fault)]
+    assert found.path == "unitPrecisions[0].attributes.precision"
 
 
 def test_levels_are_read_with_what_is_included() -> None:
