@@ -129,6 +129,8 @@ demand_intervals as (
         sum(demands.demanded) over upto - demands.demanded as demand_from,
         sum(demands.demanded) over upto as demand_to
     from demands
+    -- What is none takes no place among the others.
+    where demands.demanded * demands.ordered_rate / demands.returned_rate > demands.negligible_units
     window upto as (partition by demands.group_number order by demands.line_number)
 ),
 
@@ -149,6 +151,8 @@ taken as (
         demand_intervals.demanded,
         greatest(demand_intervals.demand_from, supply_intervals.supply_from) - demand_intervals.demand_from as part_from,
         least(demand_intervals.demand_to, supply_intervals.supply_to) - demand_intervals.demand_from as part_to,
+        supply_intervals.group_number,
+        supply_intervals.preference,
         supply_intervals.order_id,
         supply_intervals.order_line_id,
         supply_intervals.order_item_id,
@@ -163,7 +167,7 @@ taken as (
             demand_intervals.group_number = supply_intervals.group_number
             and demand_intervals.demand_from < supply_intervals.supply_to
             and demand_intervals.demand_to > supply_intervals.supply_from
-    where demand_intervals.demanded > 0 and supply_intervals.available > 0
+    where supply_intervals.available > 0
 ),
 
 measured as (
@@ -203,11 +207,14 @@ counted as (
         measured.received_sku_key,
         measured.received_unit_code,
         measured.credit_note_number,
-        measured.taken_from,
+        -- A part that is none is skipped, and what follows begins where the one before ends.
+        lag(measured.rounded_to, 1, 0::numeric) over supply as taken_from,
         measured.rounded_to as taken_to,
         measured.received_to - lag(measured.received_to, 1, 0::numeric) over parts as received_units
     from measured
-    window parts as (partition by measured.line_number order by measured.part_from)
+    window
+        parts as (partition by measured.line_number order by measured.part_from),
+        supply as (partition by measured.group_number, measured.preference order by measured.taken_from)
 )
 
 select

@@ -265,6 +265,20 @@ FIGURES = (
         [_back(item("A", "1")), _back(item("A", "1"), order=2)],
         "3.01",
     ),
+    Figure(
+        "two thirds of a box that end a trillionth within the next box",
+        [sold(1, *[row("T", "1", "12.00", unit="box", product_id="7")] * 3)],
+        _one_by_one(*[("8", "item")] * 3, ("4", "item")),
+        "28.00",
+        products=[UNMEASURED],
+    ),
+    Figure(
+        "a hundred-thousandth of a unit between two lines",
+        [sold(1, row("T", "10", "12.00"))],
+        [_back(item("T", "5"), item("T", "0.00001"), item("T", "7"))],
+        "120.00",
+        quarantined=["over_return", "over_return"],
+    ),
 )
 
 
