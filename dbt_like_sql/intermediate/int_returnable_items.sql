@@ -40,42 +40,59 @@ pools as (
     group by items.order_id, items.sku_key, items.unit_code
 ),
 
--- Units on their way back count in their own pool, in the first one where no unit is named or none has it.
+-- Units on their way back count in their own pool, in the first one where no unit is named or none has it. Letter case tells
+-- units apart only where there are both.
+at_hand as (
+    select
+        open_units.order_id,
+        open_units.sku_key,
+        open_units.unit_or_none as returned_unit_or_none,
+        open_units.quantity,
+        pools.unit_or_none,
+        pools.unit_code,
+        pools.product_id,
+        lower(pools.unit_or_none) = lower(open_units.unit_or_none) as is_own_pool,
+        row_number() over (
+            partition by open_units.order_id, open_units.sku_key, open_units.unit_or_none
+            order by
+                pools.unit_or_none = open_units.unit_or_none desc,
+                lower(pools.unit_or_none) = lower(open_units.unit_or_none) desc,
+                pools.pool_number
+        ) as preference
+    from intermediate.int_open_return_units as open_units
+    inner join pools on open_units.order_id = pools.order_id and open_units.sku_key = pools.sku_key
+),
+
 used as (
     select
-        pools.order_id,
-        pools.sku_key,
-        pools.unit_or_none,
+        at_hand.order_id,
+        at_hand.sku_key,
+        at_hand.unit_or_none,
         sum(round(
-            open_units.quantity * coalesce(
+            at_hand.quantity * coalesce(
                 case
-                    when open_units.unit_or_none in ('', pools.unit_or_none) then 1
+                    when at_hand.is_own_pool or at_hand.returned_unit_or_none = '' then 1
                     else returned_units.conversion_rate / nullif(ordered_units.conversion_rate, 0)
                 end,
                 1
             ),
             12
         )) as quantity
-    from intermediate.int_open_return_units as open_units
-    inner join pools on open_units.order_id = pools.order_id and open_units.sku_key = pools.sku_key
-    left join staging.stg_oro__product_units as returned_units
-        on pools.product_id = returned_units.product_id and open_units.unit_or_none = returned_units.unit_code
+    from at_hand
+    left join lateral (
+        select units.conversion_rate
+        from staging.stg_oro__product_units as units
+        where
+            not at_hand.is_own_pool
+            and units.product_id = at_hand.product_id
+            and lower(units.unit_code) = lower(at_hand.returned_unit_or_none)
+        order by units.unit_code = at_hand.returned_unit_or_none desc, units.unit_code asc
+        limit 1
+    ) as returned_units on true
     left join staging.stg_oro__product_units as ordered_units
-        on pools.product_id = ordered_units.product_id and pools.unit_code = ordered_units.unit_code
-    where
-        pools.unit_or_none = open_units.unit_or_none
-        or (
-            pools.pool_number = 1
-            and not exists (
-                select 1
-                from pools as own
-                where
-                    own.order_id = open_units.order_id
-                    and own.sku_key = open_units.sku_key
-                    and own.unit_or_none = open_units.unit_or_none
-            )
-        )
-    group by pools.order_id, pools.sku_key, pools.unit_or_none
+        on at_hand.product_id = ordered_units.product_id and at_hand.unit_code = ordered_units.unit_code
+    where at_hand.preference = 1
+    group by at_hand.order_id, at_hand.sku_key, at_hand.unit_or_none
 ),
 
 left_over as (

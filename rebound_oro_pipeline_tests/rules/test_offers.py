@@ -19,7 +19,7 @@ from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
 from rebound_oro_pipeline.services.offer_returnable_items import OfferCounts, offer_returnable_items
 from rebound_oro_pipeline.services.process_inbox import process_inbox
 from rebound_oro_pipeline.warehouse import reference
-from rebound_oro_pipeline_tests.rules.by_hand import product
+from rebound_oro_pipeline_tests.rules.by_hand import came_back, product
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.generate import Habits, Shop, shop
 from rebound_oro_pipeline_tests.rules.laws import days, landed_shop, lawful, shop_seeds
@@ -309,6 +309,34 @@ def test_units_that_are_listed_in_another_unit_since_are_not_on_their_way_too(
         land(there.conn, [], [a_return("R1", *listed)])
         offer(there)
         assert offers(there)["1"]["items"] == {"TAPE": left}
+
+
+@pytest.mark.parametrize("unit", ["item", "ITEM"])
+def test_units_on_their_way_are_converted_however_their_unit_is_spelt(
+    rules_conn: psycopg.Connection[Any], unit: str
+) -> None:
+    boxes = Row("TAPE", Decimal(5), Decimal("21.60"), unit="box", product_id="7")
+    items = Row("TAPE", Decimal(30), Decimal("2.00"), unit="item", product_id="7")
+    sales = [
+        Sale(id="1", identifier="ORD-1", rows=(boxes,)),
+        Sale(id="2", identifier="ORD-2", rows=(boxes, items)),
+    ]
+    returns = [
+        came_back(f"R{number}", f"ORD-{number}", BOX | {"quantity": "24", "unit_code": unit}, status="at_hub")
+        for number in (1, 2)
+    ]
+    with landed(
+        rules_conn,
+        [dated(order_document(sale)) for sale in sales],
+        returns,
+        products=[product(7, "TAPE", item=(0, "1"), box=(0, "12"))],
+    ) as there:
+        offer(there)
+        offered = {
+            (row["order_id"], row["unit_code"]): row["quantity"]
+            for row in rows(there, "select order_id, unit_code, quantity from marts.returnable_items")
+        }
+    assert offered == {("1", "box"): 3, ("2", "box"): 5, ("2", "item"): 6}
 
 
 def test_another_policy_is_applied_to_all_that_was_offered(one_order: Landed) -> None:
