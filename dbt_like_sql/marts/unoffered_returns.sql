@@ -10,8 +10,8 @@ grain: return_id, position
 owner: ops
 columns:
     finding: order_not_offered, offer_withdrawn, item_not_offered, not_returnable, nothing_left, more_than_offered or too_late
-    quantity: units announced, in all lines of this SKU in the return
-    offered_quantity: units that were on offer; null where the item was not
+    quantity: units announced, in all lines of this SKU and unit in the return
+    offered_quantity: units that were on offer, in the unit of the return line; null where the item was not
 */
 with
 
@@ -25,9 +25,10 @@ lines as (
         returns.registered_at,
         lines.sku,
         lines.sku_key,
+        lower(lines.unit_code) as unit_key,
         -- The moment is the return's own; that it is named here lets a window be looked at alone.
         sum(lines.announced_quantity) over (
-            partition by returns.return_id, returns.registered_at, lines.sku_key
+            partition by returns.return_id, returns.registered_at, lines.sku_key, lower(lines.unit_code)
         ) as quantity
     from staging.stg_rebound__returns as returns
     inner join staging.stg_rebound__return_lines as lines on returns.return_id = lines.return_id
@@ -68,7 +69,25 @@ judged as (
     ) as in_force on true
     left join lateral (
         select
-            sum((items.item ->> 'quantity')::numeric) as quantity,
+            sum(
+                (items.item ->> 'quantity')::numeric
+                * coalesce(
+                    (
+                        select conversions.rate
+                        from landing.oro_products as products
+                        inner join intermediate.int_unit_conversions as conversions
+                            on products.product_id = conversions.product_id
+                        where
+                            lines.unit_key <> lower(items.item ->> 'unit_code')
+                            and products.sku_key = landing.match_key(items.item ->> 'sku')
+                            and conversions.unit_key = lower(items.item ->> 'unit_code')
+                            and conversions.into_unit_key = lines.unit_key
+                        order by products.product_id
+                        limit 1
+                    ),
+                    1
+                )
+            ) as quantity,
             bool_or(not (items.item ->> 'non_returnable')::boolean) as is_returnable,
             max((items.item ->> 'days_for_return')::integer) as days_for_return
         from jsonb_array_elements(in_force.items) as items (item)

@@ -499,6 +499,15 @@ class TestUnofferedReturns:
         land(told.conn, [], [a_return("R1", {"sku_code": "OLD-SHIRT"}, **self.registered(1))])
         assert self.findings(told) == {}
 
+    def test_units_are_those_of_the_return(self, told: Landed) -> None:
+        land(told.conn, [], [], [product(7, "SHIRT", item=(0, "1"), sleeve=(0, "0.5"), pack=(0, "6"))])
+        returns = [
+            a_return(f"{quantity} {unit}", {"quantity": quantity, "unit_code": unit}, **self.registered(1))
+            for quantity, unit in (("6", "SLEEVE"), ("7", "sleeve"), ("1", "pack"), ("3", "crate"))
+        ]
+        land(told.conn, [], returns)
+        assert self.findings(told) == dict.fromkeys(["7 sleeve", "1 pack"], "more_than_offered")
+
     def test_the_check_warns_and_stops_nothing(self, told: Landed) -> None:
         land(told.conn, [], [a_return("R1", order_reference="ORD-5", **self.registered(1))])
         offering = offer_returnable_items(
