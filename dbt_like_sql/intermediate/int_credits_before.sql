@@ -221,6 +221,7 @@ own as (
                 bool_or(own_credits.is_converted)
                 and abs(sum(own_credits.quantity) - min(own_credits.standing_quantity)) <= 0.00001
                 then min(own_credits.standing_quantity)
+            when bool_or(own_credits.is_converted) then round(sum(own_credits.quantity), 6)
             else sum(own_credits.quantity)
         end as quantity
     from own_credits

@@ -112,6 +112,11 @@ demands as (
         wanted.*,
         case
             when wanted.ordered_rate = wanted.returned_rate and wanted.unit_precision is null then wanted.wanted_quantity
+            -- What was converted before, for other order lines or in an earlier decision, may leave a millionth too little.
+            when
+                wanted.ordered_rate = wanted.returned_rate
+                and abs(round(wanted.wanted_quantity, wanted.unit_precision) - wanted.wanted_quantity) <= 0.00001
+                then round(wanted.wanted_quantity, wanted.unit_precision)
             when wanted.ordered_rate = wanted.returned_rate then trunc(wanted.wanted_quantity, wanted.unit_precision)
             when wanted.unit_precision is null
                 then round(wanted.wanted_quantity * wanted.returned_rate / wanted.ordered_rate, 12)
@@ -183,8 +188,7 @@ measured as (
         case
             when
                 (taken.demanded - taken.part_to) * taken.ordered_rate / taken.returned_rate <= taken.negligible_units
-                and abs(taken.demanded * taken.ordered_rate / taken.returned_rate - taken.wanted_quantity)
-                <= taken.negligible_units
+                and abs(taken.demanded * taken.ordered_rate / taken.returned_rate - taken.wanted_quantity) <= 0.00001
                 then taken.wanted_quantity
             when taken.ordered_rate = taken.returned_rate then taken.part_to
             else round(taken.part_to * taken.ordered_rate / taken.returned_rate, 6)

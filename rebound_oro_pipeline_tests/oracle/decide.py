@@ -310,15 +310,13 @@ def _claim(
     for candidate in chosen:
         if rest <= 0:
             break
-        wanted = rest * candidate.rate
         if candidate.item is None:
             free = books.free_kits(order.order.id, candidate.line)
         else:
             free = books.free(order.order.id, candidate.item)
         precision = 0 if candidate.item is None else precision_of(candidate, products)
         negligible = NEGLIGIBLE if precision is None or candidate.rate != 1 else Fraction(0)
-        if precision is not None:
-            wanted += negligible * candidate.rate
+        wanted = _wanted(rest, candidate.rate, precision)
         taken = _decimal(floored(candidate, min(wanted, Fraction(free)), products))
         if precision is None and Fraction(free - taken) / candidate.rate <= negligible:
             taken = free
@@ -329,7 +327,8 @@ def _claim(
         used = Fraction(taken) / candidate.rate
         if used <= negligible:
             continue
-        used = rest if abs(rest - used) <= negligible else used
+        if abs(rest - used) <= (NEGLIGIBLE if used == wanted else negligible):
+            used = rest
         # What is free is a decimal, so a third of it is none to the last digit.
         rest = Fraction(rounded(rest - used, 12))
         claims = []
@@ -356,6 +355,16 @@ def _claim(
         takes.append(Take(line, candidate, taken, tuple(claims)))
     # A third of a box has no last digit: what is over is told to six.
     return takes, rounded(rest, 6)
+
+
+def _wanted(rest: Fraction, rate: Fraction, precision: int | None) -> Fraction:
+    """Return how many units of a candidate the rest is, or a little more where what was converted may have lost it."""
+    if precision is None:
+        return rest * rate
+    if rate != 1:
+        return (rest + NEGLIGIBLE) * rate
+    nearest = Fraction(rounded(rest, precision))
+    return nearest if abs(nearest - rest) <= NEGLIGIBLE else rest
 
 
 def _decimal(value: Fraction) -> Decimal:

@@ -273,6 +273,33 @@ FIGURES = (
         products=[UNMEASURED],
     ),
     Figure(
+        "sixths of a set that add up to a millionth more than one",
+        [
+            sold(
+                1,
+                *(row("T", number, "1.00", product_id="7") for number in ("1", "1", "4")),
+                row("T", "2", "60.00", unit="set", product_id="7"),
+            )
+        ],
+        [_back(item("T", "3", unit_code="set"))],
+        "126.00",
+        products=[SETS],
+    ),
+    Figure(
+        "a twelfth of a box for a kit, and what is left of the boxes for items",
+        [
+            sold(
+                1,
+                row("T", "24", "1.00", product_id="7"),
+                row("T", "1", "0.50", parts=(Part("Z", Decimal(1), Decimal(1)),)),
+                row("K", "7", "3.00", parts=(Part("T", Decimal(1), Decimal(1), product_id="7"),)),
+            )
+        ],
+        [came_back("R1", "SO-1", item("T", "2", unit_code="box")), came_back("R2", "SO-1", item("T", "8"))],
+        "45.50",
+        products=[UNMEASURED],
+    ),
+    Figure(
         "a hundred-thousandth of a unit between two lines",
         [sold(1, row("T", "10", "12.00"))],
         [_back(item("T", "5"), item("T", "0.00001"), item("T", "7"))],

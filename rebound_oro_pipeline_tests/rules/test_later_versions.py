@@ -119,6 +119,20 @@ def test_an_id_of_rebounds_in_other_letters_is_another_line(rules_conn: psycopg.
     assert found.sums()["total_amount"] == 8
 
 
+def test_what_was_credited_in_a_smaller_unit_leaves_whole_units_of_the_larger_one(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    """Six sixths of a set are one, however a sixth is rounded."""
+    found = decided_in_turn(
+        rules_conn,
+        came_back("R1", "SO-1", item("T", "6", unit_code="item", id="L1")),
+        came_back("R1", "SO-1", item("T", "3", unit_code="set", id="L1")),
+        orders=[sold(1, row("T", "5", "60.00", unit="set", product_id="7"))],
+        products=[product(7, "T", item=(0, "1"), set=(0, "6"))],
+    )
+    assert (reasons(found), found.sums()["total_amount"]) == ([], 180)
+
+
 def test_a_line_with_an_id_that_is_of_another_sku_now_is_told(rules_conn: psycopg.Connection[Any]) -> None:
     found = decided_in_turn(
         rules_conn,
