@@ -32,7 +32,8 @@ ordered as (
                 select
                     sum(lines.quantity * coalesce(
                         (
-                            select sum(components.quantity_per_kit)
+                            -- A kit that has units of none of its components comes back as a plain line.
+                            select nullif(sum(components.quantity_per_kit), 0)
                             from staging.stg_oro__order_kit_items as components
                             where
                                 components.order_id = lines.order_id

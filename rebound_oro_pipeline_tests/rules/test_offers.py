@@ -391,6 +391,17 @@ def test_lines_of_one_sku_are_one_item_with_the_price_of_the_cheapest_that_is_le
         assert (row["quantity"], row["price"]) == (6, Decimal("5.00"))
 
 
+def test_a_kit_that_has_units_of_none_of_its_components_is_offered_as_a_plain_line(
+    rules_conn: psycopg.Connection[Any],
+) -> None:
+    """The check that no more is offered than was ordered refused all offers together with this one."""
+    kit = Row("KIT", Decimal(2), Decimal("30.00"), parts=(Part("CAP", Decimal(0), Decimal("5.00")),))
+    sale = Sale(id="1", identifier="ORD-1", rows=(kit,))
+    with landed(rules_conn, [dated(order_document(sale))], []) as there:
+        offer(there)
+        assert offers(there)["1"]["items"] == {"KIT": 2}
+
+
 def test_an_order_that_nothing_can_be_said_of_is_not_offered(rules_conn: psycopg.Connection[Any]) -> None:
     without_sku = Sale(id="1", identifier="ORD-1", rows=(Row(None, Decimal(1), Decimal("10.00")),))
     with landed(rules_conn, [dated(order_document(without_sku))], []) as there:
