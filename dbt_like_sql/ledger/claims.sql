@@ -52,7 +52,7 @@ whole_kits as (
     select
         items.order_id,
         items.order_line_id,
-        greatest(min(trunc((items.quantity - items.claimed_quantity) / items.quantity_per_kit)), 0) as available
+        greatest(min(div(items.quantity - items.claimed_quantity, items.quantity_per_kit)), 0) as available
     from items
     where items.quantity_per_kit is not null
     group by items.order_id, items.order_line_id

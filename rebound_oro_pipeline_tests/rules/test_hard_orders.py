@@ -325,6 +325,14 @@ def test_the_sql_credits_that_much(rules_conn: psycopg.Connection[Any], figure: 
     )
 
 
+def test_a_kit_of_which_a_hair_is_missing_is_not_whole(rules_conn: psycopg.Connection[Any]) -> None:
+    """A quotient is rounded to some twenty digits; the claim of a kit more than there is ends every decision."""
+    kit = row("KIT", "5", "1.00", parts=(Part("SAND", Decimal("1e25"), Decimal(0)),))
+    returns = [came_back("R1", "SO-1", item("SAND", "18")), came_back("R2", "SO-1", item("KIT", "5"))]
+    found = decide_with_sql(rules_conn, [sold(1, kit)], returns)
+    assert [(each["reason"], each["quantity"]) for each in found.quarantine] == [("over_return", 1)]
+
+
 @pytest.mark.parametrize("with_subtotals", [False, True])
 def test_a_fifth_off_at_a_quarter_of_tax_is_explained_whatever_the_cents(
     rules_conn: psycopg.Connection[Any], with_subtotals: bool
