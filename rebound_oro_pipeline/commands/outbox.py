@@ -258,6 +258,9 @@ def _intervene(
         raise click.UsageError("name the keys, or narrow the messages by a filter")
     with operators_database(read_settings, dry_run=dry_run) as (_, conn):
         deed, wanted = Deed(who, why), _messages(conn, filters)
+        named = set(filters["keys"])
+        if missing := sorted(named - {each.business_key for each in wanted}):
+            raise OperatorError(f"no message is found under {', '.join(missing)}")
         act, possible = {
             "retry": (operate_outbox.retry, "rejected"),
             "recheck": (operate_outbox.recheck, "confirmed"),
@@ -265,6 +268,13 @@ def _intervene(
             "abandon": (operate_outbox.abandon, "pending, unknown or rejected, and with no worker"),
         }[action]
         changed = act(conn, wanted, deed)
+        # Who names a message is not left in the belief that something was done about it.
+        if left := sorted(
+            f"{each.business_key} ({each.state})"
+            for each in wanted
+            if each.business_key in named - set(changed)
+        ):
+            raise OperatorError(f"nothing to {action} under {', '.join(left)}: a message must be {possible}")
         if not changed:
             raise OperatorError(f"nothing to {action}: none of {len(wanted)} messages is {possible}")
         found = _messages(conn, {**filters, "keys": changed, "states": None})

@@ -403,6 +403,20 @@ def test_messages_are_listed_shown_and_given_up(run: Run, shop: psycopg.Connecti
     assert "abandoned" in run("outbox", "abandon", "R1-ORD-1", *WHY).stdout
 
 
+def test_nobody_names_a_message_in_vain(run: Run, shop: psycopg.Connection) -> None:
+    """A mistyped number among several is told, and nothing is done of the others: which was meant is not known."""
+    before = counts(shop)
+    mistyped = run("outbox", "abandon", "R1-ORD-1", "R1-ORD-l:1", *WHY, expected=1).output
+    assert "no message is found under R1-ORD-l:1" in mistyped
+    assert counts(shop) == before
+    run("outbox", "abandon", "R1-ORD-1", *WHY)
+    before = counts(shop)
+    again = run("outbox", "abandon", "R1-ORD-1", "R1-ORD-1:1", *WHY, expected=1).output
+    assert "nothing to abandon under R1-ORD-1 (abandoned)" in again
+    assert counts(shop) == before
+    assert "R1-ORD-1:1" in run("outbox", "abandon", "--state", "pending", *WHY).stdout
+
+
 def test_a_trace_tells_which_units_were_credited_and_did_not_come_back(
     run: Run, shop: psycopg.Connection
 ) -> None:
