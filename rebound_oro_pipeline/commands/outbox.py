@@ -72,8 +72,10 @@ def outbox_list(read_settings: SettingsReader, /, *, limit: int, as_json: bool, 
     """
     states = filters["states"] or (None if filters["keys"] else _OPEN)
     with operators_database(read_settings, read_only=True) as (_, conn):
-        found = _messages(conn, {**filters, "states": states}, at_most=limit)
-    print_rows(found, _COLUMNS, as_json=as_json, of="messages")
+        found = _messages(conn, {**filters, "states": states}, at_most=limit + 1)
+    print_rows(found[:limit], _COLUMNS, as_json=as_json, of="messages")
+    if len(found) > limit:
+        click.echo(f"these are the newest {limit}; --limit lists more", err=True)
 
 
 @outbox.command("show")

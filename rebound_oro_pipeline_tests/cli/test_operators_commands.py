@@ -403,6 +403,13 @@ def test_messages_are_listed_shown_and_given_up(run: Run, shop: psycopg.Connecti
     assert "abandoned" in run("outbox", "abandon", "R1-ORD-1", *WHY).stdout
 
 
+def test_a_list_that_is_cut_short_says_so(run: Run, shop: psycopg.Connection) -> None:
+    cut, whole = (run("outbox", "list", "--json", "--limit", limit) for limit in ("1", "2"))
+    assert (len(printed(cut)), len(printed(whole))) == (1, 2)
+    assert "--limit lists more" in cut.stderr
+    assert whole.stderr == ""
+
+
 def test_nobody_names_a_message_in_vain(run: Run, shop: psycopg.Connection) -> None:
     """A mistyped number among several is told, and nothing is done of the others: which was meant is not known."""
     before = counts(shop)
