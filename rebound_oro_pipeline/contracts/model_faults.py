@@ -33,16 +33,22 @@ def _sentence(fault: ErrorDetails, model: type[BaseModel]) -> str:
 def _complaint(fault: ErrorDetails, model: type[BaseModel], location: list[int | str]) -> str:
     kind, given, context = fault["type"], fault["input"], fault.get("ctx", {})
     shown = str(given) if isinstance(given, Decimal) else repr(given)
+    if kind == "missing":
+        return "is missing"
     if kind == "extra_forbidden":
         return f"no such key; allowed: {', '.join(_keys(model, location[:-1]))}"
-    if kind == "literal_error":
-        return f"{shown} is not allowed; allowed: {context['expected'].replace(' or ', ', ')}"
-    if kind in _BOUNDS:
-        bound, words = _BOUNDS[kind]
-        return f"{shown} is not allowed; allowed: {words} {context[bound]}"
     if kind == "value_error":
         return str(context["error"])
-    return f"{shown} is not allowed; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    if kind == "model_type":
+        allowed = f"the keys {', '.join(_keys(model, location))}"
+    elif kind == "literal_error":
+        allowed = context["expected"].replace(" or ", ", ")
+    elif kind in _BOUNDS:
+        bound, words = _BOUNDS[kind]
+        allowed = f"{words} {context[bound]}"
+    else:
+        return f"{shown} is not allowed; {fault['msg'][0].lower()}{fault['msg'][1:]}"
+    return f"{shown} is not allowed; allowed: {allowed}"
 
 
 def _keys(model: type[BaseModel], location: list[int | str]) -> list[str]:

@@ -167,6 +167,7 @@ def test_a_policy_does_not_change() -> None:
             "offer: {non_returnable_skus: [Lamp, ' lamp ']}",
             "offer.non_returnable_skus: named more than once: lamp",
         ),
+        ("tax: 5", "tax: 5 is not allowed; allowed: the keys max_rate, without_rows"),
         ("offer: {enabled: maybe}", "offer.enabled: 'maybe' is not allowed; input should be a valid boolean"),
         ("tax: {max_rate: 35}", "tax.max_rate: 35 is not allowed; allowed: at most 1"),
         ("tax: {max_rate: much}", "tax.max_rate: is not an exact number but 'much'"),

@@ -264,7 +264,11 @@ def test_a_file_that_is_no_csv_is_told(conn: psycopg.Connection[Any], tmp_path: 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("return_id: A", "order_reference: "),
+        ("return_id: A", "order_reference: is missing\n- registered_at: is missing\n- sku: is missing"),
+        (
+            "- Return No",
+            "the file: ['Return No'] is not allowed; allowed: the keys currency, disposition, line_id",
+        ),
         ("return_id: A\norder_reference: B\nregistered_at: C\nsku: D\ncolour: E", "colour: no such key"),
     ],
 )
