@@ -34,5 +34,11 @@ def as_markdown(frame: pd.DataFrame, *, rows: int = 20) -> str:
     if frame.empty:
         return "nothing"
     shown = frame.head(rows).astype(object)
-    text = str(shown.where(shown.notna(), "").to_markdown(index=False, disable_numparse=True))
+    cells = shown.where(shown.notna(), "").map(_cell)
+    text = str(cells.to_markdown(index=False, disable_numparse=True))
     return f"{text}\n\n… and {len(frame) - rows} more" if len(frame) > rows else text
+
+
+def _cell(value: object) -> object:
+    """Return text with nothing in it that ends a cell or a row: SKUs and details are other people's text."""
+    return " ".join(value.replace("|", r"\|").split("\n")) if isinstance(value, str) else value

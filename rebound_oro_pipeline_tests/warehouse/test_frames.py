@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import pandas as pd
 import psycopg
 
 from rebound_oro_pipeline.contracts.window import Window
@@ -40,3 +41,9 @@ def test_a_preview_is_short_and_says_what_it_leaves_out(conn: psycopg.Connection
 
 def test_an_empty_table_is_said_to_be_empty(conn: psycopg.Connection) -> None:
     assert as_markdown(rows_of(conn, "ledger.holds", DAY)) == "nothing"
+
+
+def test_text_does_not_shift_the_columns_of_a_preview() -> None:
+    shown = as_markdown(pd.DataFrame({"sku": ["A|B", "two\nlines"], "quantity": ["1", "2"]})).splitlines()
+    assert len(shown) == 4
+    assert [line.replace(r"\|", "").count("|") for line in shown] == [3] * 4
