@@ -73,7 +73,7 @@ def reopen(read_settings: SettingsReader, /, **options: Any) -> None:
 
 def _settle(
     read_settings: SettingsReader,
-    settle: Callable[[psycopg.Connection[Any], Sequence[Discrepancy], Deed], None],
+    settle: Callable[[psycopg.Connection[Any], Sequence[Discrepancy], Deed], list[Discrepancy]],
     *,
     acknowledged: bool,
     of: str,
@@ -92,7 +92,7 @@ def _settle(
         raise click.UsageError("name the subjects, or narrow the discrepancies by a filter")
     with operators_database(read_settings, dry_run=dry_run) as (_, conn):
         found = pick(conn, wanted, acknowledged=acknowledged)
-        settle(conn, found, Deed(who, why))
-    print_rows(found, _COLUMNS, as_json=as_json, of=of)
+        settled = settle(conn, found, Deed(who, why))
+    print_rows(settled, _COLUMNS, as_json=as_json, of=of)
     if not as_json:
         print_dry_run(dry_run)

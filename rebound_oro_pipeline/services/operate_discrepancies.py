@@ -1,10 +1,11 @@
 """Discrepancies by hand: a person takes note of those that will stay, and they are told no more until they change."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
+from psycopg.rows import dict_row
 
 from rebound_oro_pipeline.services.operate_deed import Deed, OperatorError
 from rebound_oro_pipeline.services.operate_filter import Filter
@@ -44,20 +45,28 @@ def pick(
     return found
 
 
-def acknowledge(conn: psycopg.Connection[Any], found: Sequence[Discrepancy], deed: Deed) -> None:
-    """Take note of discrepancies as they are now; the caller commits."""
-    for each in found:
-        conn.execute(_SQL["acknowledge"], {**_sides(each), "who": deed.who.strip(), "why": deed.why.strip()})
-        deed.log(conn, "discrepancy acknowledged", [each.subject], **_sides(each))
+def acknowledge(conn: psycopg.Connection[Any], found: Sequence[Discrepancy], deed: Deed) -> list[Discrepancy]:
+    """Take note of discrepancies as they are, and return them so; the caller commits."""
+    noted = []
+    with conn.cursor(row_factory=dict_row) as cursor:
+        for each in found:
+            given = {**_sides(each), "who": deed.who.strip(), "why": deed.why.strip()}
+            [note] = cursor.execute(_SQL["acknowledge"], given)
+            deed.log(conn, "discrepancy acknowledged", [each.subject], **_sides(each))
+            noted.append(replace(each, **note))
     record_sightings(conn)
+    return noted
 
 
-def reopen(conn: psycopg.Connection[Any], found: Sequence[Discrepancy], deed: Deed) -> None:
-    """Take back all that was noted of discrepancies; the caller commits."""
+def reopen(conn: psycopg.Connection[Any], found: Sequence[Discrepancy], deed: Deed) -> list[Discrepancy]:
+    """Take back all that was noted of discrepancies, and return them so; the caller commits."""
     for each in found:
         conn.execute(_SQL["revoke_acknowledgements"], _sides(each))
         deed.log(conn, "discrepancy reopened", [each.subject], **_sides(each))
     record_sightings(conn)
+    return [
+        replace(each, acknowledged_at=None, acknowledged_by=None, acknowledged_why=None) for each in found
+    ]
 
 
 def _sides(each: Discrepancy) -> dict[str, Any]:

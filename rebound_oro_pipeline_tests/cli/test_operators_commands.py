@@ -58,6 +58,10 @@ def test_a_discrepancy_that_stays_is_acknowledged(shop: psycopg.Connection, run:
     assert counts(shop) == before
     run(*listing, expected=1)
     assert "1 discrepancy acknowledged" in run("discrepancy", "acknowledge", "R1-ORD-1", *WHY).stdout
+    [again] = printed(run("discrepancy", "reopen", "R1-ORD-1", *WHY, "--json"))
+    assert (again["acknowledged_at"], again["acknowledged_by"]) == (None, None)
+    [noted] = printed(run("discrepancy", "acknowledge", "R1-ORD-1", *WHY, "--json"))
+    assert (noted["acknowledged_by"], noted["acknowledged_why"]) == ("maria", "counted again")
     assert printed(run(*listing)) == []
     assert "1 more are acknowledged" in run("reconcile", "--no-read").stdout
     [noted] = printed(run(*listing, "--all"))

@@ -253,7 +253,8 @@ where subject = any(%(subjects)s::text[]) and resolved_at is null;
 
 -- name: acknowledge
 insert into reconciliation.acknowledgements (kind, subject, ours, theirs, detail, acknowledged_by, acknowledged_why)
-values (%(kind)s, %(subject)s, %(ours)s, %(theirs)s, %(detail)s, %(who)s, %(why)s);
+values (%(kind)s, %(subject)s, %(ours)s, %(theirs)s, %(detail)s, %(who)s, %(why)s)
+returning acknowledged_at, acknowledged_by, acknowledged_why;
 
 -- name: revoke_acknowledgements
 update reconciliation.acknowledgements
