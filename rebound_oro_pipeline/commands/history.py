@@ -70,6 +70,8 @@ def import_history(
     from rebound_oro_pipeline.services.operate_deed import Deed
     from rebound_oro_pipeline.settings import PREFIX
 
+    if columns is None and file.suffix.lower() == ".csv":
+        raise click.UsageError(f"{file.name} is a CSV: give --columns, a YAML file that names its columns")
     if decide and dry_run:
         raise click.UsageError("--dry-run lands nothing, so there is nothing to decide; leave out --decide")
     now = datetime.now(UTC)

@@ -116,7 +116,11 @@ def read_decimal(value: object) -> Decimal | None:
     ):
         number = Decimal(str(value))
     else:
-        hint = "; read numbers as exact decimals" if isinstance(value, float) else ""
+        hint = ""
+        if isinstance(value, float):
+            hint = "; read numbers as exact decimals"
+        elif isinstance(value, str) and "," in value:
+            hint = "; write decimals with a point, and no mark between thousands"
         raise ValueError(f"is not an exact number but {_shown(value)}{hint}")
     if not number.is_finite():
         raise ValueError(f"is not a finite number but {_shown(value)}")
@@ -169,4 +173,4 @@ def read_moment(value: object) -> datetime | None:
             return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         pass
-    raise ValueError(f"is not a date and time: {_shown(text)}")
+    raise ValueError(f"is not a date and time: {_shown(text)}; write 2026-10-30 or 2026-10-30T14:05:00+01:00")

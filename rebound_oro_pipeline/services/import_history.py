@@ -273,7 +273,9 @@ def _places(path: Path, header: CsvRow | None, given: Mapping[str, str]) -> dict
     there = ", ".join(names)
     missing = [column for column in given.values() if column not in names]
     if missing:
-        raise HistoryError(f"{path} has no column {', '.join(missing)}; it has {there}")
+        mark = next((mark for mark in ";\t|" if len(names) == 1 and mark in names[0]), None)
+        remedy = f"; between its values there is to be a comma, not {mark!r}" if mark else ""
+        raise HistoryError(f"{path} has no column {', '.join(missing)}; it has {there}{remedy}")
     repeated = [column for column in given.values() if names.count(column) > 1]
     if repeated:
         raise HistoryError(f"{path} has the column {repeated[0]} more than once; it has {there}")

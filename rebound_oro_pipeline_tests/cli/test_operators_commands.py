@@ -331,6 +331,8 @@ def test_a_file_of_which_nothing_can_be_read_ends_with_one(
     file = tmp_path / "returns.jsonl"
     file.write_text("no document\n")
     assert "1 fault\n" in run("import-history", str(file), *WHY, expected=1).output
+    csv = file.rename(file.with_suffix(".CSV"))
+    assert "give --columns" in run("import-history", str(csv), *WHY, expected=2).output
 
 
 def test_returns_that_no_run_will_decide_are_told_with_what_does(

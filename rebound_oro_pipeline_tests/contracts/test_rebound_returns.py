@@ -142,6 +142,11 @@ def test_one_line_id_twice_is_left_to_the_rules() -> None:
     [
         ({"quantity": "-1"}, "item[0].quantity", "is negative: -1"),
         ({"quantity": "two"}, "item[0].quantity", "is not an exact number but 'two'"),
+        (
+            {"quantity": "1,5"},
+            "item[0].quantity",
+            "is not an exact number but '1,5'; write decimals with a point, and no mark between thousands",
+        ),
         ({"quantity": "NaN"}, "item[0].quantity", "is not an exact number but 'NaN'"),
         ({"quantity": "Infinity"}, "item[0].quantity", "is not an exact number but 'Infinity'"),
         ({"quantity": ""}, "item[0].quantity", "is missing"),
@@ -188,7 +193,11 @@ def test_a_faulty_line_keeps_what_could_be_read() -> None:
         ({"id": {"a": 1}}, "id", "is not a text but an object"),
         ({"id": "x" * 300}, "id", "is longer than 255 bytes"),
         ({"date_added": ""}, "date_added", "is missing"),
-        ({"date_added": "03/11/2026"}, "date_added", "is not a date and time: '03/11/2026'"),
+        (
+            {"date_added": "03/11/2026"},
+            "date_added",
+            "is not a date and time: '03/11/2026'; write 2026-10-30 or 2026-10-30T14:05:00+01:00",
+        ),
         (
             {"date_added": "9999-12-31"},
             "date_added",

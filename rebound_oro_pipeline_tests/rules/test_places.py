@@ -194,7 +194,7 @@ SITUATIONS = (
 
 WORDS = {
     "no quantity": "item[0].quantity: is missing",
-    "half a date": "date_added: is not a date and time: '2026-13-01'",
+    "half a date": "date_added: is not a date and time: '2026-13-01'; write 2026-10-30 or 2026-10-30T14:05:00+01:00",
     "unknown status": "status 'lost' is not in the list",
     "no status": "no status is given",
     "unknown disposition": "disposition 'eaten' is not in the list",

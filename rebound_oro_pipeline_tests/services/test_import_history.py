@@ -255,6 +255,7 @@ def test_a_file_that_is_no_csv_is_told(conn: psycopg.Connection[Any], tmp_path: 
         (b"", "is no CSV in UTF-8"),
         (CSV.encode() + b'"R-9', "is no CSV from line 7 on: it cannot be read"),
         (b"Qty," + CSV.encode(), "has the column Qty more than once"),
+        (CSV.replace(",", ";").encode(), "there is to be a comma, not ';'"),
     ):
         file.write_bytes(content)
         with pytest.raises(HistoryError, match=words):
