@@ -48,7 +48,8 @@ def trace(
 ) -> None:
     """Tell the whole story of a return, an order (by id or reference), a credit note or a SKU, in order of time.
 
-    Documents hold personal data; they are printed with --payloads only.
+    What other commands print, such as the subject of a hold or the key of a message, leads to its return, order or
+    note. Documents hold personal data; they are printed with --payloads only.
 
     Example: rebound-oro trace R-1-ORD-100 --payloads
     """

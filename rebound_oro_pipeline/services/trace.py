@@ -1,5 +1,6 @@
 """The whole story of a return, an order, a credit note or a SKU, in the order in which it happened."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,6 +38,13 @@ _STAGES: Final = (
     "read back",
 )
 """What an event begins with, a cause before its effect."""
+
+_PRINTED: Final = (
+    (re.compile(r"(.+?) / .+"), ("return",)),
+    (re.compile(r"rebound returns (.+)"), ("return",)),
+    (re.compile(r"(.+):\d+"), ("note", "order")),
+)
+"""How other commands call a line of a return, a document that cannot be read, and a message, and what that is of."""
 
 _SQL = statements.load("trace")
 
@@ -101,10 +109,7 @@ def trace(
 
     Raises OperatorError where nothing is known.
     """
-    with conn.cursor(row_factory=class_row(Meaning)) as cursor:
-        meanings = [
-            each for each in cursor.execute(_SQL["find"], {"given": given.strip()}) if each.kind in kinds
-        ]
+    meanings = _meanings(conn, given.strip(), kinds)
     if not meanings:
         raise OperatorError(f"nothing is known under {given!r} as {' or '.join(kinds)}")
     by_kind = {kind: [each.id for each in meanings if each.kind == kind] for kind in KINDS}
@@ -129,6 +134,19 @@ def trace(
             tuple(sorted(map(_to_the_second, events.execute(_SQL["events"], scope)), key=_in_turn)),
             tuple(places.execute(_SQL["places"], scope).fetchall()),
         )
+
+
+def _meanings(conn: psycopg.Connection[Any], given: str, kinds: Sequence[str]) -> list[Meaning]:
+    """Find what has an id; where nothing has, what it is of as other commands print it."""
+    asked = [(given, KINDS)] + [
+        (found[1], of) for pattern, of in _PRINTED if (found := pattern.fullmatch(given))
+    ]
+    with conn.cursor(row_factory=class_row(Meaning)) as cursor:
+        for each, of in asked:
+            rows = cursor.execute(_SQL["find"], {"given": each}).fetchall()
+            if meant := [row for row in rows if row.kind in kinds and row.kind in of]:
+                return meant
+    return []
 
 
 def _to_the_second(event: Event) -> Event:

@@ -47,6 +47,24 @@ def test_any_id_tells_the_story_of_a_return(conn: psycopg.Connection) -> None:
     assert landed.payload["id"] == "R1"
 
 
+def test_what_other_commands_print_can_be_traced(conn: psycopg.Connection) -> None:
+    """An operator copies what a list shows."""
+    torn = a_return("R2") | {"date_added": "soon"}
+    open_shop(conn, [order()], [a_return("R1", {"quantity": "5"}), torn])
+    [subject] = [row.subject for row in quarantined(conn) if row.return_id == "R1"]
+    meant = {
+        subject: "return R1",
+        "rebound returns R2": "return R2",
+        "R1-ORD-1:1": "note R1-ORD-1",
+        "1:1": "order 1",
+    }
+    assert {
+        given: ", ".join(f"{each.kind} {each.id}" for each in trace(conn, given).meanings) for given in meant
+    } == meant
+    with pytest.raises(OperatorError, match="nothing is known under 'R1 / R1:SHIRT:1' as note"):
+        trace(conn, "R1 / R1:SHIRT:1", kinds=("note",))
+
+
 def test_amounts_have_the_digits_of_their_currency(conn: psycopg.Connection) -> None:
     """OroCommerce stores four digits whatever the currency."""
     open_shop(conn, [order()], [a_return("R1")])
