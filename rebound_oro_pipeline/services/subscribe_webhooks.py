@@ -7,6 +7,7 @@ shown again, so a subscription that exists is left as it is. Source: the recorde
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from rebound_oro_pipeline.clients.errors import Forbidden, NotFound
 from rebound_oro_pipeline.clients.oro import OroClient
@@ -37,10 +38,10 @@ def subscribe_webhooks(
 ) -> list[Subscription]:
     """Subscribe to what is not subscribed to yet; `receiver_url` is the receiver's, as OroCommerce reaches it.
 
-    Raises SubscriptionError where this OroCommerce has no webhooks, or orders do not announce themselves, or the
-    permission is missing; the other errors of the client as they are.
+    Raises SubscriptionError where nothing could be sent to the URL, this OroCommerce has no webhooks, orders do not
+    announce themselves, or the permission is missing; the other errors of the client as they are.
     """
-    url = receiver_url.rstrip("/")
+    url = _checked(receiver_url).rstrip("/")
     url = url if url.endswith(PATH) else url + PATH
     try:
         return list(_subscribed(oro, url, secret, verify_ssl=verify_ssl))
@@ -52,6 +53,23 @@ def subscribe_webhooks(
         raise SubscriptionError(
             f"{error}; give the user of the pipeline view and create on Webhook"
         ) from None
+
+
+def _checked(url: str) -> str:
+    try:
+        parsed = urlsplit(url.strip())
+    except ValueError:
+        parsed = urlsplit("")
+    if parsed.scheme not in {"http", "https"} or not parsed.hostname:
+        raise SubscriptionError(
+            f"{url!r} is no address of the receiver; give one like https://pipeline.example"
+        )
+    if parsed.username or parsed.password or parsed.query or parsed.fragment:
+        # OroCommerce shows the address to whoever may see webhooks.
+        raise SubscriptionError(
+            f"the address of the receiver on {parsed.hostname} must hold no user, password, query or fragment"
+        )
+    return parsed.geturl()
 
 
 def _subscribed(oro: OroClient, url: str, secret: str, *, verify_ssl: bool) -> Iterator[Subscription]:

@@ -90,3 +90,24 @@ def test_a_missing_permission_is_told(oro: OroClient, network: Network, method: 
     )
     with pytest.raises(SubscriptionError, match="view and create on Webhook"):
         subscribe_webhooks(oro, RECEIVER, "s3cret")
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("pipeline.example", "give one like https"),
+        ("ftp://pipeline.example", "give one like https"),
+        ("https://", "give one like https"),
+        ("https://[pipeline", "give one like https"),
+        ("https://maria:s3cret@pipeline.example", "on pipeline.example must hold no user"),
+        ("https://pipeline.example?token=s3cret", "on pipeline.example must hold no user"),
+    ],
+)
+def test_an_address_to_which_nothing_can_be_sent_is_not_subscribed(
+    oro: OroClient, shop: list[dict[str, Any]], url: str, words: str
+) -> None:
+    """What is subscribed is shown to whoever may see webhooks in OroCommerce."""
+    with pytest.raises(SubscriptionError, match=words) as told:
+        subscribe_webhooks(oro, url, "-")
+    assert "s3cret" not in str(told.value)
+    assert shop == []
