@@ -88,7 +88,10 @@ def hold_release(
         deed, holds = Deed(who, why), _open(conn, wanted)
         missing = sorted(set(wanted.subjects or ()) - {each.subject for each in holds})
         if missing or not holds:
-            raise OperatorError(f"nothing is held under {', '.join(missing) or 'these filters'}")
+            raise OperatorError(
+                f"nothing is held under {', '.join(missing) or 'these filters'}; "
+                "`rebound-oro hold list` prints the subjects, with --return those of a return"
+            )
         release(conn, holds, deed)
         holds = _open(conn, wanted)
     print_rows(holds, _COLUMNS, as_json=as_json, of="holds due now")

@@ -262,7 +262,10 @@ def _intervene(
         deed, wanted = Deed(who, why), _messages(conn, filters)
         named = set(filters["keys"])
         if missing := sorted(named - {each.business_key for each in wanted}):
-            raise OperatorError(f"no message is found under {', '.join(missing)}")
+            raise OperatorError(
+                f"no message is found under {', '.join(missing)}; `rebound-oro outbox list` prints the keys, "
+                "with --state confirmed those that were sent"
+            )
         act, possible = {
             "retry": (operate_outbox.retry, "rejected"),
             "recheck": (operate_outbox.recheck, "confirmed"),

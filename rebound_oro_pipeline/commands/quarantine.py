@@ -41,6 +41,8 @@ _COLUMNS = (
     "detail",
 )
 
+_LISTED = "`rebound-oro quarantine list` prints the subjects, with --return those of a return"
+
 
 def _filters(command: Command) -> Command:
     for option in (
@@ -104,7 +106,7 @@ def quarantine_show(read_settings: SettingsReader, /, *, subject: str, as_json: 
         rows = open_rows(conn, QuarantineFilter(subjects=(subject,)))
         past = history(conn, subject)
     if not rows and not any(past.values()):
-        raise click.ClickException(f"nothing about {subject!r} was ever in the quarantine")
+        raise click.ClickException(f"no subject {subject!r} was ever in the quarantine; {_LISTED}")
     if as_json:
         print_json({"open": [asdict(row) for row in rows], **past})
         return
@@ -294,7 +296,7 @@ def _pick(
     rows = open_rows(conn, wanted)
     missing = sorted(set(subjects) - {row.subject for row in rows})
     if must_pick and (missing or not rows):
-        raise OperatorError(f"nothing is open under {', '.join(missing) or 'these filters'}")
+        raise OperatorError(f"nothing is open under {', '.join(missing) or 'these filters'}; {_LISTED}")
     return rows
 
 

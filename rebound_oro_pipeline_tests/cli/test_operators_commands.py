@@ -401,6 +401,21 @@ def test_whoever_writes_must_say_what_is_meant(run: Run, shop: psycopg.Connectio
     assert "no month" in run("ledger", "--month", "october", "--out", "out", expected=2).output
 
 
+@pytest.mark.parametrize(
+    ("mistyped", "listing"),
+    [
+        (("quarantine", "show", "R1"), "quarantine list"),
+        (("quarantine", "reject", "R1", *WHY), "quarantine list"),
+        (("hold", "release", "R3", *WHY), "hold list"),
+        (("outbox", "retry", "R1", *WHY), "outbox list"),
+    ],
+)
+def test_whoever_names_a_return_in_place_of_a_line_is_told_where_the_names_are(
+    run: Run, shop: psycopg.Connection, mistyped: tuple[str, ...], listing: str
+) -> None:
+    assert f"`rebound-oro {listing}` prints" in run(*mistyped, expected=1).output
+
+
 def test_messages_are_listed_shown_and_given_up(run: Run, shop: psycopg.Connection) -> None:
     keys = {row["business_key"] for row in printed(run("outbox", "list", "--json"))}
     assert keys == {"R1-ORD-1", "R1-ORD-1:1"}
