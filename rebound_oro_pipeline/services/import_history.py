@@ -122,6 +122,7 @@ class _Told(NamedTuple):
     """What a return that goes to the landing said, as long as it may be left out there."""
 
     place: _Place
+    document_hash: bytes
     registered_at: datetime
     faults: Sequence[HistoryFault]
 
@@ -183,12 +184,23 @@ def import_history(
                     for line in each.document.lines
                     if line.fault is not None
                 ]
-                read[each.document.return_id] = _Told(each.place, each.document.registered_at, of_lines)
+                return_id, said = each.document.return_id, each.document.document_hash
+                before = read.get(return_id)
+                if before is not None and before.document_hash != said:
+                    # A file with a document for each line of a return would else lose all but its last one unseen.
+                    line, _ = each.place(id_path)
+                    message = (
+                        f"{return_id} stands in line {line} again, and says something else there; left out"
+                    )
+                    faults.append(HistoryFault(path.name, *before.place(id_path), message))
+                read[return_id] = _Told(each.place, said, each.document.registered_at, of_lines)
                 yield each.document
 
     def leave_out(return_id: str) -> None:
-        message = f"{return_id} was already read from ReBound; left out"
-        faults.append(HistoryFault(path.name, *read.pop(return_id).place(id_path), message))
+        # One that stands in the file twice is told once for each batch, and may be out already.
+        if (told := read.pop(return_id, None)) is not None:
+            message = f"{return_id} was already read from ReBound; left out"
+            faults.append(HistoryFault(path.name, *told.place(id_path), message))
 
     with readers(path.stat().st_size if columns is None else 0) as pool:
         found = _rows(path, columns, status) if columns else _documents(path, mapping, pool)

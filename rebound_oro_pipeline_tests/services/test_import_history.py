@@ -21,6 +21,7 @@ from rebound_oro_pipeline.services.import_history import (
     load_columns,
 )
 from rebound_oro_pipeline.warehouse.landing import Source, land_returns
+from rebound_oro_pipeline.warehouse.landing_tables import RETURNS
 from rebound_oro_pipeline_tests.services.operators_shop import a_return
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -219,6 +220,31 @@ def test_json_lines_are_rebounds_documents(conn: psycopg.Connection[Any], tmp_pa
     done = run(conn, file, None)
     assert done.landed.new == 2
     assert [fault.line for fault in done.faults] == [3]
+
+
+def test_a_return_that_stands_twice_and_says_two_things_is_told(
+    conn: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    """In a file that has a document for each line of a return, all but the last would be lost without a word."""
+    file = tmp_path / "history.jsonl"
+    returns = [a_return("R-1"), a_return("R-2"), a_return("R-1", {"quantity": "2"}), a_return("R-2")]
+    file.write_text("\n".join(map(json.dumps, returns)), encoding="utf-8")
+    assert [str(fault) for fault in run(conn, file, None).faults] == [
+        "history.jsonl:1: id: R-1 stands in line 3 again, and says something else there; left out"
+    ]
+    assert [row[3] for row in conn.execute(LINES)] == ["2", "1"]
+
+
+def test_a_return_that_stands_far_apart_is_left_out_once(
+    conn: psycopg.Connection[Any], tmp_path: Path
+) -> None:
+    told_by_rebound(conn, a_return("R-0", {"quantity": "2"}))
+    file = tmp_path / "history.jsonl"
+    ids = [*range(RETURNS.batch), 0]
+    file.write_text("\n".join(json.dumps(a_return(f"R-{each}")) for each in ids), encoding="utf-8")
+    done = run(conn, file, None)
+    assert done.landed.new == RETURNS.batch - 1
+    assert {fault.message for fault in done.faults} == {"R-0 was already read from ReBound; left out"}
 
 
 def test_other_processes_read_large_files_as_this_one_reads_small_ones(
