@@ -80,7 +80,7 @@ def _dagster(settings: Settings, listen: int) -> Iterator[list["Popen[str]"]]:
     from rebound_oro_pipeline.defs.local import prepare_home  # noqa: PLC0415 - slow import
 
     workspace = prepare_home(settings) / "workspace.yaml"
-    code_port = port_to_listen_on(0, _taken)
+    code_port = code_server_port(workspace)
     programs = Path(sys.executable).parent
     location = {"host": HOST, "port": code_port, "location_name": LOCATION}
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": location}]}), encoding="utf-8")
@@ -98,6 +98,18 @@ def _dagster(settings: Settings, listen: int) -> Iterator[list["Popen[str]"]]:
         _wait(serving_code, lambda: accepts_connections(code_port), "Dagster's code server")
         with running((*webserver, *both), (*daemon, *both)) as serving:
             yield [*serving_code, *serving]
+
+
+def code_server_port(workspace: Path) -> int:
+    """Return the port that the workspace names, where it is free, else any free one.
+
+    It is part of the name by which Dagster's list of schedules and sensors finds their last ticks.
+    """
+    try:
+        [location] = yaml.safe_load(workspace.read_text(encoding="utf-8"))["load_from"]
+        return port_to_listen_on(int(location["grpc_server"]["port"]), _taken)
+    except (OSError, yaml.YAMLError, DevError, LookupError, TypeError, ValueError, OverflowError):
+        return port_to_listen_on(0, _taken)
 
 
 @contextmanager
