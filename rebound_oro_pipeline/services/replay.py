@@ -129,8 +129,14 @@ def _land(
             landing.land_products(
                 conn, noted("products", files.products, products_of(files.products, pool)), **stamp
             )
-        landing.land_returns(
+        landed = landing.land_returns(
             conn, noted("returns", files.returns, returns_of(files.returns, mapping, pool)), **stamp
+        )
+    # The database was empty: whatever was not new stood in the file before.
+    if replaced := landed.changed + landed.unchanged:
+        said.append(
+            f"{files.returns.name}: returns stand in it more than once; {replaced} of its documents give way to the "
+            "last one of their return"
         )
     analyse_landed(conn)
     return said, unusable

@@ -243,6 +243,19 @@ def test_replay_warns_of_a_file_of_another_kind_and_sums_up_the_rest(
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == json.loads(told.stdout)
 
 
+def test_replay_tells_of_returns_that_stand_twice(
+    command: Command, postgres_url: str, tmp_path: Path
+) -> None:
+    """Only the last document of a return counts: the units of the others would be gone without a word."""
+    first = json.loads((EXAMPLES / "returns.jsonl").read_text().splitlines()[0])
+    returns = tmp_path / "given.jsonl"
+    returns.write_text("\n".join(json.dumps(first | {"carrier": each}) for each in ("a", "b", "b")))
+    options = ("--orders", str(EXAMPLES / "orders.json"), "--returns", str(returns))
+    told = command("replay", *options, "--out", str(tmp_path / "out"), DATABASE_URL=postgres_url)
+    assert told.exit_code == 0
+    assert "given.jsonl: returns stand in it more than once; 2 of its documents give way" in told.stderr
+
+
 def test_replay_names_what_is_wrong_in_a_policy(command: Command, postgres_url: str, tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text("credit: {shipping: sometimes}\n")
     files = ("--orders", str(EXAMPLES / "orders.json"), "--returns", str(EXAMPLES / "returns.jsonl"))
