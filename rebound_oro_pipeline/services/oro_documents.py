@@ -257,8 +257,17 @@ def _amount_differences(
     place: str, held: Mapping[str, Decimal | None], decided: Note | NoteLine
 ) -> list[str]:
     return [
-        f"{place}{name.replace('_', ' ')} {'nothing' if amount is None else plain(amount)} "
+        f"{place}{name.replace('_', ' ')} {_shown(amount, getattr(decided, name))} "
         f"instead of {plain(getattr(decided, name))}"
         for name, amount in held.items()
         if amount != getattr(decided, name)
     ]
+
+
+def _shown(held: Decimal | None, decided: Decimal) -> str:
+    """Return an amount with the digits of the decided one, or what it has more: OroCommerce stores four of all."""
+    if held is None:
+        return "nothing"
+    whole, _, fraction = plain(held).partition(".")
+    fraction = fraction.rstrip("0").ljust(len(plain(decided).partition(".")[2]), "0")
+    return f"{whole}.{fraction}" if fraction else whole
