@@ -325,6 +325,17 @@ def test_currencies_are_compared_without_regard_to_case(run: Run, shop: psycopg.
     assert SUBJECT in run("quarantine", "list", "--currency", "usd").stdout
 
 
+@pytest.mark.parametrize("filters", [("--owner", "OPS"), ("--owner", " maria "), ("--tag", "carrier CLAIM")])
+def test_owners_and_tags_are_compared_without_regard_to_case(
+    run: Run, shop: psycopg.Connection, filters: tuple[str, str]
+) -> None:
+    """A list that is empty because of a capital letter looks like work that is done."""
+    run("quarantine", "assign", SUBJECT, "--to", "Maria", *WHY)
+    run("quarantine", "tag", SUBJECT, "--add", "Carrier claim", *WHY)
+    assert SUBJECT in run("quarantine", "list", *filters).stdout
+    assert "0 open rows" in run("quarantine", "list", *filters[:1], "nobody").stdout
+
+
 def test_a_file_of_which_nothing_can_be_read_ends_with_one(
     run: Run, shop: psycopg.Connection, tmp_path: Path
 ) -> None:

@@ -34,12 +34,18 @@ left join reference.quarantine_work as work
 where
     (%(subjects)s::text[] is null or exceptions.subject = any(%(subjects)s::text[]))
     and (%(reason)s::text is null or exceptions.reason = %(reason)s)
-    and (%(owner)s::text is null or %(owner)s in (exceptions.owner, work.assignee))
+    and (
+        %(owner)s::text is null
+        or landing.match_key(%(owner)s) in (landing.match_key(exceptions.owner), landing.match_key(work.assignee))
+    )
     and (%(return_id)s::text is null or exceptions.return_id = %(return_id)s)
     and (%(currency)s::text is null or exceptions.currency = upper(%(currency)s))
     and (%(min_amount)s::numeric is null or exceptions.amount_at_stake >= %(min_amount)s)
     and (%(max_amount)s::numeric is null or exceptions.amount_at_stake <= %(max_amount)s)
-    and (%(tag)s::text is null or %(tag)s = any(work.tags))
+    and (
+        %(tag)s::text is null
+        or exists (select from unnest(work.tags) as tag where landing.match_key(tag) = landing.match_key(%(tag)s))
+    )
     and (
         %(older_than_days)s::integer is null
         or exceptions.opened_at < statement_timestamp() - make_interval(days => %(older_than_days)s::integer)
