@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from rebound_oro_pipeline.services.operate_deed import OperatorError
-from rebound_oro_pipeline.services.operate_quarantine import settle
+from rebound_oro_pipeline.services.operate_quarantine import assign, settle, tag
 from rebound_oro_pipeline.services.trace import trace
 from rebound_oro_pipeline_tests.services.operators_shop import (
     DEED,
@@ -63,6 +63,20 @@ def test_what_other_commands_print_can_be_traced(conn: psycopg.Connection) -> No
     } == meant
     with pytest.raises(OperatorError, match="nothing is known under 'R1 / R1:SHIRT:1' as note"):
         trace(conn, "R1 / R1:SHIRT:1", kinds=("note",))
+
+
+def test_who_works_on_a_row_is_part_of_the_story(conn: psycopg.Connection) -> None:
+    open_shop(conn, [order()], [a_return("R1", {"quantity": "5"})])
+    rows = quarantined(conn)
+    assign(conn, rows, "maria", DEED)
+    assign(conn, rows, None, DEED)
+    tag(conn, rows, ["carrier", "claim"], ["late"], DEED)
+    said = [event.said for event in trace(conn, "R1").events if event.event.startswith("audit: ")]
+    assert [each.partition(", by ")[0] for each in said] == [
+        "to maria",
+        "to nobody",
+        "added carrier and claim, removed late",
+    ]
 
 
 def test_amounts_have_the_digits_of_their_currency(conn: psycopg.Connection) -> None:

@@ -369,7 +369,21 @@ select
     log.happened_at as at,
     'audit: ' || log.action as event,
     log.subject,
-    concat_ws(', ', 'by ' || log.actor, log.reason, 'request ' || log.request_id) as said,
+    concat_ws(
+        ', ',
+        case when log.action = 'quarantine assigned' then 'to ' || coalesce(log.detail ->> 'assignee', 'nobody') end,
+        (
+            select 'added ' || string_agg(tag, ' and ')
+            from jsonb_array_elements_text(case log.action when 'quarantine tagged' then log.detail -> 'added' end) as tag
+        ),
+        (
+            select 'removed ' || string_agg(tag, ' and ')
+            from jsonb_array_elements_text(case log.action when 'quarantine tagged' then log.detail -> 'removed' end) as tag
+        ),
+        'by ' || log.actor,
+        log.reason,
+        'request ' || log.request_id
+    ) as said,
     log.detail as payload
 from outbox.audit_log as log
 where log.subject in (select subjects.subject from subjects)
