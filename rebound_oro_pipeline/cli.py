@@ -222,6 +222,8 @@ def run_days(first: datetime, last: datetime, decide_only: bool) -> None:
 
     Example: rebound-oro run --from 2026-10-01 --to 2026-10-31
     """
+    # Loading the definitions reads the settings, too, and tells of a wrong one in frames.
+    settings = read_settings()
     from rebound_oro_pipeline import wiring
     from rebound_oro_pipeline.definitions import defs
     from rebound_oro_pipeline.defs.jobs import RETURNS
@@ -230,7 +232,6 @@ def run_days(first: datetime, last: datetime, decide_only: bool) -> None:
     from rebound_oro_pipeline.defs.partitions import DayError, range_of_days
     from rebound_oro_pipeline.sqlmodels.read import read_models
 
-    settings = read_settings()
     try:
         days = range_of_days(settings, first.date(), last.date())
     except DayError as error:

@@ -10,12 +10,13 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 import psycopg
 
 from rebound_oro_pipeline.clients.alerts import AlertChannel
+from rebound_oro_pipeline.clients.http import checked_url
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames, load_names
 from rebound_oro_pipeline.contracts.policy import Policy, load_policy
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping, load_mapping
-from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.settings import PREFIX, MissingSetting, Settings, WrongSetting
 from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.sqlmodels.relations import create_views, ensure_schema
 from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
@@ -128,15 +129,26 @@ def alert_channel(settings: Settings) -> AlertChannel | None:
 
 
 def require_systems(settings: Settings) -> None:
-    """Raise MissingSetting, before anything is started, where a setting of ReBound or OroCommerce is missing."""
+    """Raise MissingSetting or WrongSetting, before anything is started, for those of ReBound and OroCommerce."""
     for name in _NEEDED:
         settings.required(name)
+    for name in ("rebound_url", "oro_url"):
+        _base_url(settings, name)
+
+
+def _base_url(settings: Settings, name: str) -> str:
+    try:
+        return checked_url(settings.required(name))
+    except MissingSetting:
+        raise
+    except ValueError as error:
+        raise WrongSetting(f"{PREFIX}{name.upper()}: {error}") from None
 
 
 def oro_client(settings: Settings) -> OroClient:
-    """Return a client of OroCommerce; use it as a context manager."""
+    """Return a client of OroCommerce; use it as a context manager. Raises MissingSetting, WrongSetting."""
     return OroClient(
-        settings.required("oro_url"),
+        _base_url(settings, "oro_url"),
         settings.required("oro_client_id"),
         settings.required("oro_client_secret"),
         api_prefix=settings.oro_api_prefix,
@@ -145,9 +157,9 @@ def oro_client(settings: Settings) -> OroClient:
 
 
 def rebound_client(settings: Settings) -> ReboundClient:
-    """Return a client of ReBound; use it as a context manager."""
+    """Return a client of ReBound; use it as a context manager. Raises MissingSetting, WrongSetting."""
     return ReboundClient(
-        settings.required("rebound_url"),
+        _base_url(settings, "rebound_url"),
         settings.required("rebound_login"),
         settings.required("rebound_api_key"),
         order_path=settings.rebound_order_path,

@@ -296,8 +296,7 @@ def checked_url(url: str, *, allow_plain_http: bool = False) -> str:
     if parsed.scheme == "http" and not is_loopback(parsed.host):
         if not allow_plain_http:
             raise ValueError(
-                f"the base URL of {parsed.host} must begin with https://; "
-                "plain http needs the explicit setting"
+                f"the base URL of {parsed.host} must begin with https://; plain http is for this machine only"
             )
         log.warning(
             "%s is spoken to over plain http, as the settings ask: secrets can be read on the way",

@@ -125,6 +125,40 @@ def test_a_wrong_setting_is_named(command: Command, settings: dict[str, str], wo
     in_one_sentence(command("migrate", **settings), words)
 
 
+def test_a_wrong_setting_is_named_where_dagster_reads_it_too(command: Command) -> None:
+    told = command("run", "--from", "2026-03-04", "--to", "2026-03-04", ORO_URL="ftp://shop.example")
+    in_one_sentence(told, "REBOUND_ORO_ORO_URL: URL scheme")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "--from", "2026-03-04", "--to", "2026-03-04"),
+        ("push",),
+        ("reconcile",),
+        ("audit", "--from", "2026-03-04", "--to", "2026-03-04", "--out", "out"),
+        ("doctor", "--subscribe", "https://pipeline.example"),
+    ],
+    ids=" ".join,
+)
+def test_a_url_that_secrets_must_not_go_to_is_named(
+    command: Command, database_url: str, words: tuple[str, ...]
+) -> None:
+    both = {
+        "ORO_CLIENT_ID": "id",
+        "ORO_CLIENT_SECRET": "hush",
+        "REBOUND_LOGIN": "me",
+        "REBOUND_API_KEY": "hush",
+    }
+    urls = {
+        "ORO_URL": "http://shop.example",
+        "REBOUND_URL": "http://127.0.0.1:1",
+        "DATABASE_URL": database_url,
+    }
+    told = command(*words, **both, **urls, WEBHOOK_ORO_SECRET="hush")
+    in_one_sentence(told, "REBOUND_ORO_ORO_URL: the base URL of shop.example must begin with https://")
+
+
 @pytest.mark.parametrize(
     ("first", "last", "words"),
     [
