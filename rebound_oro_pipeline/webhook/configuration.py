@@ -61,12 +61,16 @@ def _rebound(settings: Settings) -> Scheme | None:
         return Basic(settings.required("webhook_rebound_user"), secret)
     if settings.webhook_rebound_scheme == "header":
         return SecretHeader(secret, settings.webhook_rebound_header)
+    signs_timestamp = settings.webhook_rebound_signed == "timestamp.body"
     return Hmac(
         secret,
         settings.webhook_rebound_header,
         settings.webhook_rebound_encoding,
-        settings.webhook_rebound_timestamp_header,
-        settings.webhook_rebound_signed == "timestamp.body",
+        # Without it the body alone would be compared, and every delivery refused.
+        settings.required("webhook_rebound_timestamp_header")
+        if signs_timestamp
+        else settings.webhook_rebound_timestamp_header,
+        signs_timestamp,
         timedelta(seconds=settings.webhook_rebound_window_seconds),
     )
 

@@ -141,9 +141,16 @@ def test_the_settings_make_the_scheme(given: dict[str, str], scheme: Scheme | No
     assert configuration(settings).schemes == {"rebound": scheme, "oro": None}
 
 
-def test_basic_without_a_user_names_the_setting() -> None:
-    settings = Settings.model_validate({"webhook_rebound_secret": "s", "webhook_rebound_scheme": "basic"})
-    with pytest.raises(MissingSetting, match="REBOUND_ORO_WEBHOOK_REBOUND_USER"):
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({"webhook_rebound_scheme": "basic"}, "REBOUND_ORO_WEBHOOK_REBOUND_USER"),
+        ({"webhook_rebound_signed": "timestamp.body"}, "REBOUND_ORO_WEBHOOK_REBOUND_TIMESTAMP_HEADER"),
+    ],
+)
+def test_half_a_scheme_names_the_setting(given: dict[str, str], missing: str) -> None:
+    settings = Settings.model_validate({"webhook_rebound_secret": "s", **given})
+    with pytest.raises(MissingSetting, match=missing):
         configuration(settings)
 
 
