@@ -44,6 +44,9 @@ CloneDatabase: TypeAlias = Callable[[str], AbstractContextManager[str]]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the folder of this run's server; a worker of pytest-xdist is told it."""
+    # Of a terminal that has the variables of `rebound-oro dev`, tests are to know as little as of any other.
+    for name in [name for name in os.environ if name.startswith("REBOUND_ORO_")]:
+        del os.environ[name]
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
     config.stash[HOME] = Path(given["server_home"]) if given else _new_path()
     if not given:
