@@ -46,7 +46,7 @@ TABLES = {
     "marts.quarantined_exceptions": ("opened_at",),
     "marts.held_returns": ("held_since", "next_check_at"),
     "marts.return_line_destinations": (),
-    "ledger.claims": ("item_number", "decision_id"),
+    "ledger.claims": ("item_number", "decision_id", "line_number"),
 }
 """What was decided, and the columns that say when, or in which run."""
 

@@ -35,8 +35,8 @@ TIMES = (
     "next_attempt_at",
     "next_check_at",
 )
-COUNTED = ("decision_id", "item_number", "message_id")
-"""Numbers that count decisions, and what they added, in the order in which it was added."""
+COUNTED = ("decision_id", "line_number", "item_number", "message_id")
+"""Numbers that count decisions, the lines of each, and what they added, in the order in which it was added."""
 SENT_IN_TURN = """
 select kind, ordering_key, array_agg(business_key order by message_id)
 from outbox.messages
