@@ -4,8 +4,10 @@ Each setting is a variable `REBOUND_ORO_<NAME>`. A secret may stand in a file in
 `REBOUND_ORO_<NAME>_FILE` names it. docs/settings.md lists them; a test compares it with this module.
 """
 
+import os
 import re
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -25,6 +27,10 @@ SECRETS = (
     "alert_urls",
     "metrics_token",
 )
+
+
+_OF_DAGSTER = (f"{PREFIX}CODE_SERVER", f"{PREFIX}DAGSTER_STORAGE_URL")
+"""Read by workspace.yaml and dagster.yaml."""
 
 
 def _cron(text: str) -> str:
@@ -313,3 +319,17 @@ class Settings(BaseSettings):
                 f"{PREFIX}{name.upper()}{suffix} is not set; docs/settings.md lists what can be set"
             )
         return str(value)
+
+
+def unknown_variables() -> dict[str, str | None]:
+    """Return variables that begin as ours do and are no setting, each with the one that is probably meant.
+
+    They are passed over in silence, so a mistyped one leaves its default in force.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    given = sorted(name for name in map(str.upper, os.environ) if name.startswith(PREFIX))
+    return {
+        name: next(iter(get_close_matches(name, known, n=1)), None)
+        for name in given
+        if name not in known and name not in _OF_DAGSTER
+    }

@@ -75,13 +75,16 @@ numbered as (
     from marked
 ),
 
+-- Notes are looked up by their number, so it is compared as their index does: a number that is put together of ids would be
+-- compared as those are, and all notes that ever were be read.
 named as (
     select
         numbered.*,
         coalesce(earlier_notes.sequence, 0) + 1 as note_sequence,
-        numbered.return_id || '-' || numbered.order_identifier
-        || case when earlier_notes.sequence is not null then '-' || (earlier_notes.sequence + 1) else '' end
-            as credit_note_number
+        (
+            numbered.return_id || '-' || numbered.order_identifier
+            || case when earlier_notes.sequence is not null then '-' || (earlier_notes.sequence + 1) else '' end
+        ) collate "default" as credit_note_number
     from numbered
     cross join lateral (
         select max(notes.sequence) as sequence
@@ -130,7 +133,7 @@ select
             taken.credit_note_number is not null
             or owners.return_id <> named.return_id
             or owners.order_id <> named.order_id
-            then named.credit_note_number || '#' || named.order_id || '.' || named.note_sequence
+            then (named.credit_note_number || '#' || named.order_id || '.' || named.note_sequence) collate "default"
         else named.credit_note_number
     end as credit_note_number
 from named

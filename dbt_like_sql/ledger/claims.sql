@@ -119,7 +119,7 @@ demands as (
                 then round(wanted.wanted_quantity, wanted.unit_precision)
             when wanted.ordered_rate = wanted.returned_rate then trunc(wanted.wanted_quantity, wanted.unit_precision)
             when wanted.unit_precision is null
-                then round(wanted.wanted_quantity * wanted.returned_rate / wanted.ordered_rate, 12)
+                then round(wanted.wanted_quantity * wanted.returned_rate / wanted.ordered_rate, 10)
             else trunc(
                 (wanted.wanted_quantity + wanted.negligible_units) * wanted.returned_rate / wanted.ordered_rate,
                 wanted.unit_precision

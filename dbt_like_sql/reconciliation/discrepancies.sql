@@ -264,8 +264,7 @@ credited as (
         sum(notes.net_amount + notes.tax_amount) as goods_amount,
         sum(notes.shipping_amount + notes.shipping_tax_amount) as shipping_amount,
         max(notes.decided_at) as decided_at,
-        bool_and(policies.shipping in ('pro_rata', 'on_complete_return'))
-        and min(policies.shipping) = max(policies.shipping) as credits_shipping
+        bool_and(policies.shipping in ('pro_rata', 'on_complete_return')) as credits_shipping
     from ledger.credit_notes as notes
     inner join intermediate.int_policies as policies on notes.policy_version = policies.policy_version
     group by notes.order_id

@@ -65,6 +65,5 @@ from counted
 group by counted.order_id
 having
     sum(counted.claimed_quantity) = sum(counted.ordered_quantity)
-    and min(counted.shipping_policy) in ('pro_rata', 'on_complete_return')
-    and min(counted.shipping_policy) = max(counted.shipping_policy)
+    and bool_and(counted.shipping_policy in ('pro_rata', 'on_complete_return'))
     and sum(counted.amount) <> sum(counted.total_value)

@@ -97,7 +97,7 @@ def import_history(
             notes = _decide(read_settings, done.registered_at, now) if decide else None
     except HistoryError as error:
         raise click.ClickException(str(error)) from None
-    nothing_landed = bool(done.faults) and not done.landed.received
+    nothing_landed = not done.landed.received
     if as_json:
         told = {
             "landed": asdict(done.landed),
@@ -108,6 +108,8 @@ def import_history(
         sys.exit(int(nothing_landed))
     for fault in done.faults:
         click.echo(str(fault), err=True)
+    if nothing_landed and not done.faults:
+        click.echo(f"{file.name} holds no returns", err=True)
     landed = done.landed
     click.echo(
         f"{landed.new} new, {landed.changed} changed, {landed.unchanged} unchanged, "

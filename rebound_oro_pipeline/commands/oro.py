@@ -116,6 +116,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     except PolicyError as error:
         yield Finding("policy", "failure", str(error), "Correct the file; docs/policy.md lists every key.")
     yield from _readable_files(settings)
+    yield from _unknown_variables()
     try:
         server = wiring.embedded_server(settings)
         if server is not None and server.status().state == "absent":
@@ -163,6 +164,15 @@ def _readable_files(settings: Settings) -> Iterator[Finding]:
     except AlertUrlError as error:
         remedy = "Correct REBOUND_ORO_ALERT_URLS: until then nobody is told of failures."
         yield Finding("alerts", "failure", str(error), remedy)
+
+
+def _unknown_variables() -> Iterator[Finding]:
+    from rebound_oro_pipeline.services.doctor import Finding
+    from rebound_oro_pipeline.settings import unknown_variables
+
+    for name, meant in unknown_variables().items():
+        found = f"{name} is no setting" + (f"; is {meant} meant?" if meant else "")
+        yield Finding("settings", "warning", found, "Correct the name; docs/settings.md lists them all.")
 
 
 def _examine_rebound(settings: Settings) -> Iterator[Finding]:

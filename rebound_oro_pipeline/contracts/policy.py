@@ -137,6 +137,17 @@ class Gate(_Part):
     )
     hold: Hold = Hold()
 
+    @model_validator(mode="after")
+    def _none_is_both(self) -> Self:
+        for confirmed in (self.confirmed.since_6_1, self.confirmed.in_6_0, self.confirmed.in_5_1):
+            for name, others in (("not_confirmed", self.not_confirmed), ("cancelled", self.cancelled)):
+                if both := [status for status in confirmed if status in others]:
+                    raise ValueError(
+                        f"confirmed and {name} ({', '.join(others)}) both name {', '.join(both)}; "
+                        "allowed: each status in one of them"
+                    )
+        return self
+
 
 class Fee(_Part):
     """An amount for a return reason: per cent (0 to 100) of the credit, and flat in the order's currency."""

@@ -115,7 +115,9 @@ def _land(
             said.extend(_faults(document, f"{path.name}:{number}"))
             of_this_kind = of_this_kind or not isinstance(document, Fault) or document.document_id is not None
             yield document
-        if of_this_kind is False:
+        if of_this_kind is None:
+            said.append(f"{path.name}: holds no {what}")
+        elif not of_this_kind:
             unusable.append(f"{path} holds no {what} that can be read; give {_EXPECTED[what]}")
 
     if files.aliases is not None:

@@ -182,6 +182,10 @@ def test_there_are_no_days_before_the_first_one(command: Command) -> None:
     [
         ({"REBOUND_MAPPING_FILE": "/nowhere.yaml"}, "FAILURE  mapping: /nowhere.yaml"),
         ({"ALERT_URLS": "nonsense"}, "FAILURE  alerts: alert URL 1"),
+        (
+            {"FIRSTDAY": "2026-01-01"},
+            "warning  settings: REBOUND_ORO_FIRSTDAY is no setting; is REBOUND_ORO_FIRST_DAY meant?",
+        ),
     ],
 )
 def test_the_doctor_reads_what_a_run_reads(
@@ -288,6 +292,18 @@ def test_replay_tells_of_returns_that_stand_twice(
     told = command("replay", *options, "--out", str(tmp_path / "out"), DATABASE_URL=postgres_url)
     assert told.exit_code == 0
     assert "given.jsonl: returns stand in it more than once; 2 of its documents give way" in told.stderr
+
+
+def test_replay_tells_of_a_file_with_nothing_in_it(
+    command: Command, postgres_url: str, tmp_path: Path
+) -> None:
+    """Without orders every return waits for its order, as if that were yet to come."""
+    orders = tmp_path / "orders.json"
+    orders.write_text('{"data": []}')
+    options = ("--orders", str(orders), "--returns", str(EXAMPLES / "returns.jsonl"))
+    told = command("replay", *options, "--out", str(tmp_path / "out"), DATABASE_URL=postgres_url)
+    assert told.exit_code == 0
+    assert "orders.json: holds no orders\n" in told.stderr
 
 
 def test_replay_names_what_is_wrong_in_a_policy(command: Command, postgres_url: str, tmp_path: Path) -> None:

@@ -344,6 +344,8 @@ def test_a_file_of_which_nothing_can_be_read_ends_with_one(
     assert "1 fault\n" in run("import-history", str(file), *WHY, expected=1).output
     csv = file.rename(file.with_suffix(".CSV"))
     assert "give --columns" in run("import-history", str(csv), *WHY, expected=2).output
+    file.write_text("\n")
+    assert "returns.jsonl holds no returns\n" in run("import-history", str(file), *WHY, expected=1).stderr
 
 
 def test_returns_that_no_run_will_decide_are_told_with_what_does(

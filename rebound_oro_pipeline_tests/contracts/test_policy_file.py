@@ -192,6 +192,14 @@ def test_a_policy_does_not_change() -> None:
             "gate: {dispatched: {6.1: ['*']}}",
             "gate.dispatched.6.1: name each status; '*' is allowed in gate.confirmed only",
         ),
+        (
+            "gate: {confirmed: [open, pending]}",
+            "gate: confirmed and not_confirmed (pending) both name pending; allowed: each status in one of them",
+        ),
+        (
+            "gate: {confirmed: {6.0: [open]}, cancelled: [open, dropped]}",
+            "gate: confirmed and cancelled (open, dropped) both name open; allowed: each status in one of them",
+        ),
     ],
 )
 def test_a_fault_names_the_key_its_value_and_what_is_allowed(

@@ -333,6 +333,22 @@ def test_a_kit_of_which_a_hair_is_missing_is_not_whole(rules_conn: psycopg.Conne
     assert [(each["reason"], each["quantity"]) for each in found.quarantine] == [("over_return", 1)]
 
 
+def test_what_goes_back_on_the_shelf_fits_the_column_of_oro(rules_conn: psycopg.Connection[Any]) -> None:
+    """A level has ten digits after the point; a movement with more could never be written."""
+    found = decide_with_sql(
+        rules_conn,
+        [sold(1, row("T", "3", "12.00", unit="box", product_id="7"))],
+        [
+            _back(item("T", "8", unit_code="item")),
+            came_back("R2", "SO-1", item("T", "28", unit_code="item"), on=2),
+        ],
+        products=[UNMEASURED],
+    )
+    moved = [delta["quantity"] for delta in found.inventory_deltas]
+    assert moved == [Decimal("0.6666666667"), Decimal("2.3333333333")]
+    assert sum(note["total_amount"] for note in found.credit_notes) == Decimal("36.00")
+
+
 @pytest.mark.parametrize("with_subtotals", [False, True])
 def test_a_fifth_off_at_a_quarter_of_tax_is_explained_whatever_the_cents(
     rules_conn: psycopg.Connection[Any], with_subtotals: bool

@@ -222,6 +222,36 @@ def test_an_order_that_came_back_whole_is_credited_in_full_or_listed(
         assert found == ([("ORD-3", *expected)] if expected else [])
 
 
+def test_an_order_is_due_in_full_whichever_of_two_policies_gave_its_shipping(books: Landed) -> None:
+    """Both credit it with the goods, and the note that completes the order brings what is left."""
+    conn = books.conn
+    with books.undone():
+        land(
+            conn,
+            [order_document(replace(SALE, id="3", identifier="ORD-3"))],
+            [a_return("R3", {"quantity": "3"}, order_reference="ORD-3")],
+        )
+        books.decide()
+        land(
+            conn,
+            [],
+            [
+                a_return(
+                    "R4", {"sku_code": "HAT", "quantity": "2"}, {"sku_code": "SET"}, order_reference="ORD-3"
+                )
+            ],
+        )
+        policy = Policy.model_validate({"credit": {"shipping": "on_complete_return"}})
+        Landed(conn, reference.save_policy(conn, policy.document())).decide()
+        assert of_orders(conn) == []
+        conn.execute("alter table ledger.credit_notes disable trigger user")
+        conn.execute(
+            "update ledger.credit_notes set net_amount = net_amount - 0.01, total_amount = total_amount - 0.01"
+            " where return_id = 'R4'"
+        )
+        assert [(each.subject, f"{each.difference:.2f}") for each in of_orders(conn)] == [("ORD-3", "0.01")]
+
+
 def test_a_discrepancy_is_as_old_as_it_has_been_seen_without_a_break(books: Landed) -> None:
     conn = books.conn
 
