@@ -246,8 +246,8 @@ def test_an_order_is_due_in_full_whichever_of_two_policies_gave_its_shipping(boo
         assert of_orders(conn) == []
         conn.execute("alter table ledger.credit_notes disable trigger user")
         conn.execute(
-            "update ledger.credit_notes set shipping_amount = shipping_amount - 0.01, total_amount = total_amount - 0.01"
-            " where return_id = 'R4'"
+            "update ledger.credit_notes"
+            " set shipping_amount = shipping_amount - 0.01, total_amount = total_amount - 0.01 where return_id = 'R4'"
         )
         assert [(each.subject, f"{each.difference:.2f}") for each in of_orders(conn)] == [("ORD-3", "0.01")]
 
