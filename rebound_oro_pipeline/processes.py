@@ -6,32 +6,46 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 PATIENCE_SECONDS = 15.0
 """How long a process that was asked to stop may take before it is killed."""
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LATER_SECONDS = 0.05
 
 
 @contextmanager
 def orderly_end() -> Iterator[None]:
     """Let SIGTERM and a closed terminal end the block as Ctrl+C does: as KeyboardInterrupt, so that it cleans up.
 
-    Only the first signal does; the cleaning up is not to be disturbed by further ones.
+    Only the first signal does; the cleaning up is not to be disturbed by further ones. One that comes amid an import
+    waits for its end: Python is often in a callback of its own there, and what is raised in one is lost.
     """
 
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+    def interrupt(_number: int, frame: FrameType | None) -> None:
         for number in _ENDING:
             signal.signal(number, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        if _is_importing(frame):
+            signal.setitimer(signal.ITIMER_REAL, _LATER_SECONDS)
+        else:
+            raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in _ENDING}
+    before = {number: signal.signal(number, interrupt) for number in (*_ENDING, signal.SIGALRM)}
     try:
         yield
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":
+            return True
+        frame = frame.f_back
+    return False
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Processes that a command starts end with it, however it ends."""
 
+import importlib
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +64,33 @@ def test_only_the_first_signal_counts_so_that_cleaning_up_is_finished() -> None:
     with pytest.raises(KeyboardInterrupt), orderly_end(), cleaning_up():
         signal.raise_signal(signal.SIGTERM)
     assert cleaned == ["all"]
+
+
+INTERRUPTED_AMID = """
+import os, signal, weakref
+
+class Thing:
+    pass
+
+thing = Thing()
+kept = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.SIGTERM))
+del thing  # a callback, in which whatever is raised is lost
+"""
+
+
+def test_what_interrupts_an_import_waits_for_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "interrupted_amid.py").write_text(INTERRUPTED_AMID)
+    monkeypatch.syspath_prepend(tmp_path)
+    imported = []
+
+    def work() -> None:
+        with orderly_end():
+            imported.append(importlib.import_module("interrupted_amid"))
+            time.sleep(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert imported
 
 
 def test_handlers_are_put_back() -> None:
