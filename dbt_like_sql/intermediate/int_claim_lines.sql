@@ -29,7 +29,7 @@ candidate_lists as (
 
 -- Orders on which lines of different SKUs may claim the same items.
 crossed_orders as (
-    select candidates.order_id
+    select distinct candidates.order_id
     from intermediate.int_claim_candidates as candidates
     where candidates.fits_unit and (candidates.tier > 1 or candidates.is_kit)
 ),
@@ -51,11 +51,12 @@ lines as (
         lines.open_quantity + lines.claimed_before_quantity as claimable_quantity,
         candidate_lists.candidate_list,
         case
-            when lines.order_id in (select crossed_orders.order_id from crossed_orders) then lines.order_id
+            when crossed_orders.order_id is not null then lines.order_id
             else lines.order_id || ' ' || lines.sku_key
         end as competed_for
     from intermediate.int_return_lines_gated as lines
     inner join candidate_lists on lines.line_number = candidate_lists.line_number
+    left join crossed_orders on lines.order_id = crossed_orders.order_id
     where lines.destination is null
 ),
 

@@ -219,7 +219,7 @@ own as (
             -- A third of a box has no last digit.
             when
                 bool_or(own_credits.is_converted)
-                and abs(sum(own_credits.quantity) - min(own_credits.standing_quantity)) <= 0.00001
+                and abs(sum(own_credits.quantity) - min(own_credits.standing_quantity)) <= ledger.negligible_units()
                 then min(own_credits.standing_quantity)
             when bool_or(own_credits.is_converted) then round(sum(own_credits.quantity), 6)
             else sum(own_credits.quantity)

@@ -172,7 +172,7 @@ open_units as (
     from recounted
     group by recounted.order_id, recounted.return_id, recounted.sku_key, recounted.unit_or_none
     -- A third of a box has no last digit.
-    having sum(recounted.quantity) > case when bool_or(recounted.is_converted) then 0.00001 else 0 end
+    having sum(recounted.quantity) > case when bool_or(recounted.is_converted) then ledger.negligible_units() else 0 end
 ),
 
 units as (

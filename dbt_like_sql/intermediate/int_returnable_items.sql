@@ -68,29 +68,17 @@ used as (
         at_hand.order_id,
         at_hand.sku_key,
         at_hand.unit_or_none,
-        sum(round(
-            at_hand.quantity * coalesce(
-                case
-                    when at_hand.is_own_pool or at_hand.returned_unit_or_none = '' then 1
-                    else returned_units.conversion_rate / nullif(ordered_units.conversion_rate, 0)
-                end,
-                1
-            ),
-            12
-        )) as quantity
+        sum(round(at_hand.quantity * coalesce(conversions.rate, 1), 12)) as quantity
     from at_hand
     left join lateral (
-        select units.conversion_rate
-        from staging.stg_oro__product_units as units
+        select conversions.rate
+        from intermediate.int_unit_conversions as conversions
         where
             not at_hand.is_own_pool
-            and units.product_id = at_hand.product_id
-            and lower(units.unit_code) = lower(at_hand.returned_unit_or_none)
-        order by units.unit_code = at_hand.returned_unit_or_none desc, units.unit_code asc
-        limit 1
-    ) as returned_units on true
-    left join staging.stg_oro__product_units as ordered_units
-        on at_hand.product_id = ordered_units.product_id and at_hand.unit_code = ordered_units.unit_code
+            and conversions.product_id = at_hand.product_id
+            and conversions.unit_key = lower(at_hand.returned_unit_or_none)
+            and conversions.into_unit_key = lower(at_hand.unit_code)
+    ) as conversions on true
     where at_hand.preference = 1
     group by at_hand.order_id, at_hand.sku_key, at_hand.unit_or_none
 ),

@@ -95,8 +95,10 @@ wanted as (
         steps.unit_precision,
         steps.ordered_rate,
         steps.returned_rate,
-        case when steps.ordered_rate = steps.returned_rate and steps.unit_precision is not null then 0 else 0.00001 end
-            as negligible_units,
+        case
+            when steps.ordered_rate = steps.returned_rate and steps.unit_precision is not null then 0
+            else ledger.negligible_units()
+        end as negligible_units,
         lines.claimable_quantity - coalesce(claimed.received_units, 0) as wanted_quantity
     from steps
     inner join intermediate.int_claim_lines as lines on steps.group_number = lines.group_number and steps.island = lines.island
@@ -115,7 +117,8 @@ demands as (
             -- What was converted before, for other order lines or in an earlier decision, may leave a millionth too little.
             when
                 wanted.ordered_rate = wanted.returned_rate
-                and abs(round(wanted.wanted_quantity, wanted.unit_precision) - wanted.wanted_quantity) <= 0.00001
+                and abs(round(wanted.wanted_quantity, wanted.unit_precision) - wanted.wanted_quantity)
+                <= ledger.negligible_units()
                 then round(wanted.wanted_quantity, wanted.unit_precision)
             when wanted.ordered_rate = wanted.returned_rate then trunc(wanted.wanted_quantity, wanted.unit_precision)
             when wanted.unit_precision is null
@@ -188,7 +191,8 @@ measured as (
         case
             when
                 (taken.demanded - taken.part_to) * taken.ordered_rate / taken.returned_rate <= taken.negligible_units
-                and abs(taken.demanded * taken.ordered_rate / taken.returned_rate - taken.wanted_quantity) <= 0.00001
+                and abs(taken.demanded * taken.ordered_rate / taken.returned_rate - taken.wanted_quantity)
+                <= ledger.negligible_units()
                 then taken.wanted_quantity
             when taken.ordered_rate = taken.returned_rate then taken.part_to
             else round(taken.part_to * taken.ordered_rate / taken.returned_rate, 6)

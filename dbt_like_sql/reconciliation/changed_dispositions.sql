@@ -443,7 +443,7 @@ told as (
         ) as disposition_now
     from moved
     -- A third of a box has no last digit.
-    where least(moved.quantity_gone, moved.quantity_moved - moved.gone_before) > 0.00001
+    where least(moved.quantity_gone, moved.quantity_moved - moved.gone_before) > ledger.negligible_units()
 ),
 
 of_stock as (

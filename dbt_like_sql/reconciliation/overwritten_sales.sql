@@ -46,8 +46,5 @@ cross join
             and case when items.order_id is null then lines.product_unit_code else items.product_unit_code end = writes.unit_code
     ) as sold
 where
-    writes.state = 'confirmed'
-    -- What is written singly is written within two seconds, or read once more before.
-    and writes.sent_as = 'batch'
-    and writes.started_at < outbox.sold_before(writes.finished_at)
+    outbox.may_have_overwritten(writes.state, writes.sent_as, writes.started_at, writes.finished_at)
     and sold.quantity_sold > 0

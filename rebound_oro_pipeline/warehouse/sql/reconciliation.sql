@@ -140,9 +140,7 @@ select
     or exists (
         select from outbox.level_writes as writes
         where
-            writes.state = 'confirmed'
-            and writes.sent_as = 'batch'
-            and writes.started_at < outbox.sold_before(writes.finished_at)
+            outbox.may_have_overwritten(writes.state, writes.sent_as, writes.started_at, writes.finished_at)
             and writes.finished_at > coalesce(
                 (select orders.read_until from landing.watermarks as orders where orders.stream = %(stream)s),
                 '-infinity'
