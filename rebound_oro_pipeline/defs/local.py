@@ -2,7 +2,9 @@
 
 import os
 import signal
-from collections.abc import Iterator, Mapping
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -65,11 +67,43 @@ def execute(
     all_tags = {ATTENDED: "true", **range_of_days, **(tags or {})}
     # The event log keeps everything; whoever runs a job here says what went wrong.
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    result = job.execute_in_process(instance=instance, tags=all_tags, run_config=quiet, raise_on_error=False)
+    with _interrupts() as came:
+        result = job.execute_in_process(
+            instance=instance, tags=all_tags, run_config=quiet, raise_on_error=False
+        )
+        is_interrupted = came()
     ended = [event.job_failure_data.failure_reason for event in result.all_events if event.is_run_failure]
-    if RunFailureReason.UNEXPECTED_TERMINATION in ended:
-        signal.raise_signal(signal.SIGINT)  # Dagster took it for itself while the run lasted
+    if is_interrupted or RunFailureReason.UNEXPECTED_TERMINATION in ended:
+        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt  # where the signal is ignored, because it has come before
     return result
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Give what tells whether the process was interrupted in the block, whoever took the signal.
+
+    Dagster takes it for itself while a run lasts, and forgets one that comes after its last step.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        reading.settimeout(0)
+        writing.settimeout(0)
+
+        def came() -> bool:
+            try:
+                return not {signal.SIGINT, signal.SIGTERM}.isdisjoint(reading.recv(4096))
+            except BlockingIOError:
+                return False
+
+        before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        try:
+            yield came
+        finally:
+            signal.set_wakeup_fd(before)
 
 
 def failures(result: dg.ExecuteInProcessResult) -> list[str]:
