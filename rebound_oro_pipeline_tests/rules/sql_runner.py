@@ -27,12 +27,14 @@ from rebound_oro_pipeline_tests.rules.outcomes import Tables
 
 ALWAYS = Window(datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
 
+# A table gives its rows in no order of its own: they lie where vacuuming has made room.
+_IN_TURN = 'registered_at, length(return_id), return_id collate "C"'
 _OUTPUTS: Mapping[str, str] = {
-    "credit_notes": "select * from ledger.credit_notes",
-    "credit_note_lines": "select * from ledger.credit_note_lines",
-    "inventory_deltas": "select * from ledger.inventory_deltas",
-    "quarantine": "select * from ledger.quarantine where resolved_at is null",
-    "held": "select * from ledger.holds where resolved_at is null",
+    "credit_notes": f"select * from ledger.credit_notes order by {_IN_TURN}, sequence",
+    "credit_note_lines": f"select * from ledger.credit_note_lines order by {_IN_TURN}, credit_note_number, position",
+    "inventory_deltas": f"select * from ledger.inventory_deltas order by {_IN_TURN}, credit_note_number, position",
+    "quarantine": f"select * from ledger.quarantine where resolved_at is null order by {_IN_TURN}, subject, reason",
+    "held": f"select * from ledger.holds where resolved_at is null order by {_IN_TURN}, subject, reason",
 }
 
 
