@@ -16,7 +16,7 @@ from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.decide import decide
 from rebound_oro_pipeline.services.land_oro_orders import land_oro_orders
 from rebound_oro_pipeline.services.land_oro_products import land_oro_products
-from rebound_oro_pipeline.services.land_rebound_returns import land_rebound_returns
+from rebound_oro_pipeline.services.land_rebound_returns import land_open_returns, land_rebound_returns
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
 from rebound_oro_pipeline.services.sending import PushCounts, SendingRules
@@ -121,13 +121,15 @@ def prepare(place: Place) -> None:
 
 
 def land(place: Place) -> None:
-    """Read the returns of the window, their orders and products."""
+    """Read the returns of the window, those that could not be read once more, their orders and products."""
     now, run_id, mapping = datetime.now(UTC), uuid4().hex, load_mapping(None)
     with connect(place.database_url) as conn, place.oro() as oro, place.rebound() as rebound:
         for window in _windows(place):
             land_rebound_returns(
                 rebound, conn, window, mapping, now=now, run_id=run_id, workers=RETURN_WORKERS
             )
+        # In a storm of a thousand returns one or another finds no answer at any try, and is a fault until it is read.
+        land_open_returns(rebound, conn, mapping, now=now, run_id=run_id, workers=RETURN_WORKERS)
         land_oro_orders(oro, conn, place.window, Policy(), now=now, run_id=run_id)
         land_oro_products(oro, conn, place.window, now=now, run_id=run_id)
 
