@@ -11,6 +11,8 @@ from uuid import uuid4
 from rebound_oro_pipeline.contracts.values import storable
 
 _MAX_EXPONENT = 4000  # far beyond any figure of ours, well within PostgreSQL's numeric
+# Of the text of a number: with that exponent it has fewer than the 16383 digits after the point that numeric takes.
+_MAX_LENGTH = 8000
 # json cannot write a Decimal: it is written as a text that begins with this mark, then freed of its quotes.
 _MARK = f"number {uuid4().hex} "
 _MARKED = re.compile(rf'"{_MARK}([^"]+)"')
@@ -108,8 +110,9 @@ def _cleaned(value: Any) -> Any:
 def _number(value: object) -> str:
     if not isinstance(value, Decimal):
         raise TypeError(f"{type(value).__name__} is no JSON value")
-    in_range = value.is_finite() and abs(value.adjusted()) < _MAX_EXPONENT
-    return f"{_MARK}{value}" if in_range else str(value)
+    text = str(value)
+    in_range = value.is_finite() and abs(value.adjusted()) < _MAX_EXPONENT and len(text) <= _MAX_LENGTH
+    return f"{_MARK}{text}" if in_range else text
 
 
 _ENCODER = json.JSONEncoder(

@@ -49,6 +49,7 @@ def test_canonical_text_is_json_and_its_own_canonical_form(value: Any) -> None:
         (r'{"a": "\\u0000"}', r'{"a":"\\u0000"}'),
         (r'{"a": "\ud83d\ude00"}', '{"a":"\U0001f600"}'),
         ('{"a": 1e999999}', '{"a":"1E+999999"}'),
+        (f'{{"a": 0.{"1" * 16_384}}}', f'{{"a":"0.{"1" * 16_384}"}}'),
     ],
 )
 def test_what_jsonb_cannot_hold_is_replaced_and_nothing_else(

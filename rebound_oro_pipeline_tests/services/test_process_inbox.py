@@ -105,9 +105,12 @@ def land_order(conn: psycopg.Connection[Any], order_id: str, identifier: str, po
 
 def test_a_number_that_no_number_can_be_stops_nothing_else(conn: psycopg.Connection[Any]) -> None:
     """Whoever reads the inbox next would meet it again."""
-    monstrous = body_of(envelope(1, weight=0)).replace(b'"weight": 0', b'"weight": 1E99999999999999999999')
-    put(conn, [monstrous, body_of(envelope(2))])
-    assert process(conn).outcomes == {"malformed": 1, "landed": 1}
+    plain, monstrous = b'"weight": 0', (b"1E99999999999999999999", b"0." + b"1" * 20_000)
+    bodies = [
+        body_of(envelope(n, weight=0)).replace(plain, b'"weight": ' + m) for n, m in enumerate(monstrous)
+    ]
+    put(conn, [*bodies, body_of(envelope(2))])
+    assert process(conn).outcomes == {"malformed": 1, "landed": 2}
     (fault,) = conn.execute("select fault from landing.malformed_documents").fetchall()
     assert "exponent" in fault[0]
 
