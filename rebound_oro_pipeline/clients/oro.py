@@ -11,6 +11,7 @@ from urllib.parse import quote
 import httpx
 
 from rebound_oro_pipeline.clients import jsonapi
+from rebound_oro_pipeline.clients.around_records import read_around
 from rebound_oro_pipeline.clients.errors import Call, MalformedAnswer, Reason, Refused
 from rebound_oro_pipeline.clients.http import Channel, HttpOptions
 from rebound_oro_pipeline.clients.jsonapi import EVERY_FIELD, MEDIA_TYPE, Document, Filters, Page, Selection
@@ -26,6 +27,7 @@ SYNC_INCLUDED: Final = 50
 
 Mode = Literal["sync", "async"]
 _FINISHED: Final = frozenset({"success", "failed", "cancelled"})
+_Parameters = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +106,22 @@ class OroClient:
         selection: Selection = EVERY_FIELD,
         sort: Sequence[str] = ("id",),
         page_size: int | None = PAGE_SIZE,
+        around_failures: bool = False,
     ) -> Iterator[Document]:
         """Yield the list's documents to its end, every record once, none of them empty.
 
         `page_size` None: for resources without paging (the enums, `ordersubtotals`), which answer 400 to
         `page[…]`; unsorted, and in one document except in releases that page them. Pages are smaller where the
         shop limits them. Raises PagingError where fewer records came than OroCommerce counts.
+        `around_failures`: a record over which OroCommerce stumbles is marked (`around_records`) instead of ending it.
         """
         if page_size is not None:
             parameters = jsonapi.query(resource, filters=filters, selection=selection, sort=sort)
-            return self._paged(self._path(resource), parameters, page_size)
+            brief = None
+            if around_failures:
+                least = {kind: names[:1] for kind, names in selection.fields.items() if kind == resource}
+                brief = jsonapi.query(resource, filters=filters, selection=Selection(fields=least), sort=sort)
+            return self._paged(self._path(resource), parameters, page_size, brief)
         parameters = jsonapi.query(resource, filters=filters, selection=selection)
         return self._unpaged(self._path(resource), parameters)
 
@@ -180,10 +188,12 @@ class OroClient:
             for row in document["data"]
         ]
 
-    def _paged(self, path: str, parameters: list[tuple[str, str]], size: int) -> Iterator[Document]:
+    def _paged(
+        self, path: str, parameters: _Parameters, size: int, brief: _Parameters | None = None
+    ) -> Iterator[Document]:
         allowed = min(size, self._largest_pages.get(path, size))
         try:
-            yield from self._in_pages_of(allowed, path, parameters)
+            yield from self._in_pages_of(allowed, path, parameters, brief)
         except Refused as error:
             # The first page is refused like any other, so that nothing has been yielded.
             largest = jsonapi.largest_page(error)
@@ -192,16 +202,21 @@ class OroClient:
         else:
             return
         self._largest_pages[path] = largest
-        yield from self._in_pages_of(largest, path, parameters)
+        yield from self._in_pages_of(largest, path, parameters, brief)
 
-    def _in_pages_of(self, size: int, path: str, parameters: list[tuple[str, str]]) -> Iterator[Document]:
-        def fetch(number: int) -> Page:
+    def _in_pages_of(
+        self, size: int, path: str, parameters: _Parameters, brief: _Parameters | None
+    ) -> Iterator[Document]:
+        def ask(number: int, size: int, *, briefly: bool = False) -> Page:
             page = [("page[number]", str(number)), ("page[size]", str(size))]
-            return self._page(path, [*parameters, *page])
+            return self._page(path, [*(brief if briefly and brief else parameters), *page])
+
+        def fetch(number: int) -> Page:
+            return ask(number, size) if brief is None else read_around(ask, number, size)
 
         return read_to_end(fetch, size=size, executor=self._readers, what=f"oro: {path}")
 
-    def _unpaged(self, path: str, parameters: list[tuple[str, str]]) -> Iterator[Document]:
+    def _unpaged(self, path: str, parameters: _Parameters) -> Iterator[Document]:
         page = self._page(path, parameters)
         if page.total is not None and len(page.rows) < page.total:
             # Enums have pages in every release but 6.1, of ten rows unless more are asked for.
@@ -209,7 +224,7 @@ class OroClient:
         elif page.rows:
             yield page.document
 
-    def _page(self, path: str, parameters: list[tuple[str, str]]) -> Page:
+    def _page(self, path: str, parameters: _Parameters) -> Page:
         return self._channel.send(
             Call.new("oro", "GET", path),
             jsonapi.read_page,
@@ -219,7 +234,7 @@ class OroClient:
             auth=self._auth,
         )
 
-    def _read(self, call: Call, parameters: list[tuple[str, str]]) -> Document:
+    def _read(self, call: Call, parameters: _Parameters) -> Document:
         headers = {"Accept": MEDIA_TYPE, "X-Include": "noHateoas"}
         return self._channel.send(
             call, jsonapi.read_record, repeatable=True, params=parameters, headers=headers, auth=self._auth

@@ -1,12 +1,15 @@
 """Resources of a JSON:API document: what is included, and what a relation leads to."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from rebound_oro_pipeline.contracts.values import kind, storable
 
 Resource = Mapping[str, Any]
 Identity = tuple[str, str]
+
+NOT_GIVEN: Final = "notGiven"
+"""Member of `meta` that says why a record could not be given; it has no more than type, id and an attribute."""
 
 # An abstract class, or a union made anew, would take a quarter of the time of reading an order.
 _IDENTIFIER = (str, int)

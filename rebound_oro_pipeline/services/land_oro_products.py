@@ -81,5 +81,5 @@ def land_products_by(
 
 
 def _read(oro: OroClient, field: str, values: list[str]) -> list[ProductDocument | Fault]:
-    pages = oro.pages("products", filters={field: values}, selection=PRODUCTS)
+    pages = oro.pages("products", filters={field: values}, selection=PRODUCTS, around_failures=True)
     return [product for page in pages for product in read_products(page)]

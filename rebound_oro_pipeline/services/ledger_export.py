@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 from openpyxl.utils import get_column_letter
 from psycopg import sql
@@ -128,9 +129,13 @@ def _write_workbook(tables: Iterable[Table], path: Path) -> Path:
 
 
 def _cell(sheet: Any, value: object, *, bold: bool = False) -> Any:
-    """Return a cell; what comes from outside is text, never a formula, whatever it begins with."""
+    """Return a cell; what comes from outside is text, never a formula, whatever it begins with.
+
+    Characters that no workbook can hold, as a vertical tab, are shown as U+FFFD.
+    """
     is_number = isinstance(value, Decimal | int)
-    cell = WriteOnlyCell(sheet, value if is_number or value is None else _text(value))
+    shown = value if is_number or value is None else ILLEGAL_CHARACTERS_RE.sub("\ufffd", _text(value))
+    cell = WriteOnlyCell(sheet, shown)
     if isinstance(value, Decimal):
         cell.number_format = "#,##0" + (f".{'0' * places}" if (places := _places(value)) else "")
     elif not is_number and value is not None:

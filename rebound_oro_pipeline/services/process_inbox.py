@@ -26,7 +26,7 @@ from rebound_oro_pipeline.warehouse.inbox import HeldReturn, Reading, Unread
 from rebound_oro_pipeline.warehouse.landing import Landed, land_orders, land_returns
 
 BATCH: Final = 500
-"""Deliveries of a transaction."""
+"""Deliveries of a transaction; fewer where they are large."""
 MOST_BATCHES: Final = 40
 """Batches of a call: what is left over waits for the next one."""
 

@@ -18,6 +18,8 @@ from rebound_oro_pipeline.warehouse.statements import load
 Source = Literal["rebound", "oro"]
 Outcome = Literal["landed", "superseded", "malformed", "order_changed", "order_deleted", "ignored"]
 
+BATCH_BYTES: Final = 16 * 2**20
+"""Of the bodies that are read at once; parsed, they take several times as much memory."""
 CLOCK_TOLERANCE: Final = timedelta(minutes=1)
 """How far ReBound's clock may be from ours before an event is taken for older than a reading of ours."""
 
@@ -113,10 +115,10 @@ async def store(conn: psycopg.AsyncConnection[Any], deliveries: Sequence[Deliver
     return cursor.rowcount
 
 
-def take(conn: psycopg.Connection[Any], limit: int) -> list[Unread]:
+def take(conn: psycopg.Connection[Any], limit: int, *, most_bytes: int = BATCH_BYTES) -> list[Unread]:
     """Lock the oldest unread deliveries until the transaction ends; no other reader runs meanwhile."""
     conn.execute(load("inbox")["lock"])
-    rows = conn.execute(load("inbox")["take"], {"limit": limit})
+    rows = conn.execute(load("inbox")["take"], {"limit": limit, "most_bytes": most_bytes})
     return [Unread(*row) for row in rows]
 
 

@@ -13,7 +13,7 @@ import pytest
 import stamina
 from psycopg.types.json import Jsonb
 
-from rebound_oro_pipeline.clients.errors import Forbidden, Refused
+from rebound_oro_pipeline.clients.errors import Forbidden, Refused, ServerError
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound import read_return
@@ -42,6 +42,7 @@ class Shop:
         self.included: list[dict[str, Any]] = []
         self.requests: list[httpx.Request] = []
         self.not_supported: set[str] = set()
+        self.broken: set[str] = set()
         self.status = 200
 
     def add(self, document: dict[str, Any]) -> None:
@@ -65,8 +66,11 @@ class Shop:
             each for each in self.resources[request.url.path.split("/")[-1]] if _value(each, field) in wanted
         ]
         size, number = int(asked["page[size]"]), int(asked.get("page[number]", 1))
+        shown = found[(number - 1) * size : number * size]
+        if "include" in asked and not self.broken.isdisjoint(each["id"] for each in shown):
+            return _refused(500, "runtime exception", "Tax codes can't be merged.")
         # Everything is included, needed or not: it is for the reader to take what belongs to each.
-        body = {"data": found[(number - 1) * size : number * size], "included": self.included}
+        body = {"data": shown, "included": self.included}
         return httpx.Response(
             200,
             content=json.dumps(body),
@@ -390,6 +394,38 @@ def test_an_order_that_cannot_be_read_does_not_stop_the_others(
     shop.resources["orders"][0]["attributes"]["totalValue"] = None
     come_back(conn, "A-0-00", "A-0-01")
     assert land(oro, conn, Policy(order_reference=("identifier",))) == Landed(received=2, new=1, malformed=1)
+
+
+def test_an_order_over_which_oro_stumbles_does_not_stop_the_others(
+    shop: Shop, oro: OroClient, conn: psycopg.Connection
+) -> None:
+    """It fails the whole page with it, at every try; so its day would never be decided, nor any webhook followed."""
+    order = shop.resources["orders"][3]
+    references = [each["attributes"]["identifier"] for each in shop.resources["orders"][:40]]
+    come_back(conn, *references)
+    shop.broken = {order["id"]}
+    landed = land(oro, conn, workers=1)
+    assert (landed.new, landed.malformed) == (39, 1)
+    [(key, path, fault)] = conn.execute(
+        "select document_key, fault_path, fault from landing.malformed_documents"
+    ).fetchall()
+    assert (key, path) == (order["id"], "$")
+    assert fault.startswith("OroCommerce cannot give it, its own log says why: oro: GET /admin/api/orders was answered 500")
+    assert "Tax codes can't be merged." in fault
+    assert len(shop.requests) < 25
+    shop.broken.clear()
+    assert land(oro, conn).new == 1
+    assert not conn.execute("select from landing.malformed_documents").fetchall()
+
+
+def test_where_oro_stumbles_over_many_orders_it_is_the_system_that_fails(
+    shop: Shop, oro: OroClient, conn: psycopg.Connection
+) -> None:
+    shop.broken = {each["id"] for each in shop.resources["orders"]}
+    come_back(conn, *(each["attributes"]["identifier"] for each in shop.resources["orders"][:10]))
+    with pytest.raises(ServerError, match="Tax codes can't be merged"):
+        land(oro, conn)
+    assert not conn.execute("select from landing.malformed_documents").fetchall()
 
 
 @pytest.fixture

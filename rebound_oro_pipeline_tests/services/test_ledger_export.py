@@ -207,6 +207,16 @@ def test_text_from_outside_is_never_a_formula(conn: psycopg.Connection, tmp_path
     assert reason.data_type == "s"
 
 
+def test_a_character_that_no_workbook_can_hold_costs_nobody_the_month(
+    conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    open_shop(conn, [order()], [a_return("R1", {"reason": [{"reason": "torn\x0b here"}]})])
+    export_ledger(conn, "2026-11", tmp_path)
+    sheet = load_workbook(tmp_path / "ledger-2026-11.xlsx")["credit_note_lines"]
+    assert "torn\ufffd here" in [cell.value for cell in sheet[2]]
+    assert "torn\x0b here" in (tmp_path / "credit_note_lines-2026-11.csv").read_text(encoding="utf-8")
+
+
 def test_a_month_without_notes_is_empty_and_ties(conn: psycopg.Connection, tmp_path: Path) -> None:
     prepare(conn)
     exported = export_ledger(conn, "2026-12", tmp_path)

@@ -319,6 +319,15 @@ def test_a_second_reader_waits_and_finds_nothing_left(
     assert process(conn).read == 1
 
 
+def test_of_large_deliveries_fewer_are_read_at_once(conn: psycopg.Connection[Any]) -> None:
+    """So that five hundred of two megabytes are never in memory together; a single one is read whatever its size."""
+    bodies = [body_of(envelope(number)) for number in range(1, 4)]
+    put(conn, bodies)
+    for most_bytes, taken in ((1, 1), (len(bodies[0]) + 1, 2), (10**6, 3)):
+        assert [each.body for each in inbox.take(conn, 10, most_bytes=most_bytes)] == bodies[:taken]
+        conn.rollback()
+
+
 def test_a_batch_that_fails_leaves_everything_as_it_was(
     conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -19,11 +19,26 @@ on conflict do nothing;
 select pg_advisory_xact_lock(hashtextextended('rebound_oro_pipeline.process_inbox', 0));
 
 -- name: take
+-- The oldest, as many as do not go beyond so many bytes together, and one in any case.
+with oldest as (
+    select delivery_id, octet_length(body) as bytes
+    from inbox.deliveries
+    where processed_at is null
+    order by delivery_id
+    limit %(limit)s
+),
+
+added_up as (
+    select delivery_id, bytes, sum(bytes) over (order by delivery_id) as bytes_upto
+    from oldest
+)
+
 select delivery_id, source, received_at, body
 from inbox.deliveries
-where processed_at is null
+where
+    processed_at is null
+    and delivery_id in (select delivery_id from added_up where bytes_upto - bytes < %(most_bytes)s)
 order by delivery_id
-limit %(limit)s
 for update skip locked;
 
 -- name: superseded
