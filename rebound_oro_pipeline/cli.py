@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rebound_oro_pipeline.commands import operators, oro, webhook
+from rebound_oro_pipeline.commands.output import printable
 from rebound_oro_pipeline.commands.support import Commands, read_settings
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def replay(
             mapping=wiring.rebound_mapping(settings),
         )
     for fault in replayed.faults:
-        click.echo(fault, err=True)
+        click.echo(printable(fault), err=True)
     for fault in replayed.unusable:
         click.echo(f"Warning: {fault}", err=True)
     click.echo(json.dumps(replayed.summary, indent=2))
@@ -243,7 +244,7 @@ def run_days(first: datetime, last: datetime, decide_only: bool) -> None:
             tags = {DECIDE_ONLY: "true"} if decide_only else None
             result = execute(defs, instance, RETURNS, days=days, tags=tags)
     for failure in failures(result):
-        click.echo(failure, err=True)
+        click.echo("\n".join(map(printable, failure.split("\n"))), err=True)
     click.echo(f"run {result.run_id}: {'success' if result.success else 'failure'}")
     sys.exit(0 if result.success else 1)
 

@@ -14,6 +14,7 @@ from rebound_oro_pipeline.commands.output import (
     print_dry_run,
     print_json,
     print_rows,
+    printable,
     writing_options,
 )
 
@@ -124,7 +125,7 @@ def alias_import(
         imported = reference.import_aliases(conn, file, added_by=deed.who)
         deed.log(conn, "aliases imported", [file.name], added=imported.added, faults=len(imported.faults))
     for fault in imported.faults:
-        click.echo(str(fault), err=True)
+        click.echo(printable(str(fault)), err=True)
     for doubt in imported.doubts:
         click.echo(f"warning: {doubt}", err=True)
     counts = {"read": imported.read, "added": imported.added, "known": imported.known}

@@ -17,6 +17,7 @@ from rebound_oro_pipeline.commands.output import (
     operators_database,
     print_dry_run,
     print_json,
+    printable,
     writing_options,
 )
 
@@ -107,7 +108,7 @@ def import_history(
         print_json({**told, "credit_notes": notes, "dry_run": dry_run})
         sys.exit(int(nothing_landed))
     for fault in done.faults:
-        click.echo(str(fault), err=True)
+        click.echo(printable(str(fault)), err=True)
     if nothing_landed and not done.faults:
         click.echo(f"{file.name} holds no returns", err=True)
     landed = done.landed

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import click
 
-from rebound_oro_pipeline.commands.output import counted
+from rebound_oro_pipeline.commands.output import counted, printable
 
 if TYPE_CHECKING:
     from rebound_oro_pipeline.services.doctor import Finding
@@ -194,7 +194,7 @@ def _examine_oro(settings: Settings, references: tuple[str, ...]) -> Iterator[Fi
 
 def _show(finding: Finding) -> None:
     word, colour = _SIGNS[finding.level]
-    click.echo(f"{click.style(f'{word:<7}', fg=colour)}  {finding.subject}: {finding.found}")
+    click.echo(f"{click.style(f'{word:<7}', fg=colour)}  {printable(f'{finding.subject}: {finding.found}')}")
     if finding.remedy:
         click.echo(f"{'':9}→ {finding.remedy}")
 
@@ -261,7 +261,7 @@ def _rehearse(settings: Settings, *, as_json: bool) -> int:
         click.echo(json.dumps(shown, indent=2))
     else:
         for number, words in dry_run.refused.items():
-            click.echo(f"{number}: {words}")
+            click.echo(printable(f"{number}: {words}"))
         click.echo(
             f"{counted(dry_run.accepted, 'notes')} would be accepted, {len(dry_run.refused)} refused; none was stored"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, is_dataclass
@@ -34,6 +35,9 @@ def amount(text: str) -> Decimal:
         raise click.BadParameter(f"{text!r} is no amount; write 100 or 99.50")
     return number
 
+
+# Control characters, and those that turn the direction of what follows.
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 MOST_DAYS = 36_500
 """A century: what is older than any document of ours."""
@@ -145,6 +149,11 @@ def told_errors() -> Iterator[None]:
         raise click.ClickException(message) from None
 
 
+def printable(text: str) -> str:
+    """Write out what a terminal would obey instead of showing it: SKUs, reasons and answers are other people's text."""
+    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def print_json(value: object) -> None:
     """Print as JSON: decimals as plain text, times in ISO 8601."""
     click.echo(json.dumps(value, indent=2, default=_plain))
@@ -170,12 +179,13 @@ def print_decided(decided: Sequence[Decided], *, as_json: bool, dry_run: bool) -
         print_json({"dry_run": dry_run, "returns": [_fields(each) for each in decided]})
         return
     for each in decided:
-        click.echo(f"return {each.return_id}")
+        click.echo(f"return {printable(each.return_id)}")
         for place in each.places:
             why = f" ({place.reason})" if place.reason else ""
-            click.echo(f"  {place.return_line_key}: {_text(place.quantity)} {place.destination}{why}")
+            key = printable(place.return_line_key)
+            click.echo(f"  {key}: {_text(place.quantity)} {place.destination}{why}")
         for note in each.notes:
-            click.echo(f"  credit note {note.credit_note_number}: {note.total_amount} {note.currency}")
+            click.echo(printable(f"  credit note {note.credit_note_number}: {note.total_amount} {note.currency}"))
     print_dry_run(dry_run)
 
 
@@ -198,10 +208,10 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "-"
     if isinstance(value, list):
-        return ",".join(map(str, value)) or "-"
+        return printable(",".join(map(str, value))) or "-"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
-    return str(_plain(value))
+    return printable(_plain(value))
 
 
 def _plain(value: object) -> str:

@@ -18,6 +18,7 @@ from rebound_oro_pipeline.commands.output import (
     print_dry_run,
     print_json,
     print_rows,
+    printable,
     rules_now,
     writing_options,
 )
@@ -111,7 +112,7 @@ def quarantine_show(read_settings: SettingsReader, /, *, subject: str, as_json: 
         print_json({"open": [asdict(row) for row in rows], **past})
         return
     for row in rows:
-        click.echo(f"{row.reason}: {row.detail}")
+        click.echo(printable(f"{row.reason}: {row.detail}"))
         click.echo(f"  what happened: {row.what_happened}\n  remedy: {row.remedy}")
     # What the outbox was refused is open here, and has its history there.
     if past["history"] or not rows:
@@ -320,7 +321,7 @@ def _settle(
     if verdict is not None and not as_json:
         for row in rows:
             if row.return_id is None:
-                click.echo(f"{row.subject}: {verdict} ({row.reason})")
+                click.echo(printable(f"{row.subject}: {verdict} ({row.reason})"))
     print_decided(decided, as_json=as_json, dry_run=dry_run)
 
 

@@ -12,6 +12,7 @@ from rebound_oro_pipeline.commands.output import (
     print_decided,
     print_json,
     print_rows,
+    printable,
     rules_now,
     writing_options,
 )
@@ -67,9 +68,10 @@ def trace(
                 del event["payload"]
         print_json(story)
         return
-    click.echo(", ".join(f"{meaning.kind} {meaning.id}" for meaning in found.meanings))
+    click.echo(printable(", ".join(f"{meaning.kind} {meaning.id}" for meaning in found.meanings)))
     for event in found.events:
-        click.echo(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.event:<22}  {event.subject}  {event.said}")
+        said = printable(f"{event.subject}  {event.said}")
+        click.echo(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.event:<22}  {said}")
         if payloads and event.payload is not None:
             print_json(event.payload)
     click.echo("now:")

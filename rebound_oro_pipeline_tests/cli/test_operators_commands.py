@@ -254,6 +254,17 @@ def test_a_reader_that_has_ended_is_no_error(run: Run, shop: psycopg.Connection)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+def test_a_code_from_outside_is_shown_and_moves_no_terminal(run: Run, conn: psycopg.Connection) -> None:
+    """A sequence of control characters can hide rows, retitle the window, or type for its user."""
+    open_shop(conn, [order()], [a_return("R1", {"sku_code": "OLD\x1b]0;owned\x07\nforged \x9b2J\u202e"})])
+    [row] = printed(run("quarantine", "list", "--json"))
+    for listing in (("quarantine", "list"), ("quarantine", "show", row["subject"]), ("trace", "R1")):
+        shown = run(*listing).stdout
+        assert not any(character in shown for character in "\x1b\x07\x9b\u202e")
+        assert not any(line.startswith("forged") for line in shown.splitlines())
+        assert r"old\x1b]0;owned\x07\nforged \x9b2j\u202e" in shown.lower()
+
+
 def test_of_one_there_is_no_plural() -> None:
     several = (
         "open rows",
