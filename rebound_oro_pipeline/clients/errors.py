@@ -32,8 +32,11 @@ from http.client import responses
 from typing import ClassVar
 from uuid import uuid4
 
+from rebound_oro_pipeline.contracts.values import storable
+
 _RECORD = re.compile(r"^/(data|included)/(\d+)(?:/|$)")
 _SHOWN = 3  # reasons named in a message; `reasons` has all of them
+_LONGEST_WORDS = 2000  # of one member of a reason, in characters
 _ALREADY_EXISTS = "The entity already exists."
 _NO_ACCESS = "No access to this type of entities."
 
@@ -54,6 +57,12 @@ class Call:
 
     def __str__(self) -> str:
         return f"{self.system}: {self.method} {self.path}"
+
+
+def said(value: object) -> str:
+    """Return words of the other side as they can be stored and shown: without NUL, and not without end."""
+    text = storable(str(value))
+    return text if len(text) <= _LONGEST_WORDS else f"{text[: _LONGEST_WORDS - 3]}..."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +119,7 @@ class ApiError(Exception):
         retry_after: float | None = None,
         reasons: Iterable[Reason] = (),
     ) -> None:
-        super().__init__(message)
+        super().__init__(storable(message))
         self.status = status
         self.request_id = request_id
         self.retry_after = retry_after

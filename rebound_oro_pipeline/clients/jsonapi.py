@@ -19,6 +19,7 @@ from rebound_oro_pipeline.clients.errors import (
     Reason,
     Refused,
     from_status,
+    said,
 )
 from rebound_oro_pipeline.clients.http import retry_after
 
@@ -254,10 +255,10 @@ def reason(error: Mapping[str, Any]) -> Reason:
     place = source.get("parameter") or source.get("propertyPath")
     status = str(error.get("status") or "")
     return Reason(
-        title=str(error.get("title") or "error"),
-        detail=None if error.get("detail") is None else str(error["detail"]),
-        pointer=None if source.get("pointer") is None else str(source["pointer"]),
-        parameter=None if place is None else str(place),
+        title=said(error.get("title") or "error"),
+        detail=None if error.get("detail") is None else said(error["detail"]),
+        pointer=None if source.get("pointer") is None else said(source["pointer"]),
+        parameter=None if place is None else said(place),
         status=int(status) if status.isdecimal() else None,
     )
 

@@ -23,6 +23,7 @@ from rebound_oro_pipeline.clients.errors import (
     Refused,
     ServerError,
     from_status,
+    said,
 )
 from rebound_oro_pipeline.clients.http import Channel, HttpOptions, retry_after
 
@@ -140,7 +141,7 @@ class ReboundClient:
         )
 
     def _error(self, call: Call, error: Mapping[str, Any]) -> ApiError:
-        code = str(error.get("code") or "error")
+        code = said(error.get("code") or "error")
         message = error.get("message")
         words = " ".join(str(each) for each in (message if isinstance(message, list) else [message or ""]))
         for secret in filter(None, self._credentials.values()):
@@ -153,7 +154,7 @@ class ReboundClient:
             kind = _Empty
         else:
             kind = ServerError if code == "internal" else Refused
-        reason = Reason(title=code, detail=words or None)
+        reason = Reason(title=code, detail=said(words) or None)
         return kind(
             f"{call} was refused: {reason}{hint}", status=200, request_id=call.request_id, reasons=[reason]
         )

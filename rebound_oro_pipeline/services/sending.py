@@ -20,7 +20,7 @@ from typing import Literal
 
 import psycopg
 
-from rebound_oro_pipeline.clients.errors import ApiError
+from rebound_oro_pipeline.clients.errors import ApiError, said
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.connection import connect
@@ -203,7 +203,7 @@ class Worker:
 
 def words_of(error: ApiError) -> str:
     """Return the other side's own words: title, detail and pointer of each error it named."""
-    return "; ".join(str(reason) for reason in error.reasons) or str(error)
+    return said("; ".join(str(reason) for reason in error.reasons)) or str(error)
 
 
 def still_to_run(operation_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import httpx
@@ -86,6 +87,13 @@ def test_a_message_names_the_reasons_and_counts_the_rest():
 )
 def test_an_answer_without_reasons_has_none(body):
     assert answered(400, body).reasons == ()
+
+
+def test_words_that_no_database_can_hold_are_told_so_that_it_can():
+    body = {"errors": [{"title": "a\0", "detail": "b\ud800" * 5_000, "source": {"pointer": "/data/0\0"}}]}
+    [reason] = jsonapi.reasons(json.dumps(body).encode())
+    assert (reason.title, reason.pointer, len(reason.detail or "")) == ("a\ufffd", "/data/0\ufffd", 2_000)
+    assert str(errors.NotSent("c\0")) == "c\ufffd"
 
 
 def test_an_error_without_members_is_an_error_all_the_same():

@@ -158,6 +158,17 @@ def test_ids_are_texts_or_numbers(ids, network, answer, rebound):
         rebound.search_returns(DAY, DAY)
 
 
+def test_words_that_no_database_can_hold_are_told_so_that_it_can(network, answer, rebound):
+    """What became of all messages of a claim is written at once: it would be refused, and all be sent again for ever."""
+    network.script(answer(200, error("wrong\0code", "torn\0 \ud800", "x" * 10_000)))
+    with pytest.raises(errors.Refused) as refused:
+        rebound.push_order({})
+    [reason] = refused.value.reasons
+    assert str(reason).startswith("wrong\ufffdcode: torn\ufffd \ufffd xxx")
+    assert len(str(reason)) < 2_100
+    assert "\0" not in str(refused.value)
+
+
 def test_a_plain_url_is_refused():
     """The key travels in the body."""
     with pytest.raises(ValueError, match="must begin with https"):
