@@ -27,7 +27,7 @@ class Ask(Protocol):
 
 
 def read_around(ask: Ask, number: int, size: int) -> Page:
-    """Return a page whose records that cannot be given are marked. Raises the error of the page where it is not they."""
+    """Return a page, its records that cannot be given marked; raise the error of the page where it is not they."""
     failed: list[ServerError] = []
     pages = list(_parts(ask, number, size, failed))
     rows = [row for page in pages for row in page.rows]

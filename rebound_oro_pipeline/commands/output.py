@@ -185,7 +185,9 @@ def print_decided(decided: Sequence[Decided], *, as_json: bool, dry_run: bool) -
             key = printable(place.return_line_key)
             click.echo(f"  {key}: {_text(place.quantity)} {place.destination}{why}")
         for note in each.notes:
-            click.echo(printable(f"  credit note {note.credit_note_number}: {note.total_amount} {note.currency}"))
+            click.echo(
+                printable(f"  credit note {note.credit_note_number}: {note.total_amount} {note.currency}")
+            )
     print_dry_run(dry_run)
 
 

@@ -65,5 +65,7 @@ def land_levels_of(
 
 
 def _read(oro: OroClient, product_ids: list[str]) -> list[LevelDocument | Fault]:
-    pages = oro.pages("inventorylevels", filters={"product": product_ids}, selection=SNAPSHOT, around_failures=True)
+    pages = oro.pages(
+        "inventorylevels", filters={"product": product_ids}, selection=SNAPSHOT, around_failures=True
+    )
     return [level for page in pages for level in read_levels(page)]

@@ -225,7 +225,9 @@ def _pages(oro: OroClient, filters: Filters, *, with_subtotals: bool) -> Iterato
     selection = order_selection(with_subtotals=with_subtotals)
     size = _page_size(with_subtotals=with_subtotals)
     try:
-        yield from oro.pages("orders", filters=filters, selection=selection, page_size=size, around_failures=True)
+        yield from oro.pages(
+            "orders", filters=filters, selection=selection, page_size=size, around_failures=True
+        )
     except Refused as error:
         # Before 6.1 there are no subtotals, so that naming their fields may be refused.
         if not (with_subtotals and refuses(error, "fields[ordersubtotals]")):

@@ -13,6 +13,7 @@ from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.webhook.app import create_app
 from rebound_oro_pipeline.webhook.configuration import configuration, secret_of
 from rebound_oro_pipeline.webhook.metrics import metrics_endpoint
+from rebound_oro_pipeline.webhook.protocol import BoundedHeads
 from rebound_oro_pipeline.webhook.writer import InboxWriter
 
 GRACE_SECONDS: Final = 20
@@ -54,6 +55,7 @@ def serve(listener: socket.socket, *, workers: int, trusted_proxies: str | None)
     config = uvicorn.Config(
         "rebound_oro_pipeline.webhook.server:create",
         factory=True,
+        http=BoundedHeads,
         workers=workers,
         ws="none",
         lifespan="on",

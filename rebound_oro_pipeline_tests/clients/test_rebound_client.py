@@ -159,7 +159,7 @@ def test_ids_are_texts_or_numbers(ids, network, answer, rebound):
 
 
 def test_words_that_no_database_can_hold_are_told_so_that_it_can(network, answer, rebound):
-    """What became of all messages of a claim is written at once: it would be refused, and all be sent again for ever."""
+    """What became of the messages of a claim is written at once: it would be refused, and all be sent again."""
     network.script(answer(200, error("wrong\0code", "torn\0 \ud800", "x" * 10_000)))
     with pytest.raises(errors.Refused) as refused:
         rebound.push_order({})

@@ -410,7 +410,9 @@ def test_an_order_over_which_oro_stumbles_does_not_stop_the_others(
         "select document_key, fault_path, fault from landing.malformed_documents"
     ).fetchall()
     assert (key, path) == (order["id"], "$")
-    assert fault.startswith("OroCommerce cannot give it, its own log says why: oro: GET /admin/api/orders was answered 500")
+    assert fault.startswith(
+        "OroCommerce cannot give it, its own log says why: oro: GET /admin/api/orders was answered 500"
+    )
     assert "Tax codes can't be merged." in fault
     assert len(shop.requests) < 25
     shop.broken.clear()

@@ -1,6 +1,7 @@
 """The command as it is run: several workers, a load, and every way to end."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -137,7 +138,15 @@ def test_a_shop_is_answered_over_the_wire(
     ) as receiver:
         answer = httpx.post(f"{receiver.url}/webhooks/oro", content=body, headers=headers)
         wrong = httpx.post(f"{receiver.url}/webhooks/oro", content=body + b" ", headers=headers)
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=20) as endless:
+            endless.sendall(b"POST /webhooks/oro HTTP/1.1\r\nX-Endless: ")
+            with contextlib.suppress(OSError):  # it is hung up on while it sends
+                for _ in range(64):
+                    endless.sendall(b"x" * 2**16)
+                endless.shutdown(socket.SHUT_WR)
+            refused = endless.recv(12)
     assert (answer.status_code, wrong.status_code, wrong.content) == (202, 401, b"")
+    assert refused == b"HTTP/1.1 431"
     assert "server" not in answer.headers
     assert event_ids(conn) == ["8960dfc5-ea94-461e-8fec-255496bd1250"]
     assert "s3cret" not in receiver.log.read_text()
