@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -74,6 +74,8 @@ class Channel:
         self._attempts = options.get("attempts", 5)
         self._patience = options.get("patience", 120.0)
         self._pace = _Pace(options.get("requests_per_second"))
+        self.clock_ahead = timedelta(0)
+        """By how much our clock was ahead of theirs when they answered last; negative: behind."""
         verify_tls = options.get("verify_tls", True)
         if not verify_tls:
             log.warning("%s: TLS certificates are NOT verified, as the settings ask", system)
@@ -173,6 +175,8 @@ class Channel:
         if failure is not None:
             log.info("%s after %d ms (request %s)", failure, elapsed, call.request_id)
             raise failure
+        if (date := _moment_of(response.headers.get("Date", ""))) is not None:
+            self.clock_ahead = datetime.now(UTC) - date
         log.debug("%s -> %d in %d ms (request %s)", call, response.status_code, elapsed, call.request_id)
         return response
 
@@ -266,13 +270,19 @@ def retry_after(response: httpx.Response) -> float | None:
     value = response.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdecimal():
         seconds = float(value)
+    elif (when := _moment_of(value)) is not None:
+        seconds = (when - datetime.now(UTC)).total_seconds()
     else:
-        try:
-            when = parsedate_to_datetime(value)
-        except (ValueError, OverflowError):
-            return None
-        seconds = ((when if when.tzinfo else when.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
+        return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _moment_of(http_date: str) -> datetime | None:
+    try:
+        when = parsedate_to_datetime(http_date)
+        return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def is_loopback(host: str) -> bool:

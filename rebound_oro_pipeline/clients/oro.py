@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final, Literal, Self, Unpack
 from urllib.parse import quote
 
@@ -86,6 +87,11 @@ class OroClient:
         self._prefix = [part for part in api_prefix.split("/") if part]
         self._largest_pages: dict[str, int] = {}
         self._readers = ThreadPoolExecutor(self._channel.max_connections, thread_name_prefix="oro-pages")
+
+    @property
+    def clock_ahead(self) -> timedelta:
+        """By how much our clock was ahead of OroCommerce's when it answered last; negative: behind."""
+        return self._channel.clock_ahead
 
     def close(self) -> None:
         """Stop fetching ahead and close all connections."""

@@ -6,6 +6,7 @@ has. The probe of the queue leaves a batch that changes nothing where no message
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
 from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, NotFound
@@ -17,6 +18,7 @@ from rebound_oro_pipeline.services.doctor_oro_fields import examine_fields, exam
 from rebound_oro_pipeline.services.doctor_oro_release import ask, release_finding, release_of, takes_filter
 from rebound_oro_pipeline.services.doctor_oro_writes import examine_batches, examine_levels, examine_notes
 
+_CLOCKS_DIFFER: Final = timedelta(minutes=1)  # less may be the time of an answer on its way
 _NOWHERE: Final[Filters] = {"id": "0"}
 _FAR_FUTURE: Final = ("2199-01-01T00:00:00Z", "2199-01-02T00:00:00Z")
 
@@ -43,6 +45,7 @@ def examine_oro(
         yield failure_of("OroCommerce", error)
         return
     yield Finding("OroCommerce", "ok", "reached, access token given and accepted")
+    yield from _clock(oro)
     release = release_of(oro)
     if isinstance(release, Finding):
         yield release
@@ -62,6 +65,17 @@ def examine_oro(
     yield from _guarded(
         "batches", lambda: [examine_batches(oro, sync=release != "5.1", patience=queue_patience)]
     )
+
+
+def _clock(oro: OroClient) -> Iterator[Finding]:
+    ahead = oro.clock_ahead
+    if abs(ahead) > _CLOCKS_DIFFER:
+        minutes, which = (
+            round(abs(ahead) / timedelta(minutes=1)),
+            "ahead of" if ahead > timedelta(0) else "behind",
+        )
+        found = f"ours is {minutes} min {which} OroCommerce's"
+        yield Finding("clock", "warning", found, "Let both machines keep the time (NTP).")
 
 
 def _guarded(subject: str, question: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:

@@ -1,9 +1,10 @@
 """Lands the OroCommerce orders that changed since they were last asked for, whether or not anything of them came back.
 
-The watermark is the time of asking, never the largest `updatedAt` seen, which may lie in the future. Each reading
-begins a while before it: OroCommerce writes a row with the time at which its request began, and its clock is not ours.
-The lists are sorted by id and have no upper bound, so that rows with equal times cannot straddle pages, and a row that
-changes meanwhile stays in the list. What is read twice is written once.
+The watermark is the time of asking, by OroCommerce's clock where ours is far ahead of it, and never the largest
+`updatedAt` seen, which may lie in the future. Each reading begins a while before it: OroCommerce writes a row with the
+time at which its request began, and its clock is not ours. The lists are sorted by id and have no upper bound, so that
+rows with equal times cannot straddle pages, and a row that changes meanwhile stays in the list. What is read twice is
+written once.
 """
 
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ OVERLAP: Final = timedelta(minutes=15)
 """Read again before the watermark: longer than any request of OroCommerce, and than clocks differ."""
 LOOKBACK: Final = timedelta(days=60)
 """How far back the first reading goes, and every reading where nothing says when an order changed."""
+# More is a clock that was never set; all would be read again each time.
+_MOST_AHEAD: Final = timedelta(days=1)
 
 Field = Literal["updatedAt", "createdAt"]
 
@@ -87,9 +90,12 @@ def land_changed_oro_orders(
         read = partial(orders_by_id, oro, with_subtotals=with_subtotals)
         answers = in_order(read, in_lists(waiting), workers=workers)
         landed += land(one_by_one(answers))
-    watermarks.advance(conn, stream, now, since=since)
+    # Changes are dated by the shop's clock. By how much ours may be ahead unnoticed, the overlap covers.
+    ahead = min(oro.clock_ahead, _MOST_AHEAD)
+    until = now - ahead if ahead > overlap / 2 else now
+    watermarks.advance(conn, stream, until, since=since)
     conn.commit()
-    return ChangedOrders(landed, field, since, now)
+    return ChangedOrders(landed, field, since, until)
 
 
 def orders_by_id(

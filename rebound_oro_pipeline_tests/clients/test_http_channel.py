@@ -219,6 +219,17 @@ def test_retry_after_is_read(value, seconds):
     assert retry_after(response) == seconds
 
 
+@pytest.mark.parametrize(("shown", "minutes"), [(-60, 60), (5, -5), (None, 0)])
+def test_an_answer_tells_by_how_much_our_clock_is_ahead(shown, minutes, network, answer, oro):
+    network.script(answer(200, RECORD))
+    oro.get("t", "1")
+    if shown is not None:
+        date = format_datetime(datetime.now(UTC) + timedelta(minutes=shown), usegmt=True)
+        network.script(answer(200, RECORD, {"Date": date}))
+        oro.get("t", "1")
+    assert oro.clock_ahead / timedelta(minutes=1) == pytest.approx(minutes, abs=0.1)
+
+
 def test_retry_after_may_be_a_date():
     in_a_minute = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     assert retry_after(httpx.Response(503, headers={"Retry-After": in_a_minute})) == pytest.approx(60, abs=3)

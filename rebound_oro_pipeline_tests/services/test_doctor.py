@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
@@ -125,6 +125,15 @@ def test_a_complete_shop_is_ok_and_nothing_stays_behind(shop: Shop) -> None:
     assert {finding.level for finding in found.values()} == {"ok"}, found
     assert found["release"].found == "behaves as 6.1"
     assert shop.store.stock() == before
+
+
+@pytest.mark.parametrize(("hours", "told"), [(2, "120 min ahead of"), (-1, "60 min behind")])
+def test_clocks_that_differ_are_told(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, hours: int, told: str
+) -> None:
+    monkeypatch.setattr(OroClient, "clock_ahead", timedelta(hours=hours))
+    clock = ask(shop)["clock"]
+    assert (clock.level, clock.found) == ("warning", f"ours is {told} OroCommerce's")
 
 
 def test_the_permissions_that_are_needed_are_all_that_is_needed(shop: Shop) -> None:

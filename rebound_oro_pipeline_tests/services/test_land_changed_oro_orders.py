@@ -109,6 +109,16 @@ def test_a_change_that_is_written_late_with_an_earlier_time_is_read_by_the_overl
     assert read(oro, conn, at=ASKED + timedelta(minutes=1)).landed.changed == 1
 
 
+def test_a_clock_of_ours_that_is_ahead_passes_over_no_change(
+    oro: OroClient, box: Box, conn: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = timedelta(hours=2)
+    monkeypatch.setattr(OroClient, "clock_ahead", ahead)
+    assert read(oro, conn).until == ASKED - ahead
+    change(box, "5", updated_at=ASKED - ahead + timedelta(minutes=30), poNumber="PO-5")
+    assert read(oro, conn, at=ASKED + timedelta(hours=1)).landed.changed == 1
+
+
 def test_a_reading_that_breaks_off_is_begun_again_from_the_same_mark(
     oro: OroClient, box: Box, conn: psycopg.Connection
 ) -> None:
