@@ -7,6 +7,7 @@ serves one request at a time cannot meet that.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from queue import Empty, LifoQueue
@@ -17,6 +18,8 @@ import httpx
 MOST_BYTES: Final = 256 * 2**20
 """Of one answer, decompressed: many times the largest page that is asked for. What is more would fill the memory, and
 a few hundred kilobytes can be made to decompress to it."""
+MOST_SECONDS: Final = 300.0
+"""From the beginning of one answer to its end. The timeout for reading begins anew with each byte."""
 
 
 class AnswerTooLarge(httpx.TransportError):
@@ -28,13 +31,19 @@ class LendingTransport(httpx.BaseTransport):
 
     make: makes a client of one connection. connections: how many there are; who finds none free waits as long as the
     request's timeout `pool` says, then gets httpx.PoolTimeout. An answer of more than `most_bytes` is read no further
-    and raises AnswerTooLarge.
+    and raises AnswerTooLarge, one that is not whole after `most_seconds` httpx.ReadTimeout.
     """
 
     def __init__(
-        self, make: Callable[[], httpx.Client], connections: int, *, most_bytes: int = MOST_BYTES
+        self,
+        make: Callable[[], httpx.Client],
+        connections: int,
+        *,
+        most_bytes: int = MOST_BYTES,
+        most_seconds: float = MOST_SECONDS,
     ) -> None:
         self._most_bytes = most_bytes
+        self._most_seconds = most_seconds
         self._clients = [make() for _ in range(connections)]
         # Last in, first out: few callers keep few connections alive.
         self._idle: LifoQueue[httpx.Client] = LifoQueue()
@@ -55,12 +64,17 @@ class LendingTransport(httpx.BaseTransport):
     def _read(self, response: httpx.Response) -> httpx.Response:
         parts: list[bytes] = []
         left = self._most_bytes
+        until = time.monotonic() + self._most_seconds
         with closing(response):
             for part in response.iter_bytes():
                 left -= len(part)
                 if left < 0:
                     raise AnswerTooLarge(
                         f"it has more than {self._most_bytes} bytes", request=response.request
+                    )
+                if time.monotonic() > until:
+                    raise httpx.ReadTimeout(
+                        f"the answer is not whole after {self._most_seconds:g} seconds", request=response.request
                     )
                 parts.append(part)
         headers = response.headers.copy()

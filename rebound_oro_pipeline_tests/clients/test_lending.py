@@ -46,11 +46,14 @@ class Connections:
 class Answer(httpx.SyncByteStream):
     """An answer that comes in parts."""
 
-    def __init__(self, *parts: bytes) -> None:
+    def __init__(self, *parts: bytes, pause: float = 0.0) -> None:
         self._parts = parts
+        self._pause = pause
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._parts
+        for part in self._parts:
+            time.sleep(self._pause)
+            yield part
 
 
 def test_no_connection_serves_two_requests_at_once():
@@ -128,6 +131,23 @@ def test_an_answer_too_large_is_read_no_further(is_compressed: bool):
         for _ in range(2):
             with pytest.raises(AnswerTooLarge, match="more than 1000 bytes"):
                 client.get("https://shop.example", timeout=httpx.Timeout(5, pool=0.05))
+
+
+def test_an_answer_that_drips_is_waited_for_no_longer_than_it_may():
+    """Each part comes within the read timeout, the last one never."""
+
+    def drip(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Answer(*[b" "] * 500, pause=0.01))
+
+    transport = LendingTransport(
+        lambda: httpx.Client(transport=httpx.MockTransport(drip)), 1, most_seconds=0.1
+    )
+    with httpx.Client(transport=transport) as client:
+        for _ in range(2):
+            began = time.monotonic()
+            with pytest.raises(httpx.ReadTimeout, match=r"not whole after 0\.1 seconds"):
+                client.get("https://shop.example", timeout=httpx.Timeout(5, pool=0.05))
+            assert time.monotonic() - began < 3
 
 
 def test_all_connections_are_closed_with_it():
