@@ -8,7 +8,7 @@ due, the mark of what people said stays where it was, and a look that has not en
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -23,13 +23,14 @@ from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
-from rebound_oro_pipeline.services.decide import Decision, decide
+from rebound_oro_pipeline.services.decide import Decision, DecisionRefused, decide
 from rebound_oro_pipeline.services.land_changed_oro_orders import land_changed_oro_orders, orders_by_id
 from rebound_oro_pipeline.services.land_oro_inventory_levels import land_levels_of, land_oro_inventory_levels
 from rebound_oro_pipeline.services.land_oro_orders import land_oro_orders
 from rebound_oro_pipeline.services.land_oro_products import land_oro_products, land_products_by
 from rebound_oro_pipeline.services.land_rebound_returns import land_missing_returns, land_open_returns
 from rebound_oro_pipeline.services.process_inbox import process_inbox
+from rebound_oro_pipeline.sqlmodels.errors import BuildError
 from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.warehouse import follow_up as asked
 from rebound_oro_pipeline.warehouse import inbox, watermarks
@@ -46,6 +47,15 @@ SINGLE_MOMENTS: Final = 20
 MISSED_DAYS: Final = 7
 """How far back returns are looked for whose webhook, or whose day, was missed."""
 
+_REFUSALS: Final = (
+    DecisionRefused,
+    BuildError,
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.CardinalityViolation,
+    psycopg.errors.RaiseException,
+)
+"""What is wrong with the decision of these returns, and not with the database or the look."""
 _EARLIEST: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -69,11 +79,15 @@ class Follower:
 
 @dataclass(frozen=True)
 class FollowedUp:
-    """What a look came to: moments by occasion, the windows that were decided, and what landed on the way."""
+    """What a look came to: moments by occasion, the windows that were decided, and what landed on the way.
+
+    `refused` are the moments that could not be decided, and why; the call that found them raises the first.
+    """
 
     occasions: Mapping[str, int]
     decisions: tuple[Decision, ...]
     landed: Mapping[str, Landed]
+    refused: Mapping[datetime, Exception] = field(default_factory=dict)
 
     @property
     def notes(self) -> int:
@@ -109,7 +123,7 @@ def windows_of(moments: Collection[datetime]) -> list[Window]:
 def follow_up(look: Follower) -> FollowedUp:
     """Look at what webhooks brought, at holds that are due, and at what people said.
 
-    Raises the errors of the clients, and DecisionRefused.
+    Raises the errors of the clients; DecisionRefused, or what the database refuses, once all else has been decided.
     """
     conn = look.conn
     since = watermarks.read_until(conn, INTERVENTIONS, now=look.now) or _EARLIEST + OVERLAP
@@ -124,10 +138,11 @@ def follow_up(look: Follower) -> FollowedUp:
     }
     conn.commit()
     found = _look_at(look, moments, {"returns": delivered.landed, "orders": changed})
-    inbox.settle(conn, delivered.delivery_ids, now=look.now)
-    watermarks.advance(conn, INTERVENTIONS, look.now)
+    inbox.settle(conn, delivered.delivery_ids, now=look.now, but_registered_at=found.refused)
+    if not found.refused:
+        watermarks.advance(conn, INTERVENTIONS, look.now)
     conn.commit()
-    return found
+    return _undisturbed(found)
 
 
 def follow_open_returns(look: Follower) -> FollowedUp:
@@ -141,12 +156,12 @@ def follow_open_returns(look: Follower) -> FollowedUp:
             "orders": set(asked.held_for_changed_orders(look.conn, since)),
         }
         look.conn.commit()
-        return _look_at(look, moments, {"returns": landed})
+        return _undisturbed(_look_at(look, moments, {"returns": landed}))
 
 
 def follow_history(look: Follower, registered_at: Collection[datetime]) -> FollowedUp:
     """Decide the returns of a file, which were registered at these moments, whichever import has landed them."""
-    return _look_at(look, {"imported": registered_at}, {})
+    return _undisturbed(_look_at(look, {"imported": registered_at}, {}))
 
 
 def catch_up(look: Follower) -> FollowedUp:
@@ -178,7 +193,7 @@ def catch_up(look: Follower) -> FollowedUp:
             "holds": set(asked.due_holds(look.conn, look.now)),
         }
         look.conn.commit()
-        return _look_at(look, moments, {"returns": missing, "orders": orders.landed})
+        return _undisturbed(_look_at(look, moments, {"returns": missing, "orders": orders.landed}))
 
 
 def refresh_catalogue(look: Follower) -> Mapping[str, Landed]:
@@ -195,7 +210,8 @@ def refresh_catalogue(look: Follower) -> Mapping[str, Landed]:
 def _look_at(
     look: Follower, moments: Mapping[str, Collection[datetime]], landed: Mapping[str, Landed]
 ) -> FollowedUp:
-    windows = windows_of({moment for each in moments.values() for moment in each})
+    asked_for = sorted({moment for each in moments.values() for moment in each})
+    windows = windows_of(asked_for)
     orders, products, levels = landed.get("orders", Landed()), Landed(), Landed()
     given: dict[str, Any] = {"now": look.now, "run_id": look.run_id, "workers": look.workers}
     for window in windows:
@@ -204,24 +220,57 @@ def _look_at(
         )
         products += land_oro_products(look.oro, look.conn, window, **given)
         levels += land_oro_inventory_levels(look.oro, look.conn, window, **given)
+    refused: dict[datetime, Exception] = {}
     decisions = tuple(
-        decide(
-            look.conn,
-            look.models,
-            window,
-            policy_version=look.policy_version,
-            decided_at=look.now,
-            run_id=look.run_id,
-            decide_only=look.decide_only,
-        )
+        decision
         for window in windows
+        for decision in _decided(look, window, [each for each in asked_for if each in window], refused)
     )
     look.conn.commit()
     return FollowedUp(
         {name: len(each) for name, each in moments.items()},
         decisions,
         {**landed, "orders": orders, "products": products, "levels": levels},
+        refused,
     )
+
+
+def _decided(
+    look: Follower, window: Window, moments: Collection[datetime], refused: dict[datetime, Exception]
+) -> Iterator[Decision]:
+    """Yield the decision of a window; where it cannot be decided as a whole, those of its moments that can.
+
+    One return must not keep all others from being decided, now and at every further look.
+    """
+    try:
+        yield _decide(look, window)
+    except _REFUSALS as error:
+        if len(moments) < 2:
+            refused.update(dict.fromkeys(moments, error))
+            return
+    else:
+        return
+    for moment in moments:
+        yield from _decided(look, Window.moment(moment), [moment], refused)
+
+
+def _decide(look: Follower, window: Window) -> Decision:
+    return decide(
+        look.conn,
+        look.models,
+        window,
+        policy_version=look.policy_version,
+        decided_at=look.now,
+        run_id=look.run_id,
+        decide_only=look.decide_only,
+    )
+
+
+def _undisturbed(found: FollowedUp) -> FollowedUp:
+    """Return what a look came to; raise the first of what it could not decide."""
+    for error in found.refused.values():
+        raise error
+    return found
 
 
 def _land_orders_by_id(look: Follower, order_ids: Iterable[str]) -> Landed:

@@ -166,9 +166,22 @@ def unsettled(conn: psycopg.Connection[Any]) -> list[Unsettled]:
     ]
 
 
-def settle(conn: psycopg.Connection[Any], delivery_ids: Collection[int], *, now: datetime) -> int:
-    """Record that what follows from these deliveries was done; returns how many were open."""
-    parameters = {"delivery_ids": list(delivery_ids), "settled_at": now}
+def settle(
+    conn: psycopg.Connection[Any],
+    delivery_ids: Collection[int],
+    *,
+    now: datetime,
+    but_registered_at: Collection[datetime] = (),
+) -> int:
+    """Record that what follows from these deliveries was done; returns how many were open.
+
+    Left open are those of returns registered at one of the moments `but_registered_at`.
+    """
+    parameters = {
+        "delivery_ids": list(delivery_ids),
+        "settled_at": now,
+        "but_registered_at": list(but_registered_at),
+    }
     return conn.execute(load("inbox")["settle"], parameters).rowcount
 
 

@@ -14,6 +14,7 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
+from rebound_oro_pipeline.services import follow_up as service
 from rebound_oro_pipeline.services.follow_up import (
     FollowedUp,
     Follower,
@@ -147,6 +148,41 @@ def test_what_landed_before_a_look_broke_off_is_decided_by_the_next_one(
     after = follow(3, look)
     assert not after.occasions.get("missed")
     assert not after.occasions.get("changed")
+
+
+@pytest.mark.parametrize("singly", [True, False])
+def test_a_return_that_cannot_be_decided_stops_no_other(
+    follow: Follow, conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch, *, singly: bool
+) -> None:
+    """It would be met first at every further look, and nothing behind it be decided any more."""
+    monkeypatch.setattr(service, "SINGLE_MOMENTS", 20 if singly else 0)
+    times = {f"R{number}": f"2026-11-01T1{number}:00:00Z" for number in range(3)}
+    land(conn, [order()], [a_return(each, date_added=time) for each, time in times.items()])
+    for each, time in times.items():
+        conn.execute(
+            """
+            insert into inbox.deliveries (source, event_id, received_at, headers, body, content_hash, processed_at,
+                processed_by, outcome, document_id, registered_at)
+            values ('rebound', %(id)s, now(), '{}', '', '', now(), 'test', 'landed', %(id)s, %(at)s)
+            """,
+            {"id": each, "at": time},
+        )
+    conn.execute("alter table ledger.claims add constraint refused check (return_id <> 'R1')")
+    conn.commit()
+    for number in (1, 2):
+        with pytest.raises(psycopg.errors.CheckViolation, match="refused"):
+            follow(number, follow_up)
+        assert _claimed(conn) == {"R0", "R2"}
+        assert inbox.waiting(conn).unsettled == 1
+    conn.execute("alter table ledger.claims drop constraint refused")
+    conn.commit()
+    assert follow(3, follow_up).occasions["webhooks"] == 1
+    assert _claimed(conn) == {"R0", "R1", "R2"}
+    assert not inbox.waiting(conn)
+
+
+def _claimed(conn: psycopg.Connection[Any]) -> set[str]:
+    return {return_id for (return_id,) in conn.execute("select return_id from ledger.claims")}
 
 
 def test_what_was_dated_anew_is_looked_at_where_it_lies_now(conn: psycopg.Connection[Any]) -> None:

@@ -93,7 +93,11 @@ order by delivery_id;
 -- name: settle
 update inbox.deliveries
 set settled_at = %(settled_at)s
-where delivery_id = any(%(delivery_ids)s::bigint[]) and processed_at is not null and settled_at is null;
+where
+    delivery_id = any(%(delivery_ids)s::bigint[])
+    and processed_at is not null
+    and settled_at is null
+    and coalesce(registered_at <> all(%(but_registered_at)s::timestamptz[]), true);
 
 -- name: waiting
 select
