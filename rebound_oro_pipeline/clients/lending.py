@@ -74,7 +74,8 @@ class LendingTransport(httpx.BaseTransport):
                     )
                 if time.monotonic() > until:
                     raise httpx.ReadTimeout(
-                        f"the answer is not whole after {self._most_seconds:g} seconds", request=response.request
+                        f"the answer is not whole after {self._most_seconds:g} seconds",
+                        request=response.request,
                     )
                 parts.append(part)
         headers = response.headers.copy()

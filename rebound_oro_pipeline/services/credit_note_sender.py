@@ -31,6 +31,7 @@ from rebound_oro_pipeline.clients.errors import (
     NotFound,
     Reason,
     Refused,
+    ServerError,
 )
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
@@ -242,13 +243,19 @@ class CreditNoteSender:
         return Outcome.retry(message, words, self._worker.rules.delay(message.attempts), failure=failure)
 
     def _prove(self, entries: list[Entry]) -> list[Entry]:
-        """Read notes back, settle those that are there, and return those that are not."""
+        """Read notes back, settle those that are there, and return those that are not.
+
+        One that OroCommerce cannot give does not keep the others from being settled, now and at every further look.
+        """
         if not entries:
             return []
         try:
             wanted = {entry.note.credit_note_number: entry.note.order_id for entry in entries}
             found = find_notes(self._oro, self._names, wanted)
         except ApiError as error:
+            if len(entries) > 1 and _may_be_of_one(error) and not self._worker.circuit.is_open:
+                middle = len(entries) // 2
+                return [*self._prove(entries[:middle]), *self._prove(entries[middle:])]
             for entry in entries:
                 words = f"could not be read back: {error}"
                 self._end(Outcome.unknown(entry.message, words, self._check_delay(entry.message)))
@@ -403,6 +410,11 @@ def _is_final(reason: Reason) -> bool:
 def _is_of_a_firewall(error: Refused) -> bool:
     """Whether something before OroCommerce, which gives its reasons, forbids what stands in a note, or us."""
     return isinstance(error, Forbidden) and not error.reasons
+
+
+def _may_be_of_one(error: ApiError) -> bool:
+    """Whether OroCommerce may have stumbled over a single one of the notes that were asked for."""
+    return isinstance(error, ServerError) and error.status == 500
 
 
 def _names_a_place(error: Refused) -> bool:

@@ -93,6 +93,33 @@ def test_what_cannot_be_read_back_stays_unknown_and_is_read_before_it_is_sent_ag
     assert (second.confirmed, second.write_requests) == (3, 0)
 
 
+def test_a_note_that_cannot_be_given_does_not_keep_the_others_unknown(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    numbers = put_notes(box, shop.order_id, 12)
+    broken = numbers[4]
+
+    def stumble(request: httpx.Request) -> object:
+        asked = request.url.params.get("filter[creditNoteNumber]", "").split(",")
+        return answer(500)(request) if broken in asked else None
+
+    shop.network.before(*READ, stumble, times=60)
+    first = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (first.confirmed, first.unknown, first.stopped_by) == (11, 1, None)
+    assert {number for number, state in states(box).items() if state == "unknown"} == {broken}
+
+
+def test_where_no_note_can_be_given_little_is_asked(
+    shop: Shop, oro: OroClient, box: Box, database_url: str
+) -> None:
+    put_notes(box, shop.order_id, 40)
+    shop.network.before(*READ, answer(500), times=1000)
+    counts = push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
+    assert (counts.unknown, counts.confirmed) == (40, 0)
+    assert counts.stopped_by is not None
+    assert shop.network.count(*READ) < 60, "two tries each"
+
+
 @pytest.mark.parametrize("moment", ["before the write", "after the write", "before reading back"])
 @pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
 def test_a_worker_killed_at_any_moment_leaves_nothing_twice_and_nothing_behind(
