@@ -40,9 +40,14 @@ class Window:
         return cls(midnight, _after(datetime.combine(last, time.min, UTC), timedelta(days=1)))
 
     @classmethod
+    def moments(cls, first: datetime, last: datetime) -> Self:
+        """Return the window from one moment to another, both included."""
+        return cls(min(first, _LAST - _SHORTEST), _after(last, _SHORTEST))
+
+    @classmethod
     def moment(cls, moment: datetime) -> Self:
         """Return the window of what was registered at one moment."""
-        return cls(min(moment, _LAST - _SHORTEST), _after(moment, _SHORTEST))
+        return cls.moments(moment, moment)
 
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end

@@ -6,7 +6,8 @@ many decisions. A run that dies leaves what it did not finish to the next one: d
 due, the mark of what people said stays where it was, and a look that has not ended says since when its landings wait.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -47,6 +48,8 @@ SINGLE_MOMENTS: Final = 20
 MISSED_DAYS: Final = 7
 """How far back returns are looked for whose webhook, or whose day, was missed."""
 
+MOST_REFUSED: Final = 10
+"""Moments of a look that may be refused while the others are decided."""
 _REFUSALS: Final = (
     DecisionRefused,
     BuildError,
@@ -224,7 +227,12 @@ def _look_at(
     decisions = tuple(
         decision
         for window in windows
-        for decision in _decided(look, window, [each for each in asked_for if each in window], refused)
+        for decision in _decided(
+            look,
+            window,
+            asked_for[bisect_left(asked_for, window.start) : bisect_left(asked_for, window.end)],
+            refused,
+        )
     )
     look.conn.commit()
     return FollowedUp(
@@ -236,22 +244,26 @@ def _look_at(
 
 
 def _decided(
-    look: Follower, window: Window, moments: Collection[datetime], refused: dict[datetime, Exception]
+    look: Follower, window: Window, moments: Sequence[datetime], refused: dict[datetime, Exception]
 ) -> Iterator[Decision]:
-    """Yield the decision of a window; where it cannot be decided as a whole, those of its moments that can.
+    """Yield the decision of a window; where it is refused, those of the halves of its moments that are not.
 
-    One return must not keep all others from being decided, now and at every further look.
+    One return must not keep all others from being decided, now and at every further look. Raises what was refused
+    where it is more than MOST_REFUSED moments: then it is no single return.
     """
     try:
         yield _decide(look, window)
     except _REFUSALS as error:
-        if len(moments) < 2:
-            refused.update(dict.fromkeys(moments, error))
+        if len(refused) == MOST_REFUSED:
+            raise
+        if window == Window.moment(moments[0]):
+            refused[moments[0]] = error
             return
     else:
         return
-    for moment in moments:
-        yield from _decided(look, Window.moment(moment), [moment], refused)
+    middle = len(moments) // 2
+    for half in filter(None, (moments[:middle], moments[middle:])):
+        yield from _decided(look, Window.moments(half[0], half[-1]), half, refused)
 
 
 def _decide(look: Follower, window: Window) -> Decision:

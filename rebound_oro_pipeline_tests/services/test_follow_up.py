@@ -19,6 +19,7 @@ from rebound_oro_pipeline.services.follow_up import (
     FollowedUp,
     Follower,
     catch_up,
+    follow_history,
     follow_open_returns,
     follow_up,
 )
@@ -179,6 +180,19 @@ def test_a_return_that_cannot_be_decided_stops_no_other(
     assert follow(3, follow_up).occasions["webhooks"] == 1
     assert _claimed(conn) == {"R0", "R1", "R2"}
     assert not inbox.waiting(conn)
+
+
+def test_what_is_refused_for_all_is_not_tried_with_each(
+    follow: Follow, conn: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MOST_REFUSED", 2)
+    times = {f"R{number}": f"2026-11-0{number}T10:00:00Z" for number in range(1, 6)}
+    land(conn, [order()], [a_return(each, date_added=time) for each, time in times.items()])
+    conn.execute("alter table ledger.claims add constraint refused check (return_id = 'R5')")
+    conn.commit()
+    with pytest.raises(psycopg.errors.CheckViolation, match="refused"):
+        follow(1, lambda look: follow_history(look, list(map(datetime.fromisoformat, times.values()))))
+    assert _claimed(conn) == set()
 
 
 def _claimed(conn: psycopg.Connection[Any]) -> set[str]:
