@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from rebound_oro_pipeline.services.spreadsheets import csv_text
 from rebound_oro_pipeline.warehouse import statements
 
 EXAMPLES: Final = 10
@@ -200,7 +201,7 @@ def _read(conn: psycopg.Connection[Any], kind: Kind, table: sql.Identifier, file
         cursor.execute(sql.SQL(_SQL["records"].rstrip(";")).format(columns=shown, gap=table))
         writer.writerow(columns)
         for row in cursor:
-            writer.writerow([plain(value) for value in row])
+            writer.writerow([csv_text(plain(value)) for value in row])
             if len(examples) < EXAMPLES:
                 examples.append(row)
     return Gap(kind, tuple(at_stake), columns, tuple(examples), file)

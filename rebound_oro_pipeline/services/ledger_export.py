@@ -20,6 +20,7 @@ from openpyxl.utils import get_column_letter
 from psycopg import sql
 
 from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.spreadsheets import csv_text
 from rebound_oro_pipeline.warehouse import statements
 
 _SQL = statements.load("ledger_export")
@@ -110,7 +111,7 @@ def _write_csv(table: Table, path: Path) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(table.columns)
-        writer.writerows([_text(value) for value in row] for row in table.rows)
+        writer.writerows([csv_text(_text(value)) for value in row] for row in table.rows)
     return path
 
 

@@ -58,7 +58,7 @@ def test_every_planted_gap_is_found_with_its_money(box: Box, database_url: str, 
     twin, other, unshipped, odd, waiting = clean[:5]
     moved = level_of(box, odd)
     for order_id in (twin, other):
-        box.control("oro", {"type": "orders", "id": order_id, "attributes": {"externalId": "ERP-TWICE"}})
+        box.control("oro", {"type": "orders", "id": order_id, "attributes": {"externalId": "=TWICE()"}})
     box.control("oro", {"type": "orders", "id": unshipped, "relations": {"shippingStatus": None}})
     box.control("oro", {"type": "orders", "id": odd, "attributes": {"totalValue": "1.23"}})
     box.control("oro", {"type": "orders", "id": waiting, "relations": {"shippingStatus": "on_a_ship"}})
@@ -68,7 +68,7 @@ def test_every_planted_gap_is_found_with_its_money(box: Box, database_url: str, 
     )
     after = audited(box, database_url, tmp_path / "after")
 
-    doubled = [row for row in records(after, "duplicated_external_ids") if row["reference"] == "ERP-TWICE"]
+    doubled = [row for row in records(after, "duplicated_external_ids") if row["reference"] == "'=TWICE()"]
     assert {row["order_id"] for row in doubled} == {twin, other}
     assert {row["field"] for row in doubled} == {"externalId"}
     assert unshipped in {row["order_id"] for row in records(after, "shipping_statuses_null")}
