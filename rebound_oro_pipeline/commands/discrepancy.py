@@ -10,8 +10,7 @@ from rebound_oro_pipeline.commands.output import (
     Command,
     SettingsReader,
     operators_database,
-    print_dry_run,
-    print_rows,
+    print_changed,
     writing_options,
 )
 
@@ -93,6 +92,4 @@ def _settle(
     with operators_database(read_settings, dry_run=dry_run) as (_, conn):
         found = pick(conn, wanted, acknowledged=acknowledged)
         settled = settle(conn, found, Deed(who, why))
-    print_rows(settled, _COLUMNS, as_json=as_json, of=of)
-    if not as_json:
-        print_dry_run(dry_run)
+    print_changed(settled, _COLUMNS, as_json=as_json, dry_run=dry_run, of=of, called="discrepancies")

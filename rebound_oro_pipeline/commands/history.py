@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import click
@@ -17,9 +17,14 @@ from rebound_oro_pipeline.commands.output import (
     operators_database,
     print_dry_run,
     print_json,
+    print_rows,
     printable,
     writing_options,
 )
+
+if TYPE_CHECKING:
+    from rebound_oro_pipeline.services.import_history import ImportedHistory
+    from rebound_oro_pipeline.services.summarise import Destination
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -59,9 +64,10 @@ def import_history(
     A return that was read from ReBound itself, by its API or a webhook, and said something else there is left out,
     and so is one of a day that is still to come. Exit status 1 if nothing of the file could be landed.
 
-    With --decide they are decided at once, and what would be sent waits for `outbox release`; without it, the run of
-    their days decides them. Days before REBOUND_ORO_FIRST_DAY have no run: their returns are counted, and stay
-    undecided until the file is imported again with --decide, or each is decided with `replay-return`.
+    With --decide they are decided at once, the command ends with where their lines are then, and what would be sent
+    waits for `outbox release`; without it, the run of their days decides them. Days before REBOUND_ORO_FIRST_DAY have
+    no run: their returns are counted, and stay undecided until the file is imported again with --decide, or each is
+    decided with `replay-return`.
 
     Example: rebound-oro import-history returns-2025.csv --columns columns.yaml --decide --why "history of 2025"
     """
@@ -95,7 +101,7 @@ def import_history(
             )
             with conn.transaction():
                 Deed(who, why).log(conn, "history imported", [file.name], **asdict(done.landed))
-            notes = _decide(read_settings, done.registered_at, now) if decide else None
+            notes, places = _decide(read_settings, done, now) if decide else (None, None)
     except HistoryError as error:
         raise click.ClickException(str(error)) from None
     nothing_landed = not done.landed.received
@@ -105,7 +111,9 @@ def import_history(
             "faults": [asdict(fault) for fault in done.faults],
             "before_first_day": done.too_early,
         }
-        print_json({**told, "credit_notes": notes, "dry_run": dry_run})
+        lines = None if places is None else [asdict(place) for place in places]
+        decided = {"credit_notes": notes, "destinations": lines}
+        print_json({**told, **decided, "dry_run": dry_run})
         sys.exit(int(nothing_landed))
     for fault in done.faults:
         click.echo(printable(str(fault)), err=True)
@@ -123,7 +131,8 @@ def import_history(
             "or decide each with `rebound-oro replay-return`",
             err=True,
         )
-    if notes is not None:
+    if notes is not None and places is not None:
+        print_rows(places, ("destination", "reason", "lines", "units"), as_json=False, of="places")
         click.echo(
             f"{counted(notes, 'credit notes')} decided and held back; `rebound-oro outbox release` lets them go"
         )
@@ -131,10 +140,14 @@ def import_history(
     sys.exit(int(nothing_landed))
 
 
-def _decide(read_settings: SettingsReader, registered_at: Collection[datetime], now: datetime) -> int:
+def _decide(
+    read_settings: SettingsReader, done: ImportedHistory, now: datetime
+) -> tuple[int, list[Destination]]:
+    """Return how many credit notes were added, and where the lines of the file's returns are now."""
     from rebound_oro_pipeline import wiring
     from rebound_oro_pipeline.services.follow_up import Follower, follow_history
     from rebound_oro_pipeline.services.import_history import LANDED_BY
+    from rebound_oro_pipeline.services.summarise import destinations_of_returns
     from rebound_oro_pipeline.sqlmodels.read import read_models
 
     settings = read_settings()
@@ -159,4 +172,5 @@ def _decide(read_settings: SettingsReader, registered_at: Collection[datetime], 
             workers=settings.oro_connections,
             decide_only=True,
         )
-        return follow_history(look, registered_at).notes
+        notes = follow_history(look, done.registered_at).notes
+        return notes, destinations_of_returns(conn, done.return_ids)

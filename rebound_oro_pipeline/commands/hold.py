@@ -12,7 +12,7 @@ from rebound_oro_pipeline.commands.output import (
     json_option,
     older_option,
     operators_database,
-    print_dry_run,
+    print_changed,
     print_rows,
     writing_options,
 )
@@ -94,9 +94,7 @@ def hold_release(
             )
         release(conn, holds, deed)
         holds = _open(conn, wanted)
-    print_rows(holds, _COLUMNS, as_json=as_json, of="holds due now")
-    if not as_json:
-        print_dry_run(dry_run)
+    print_changed(holds, _COLUMNS, as_json=as_json, dry_run=dry_run, of="holds due now", called="holds")
 
 
 def _wanted(filters: dict[str, Any]) -> HoldFilter:

@@ -257,7 +257,11 @@ def _rehearse(settings: Settings, *, as_json: bool) -> int:
         except DryRunImpossible as error:
             raise click.ClickException(str(error)) from error
     if as_json:
-        shown: dict[str, Any] = {"accepted": dry_run.accepted, "refused": dict(dry_run.refused)}
+        shown: dict[str, Any] = {
+            "dry_run": True,
+            "accepted": dry_run.accepted,
+            "refused": dict(dry_run.refused),
+        }
         click.echo(json.dumps(shown, indent=2))
     else:
         for number, words in dry_run.refused.items():

@@ -14,6 +14,7 @@ from rebound_oro_pipeline.commands.output import (
     json_option,
     older_option,
     operators_database,
+    print_changed,
     print_dry_run,
     print_json,
     print_rows,
@@ -167,9 +168,7 @@ def outbox_after_restore(
     with operators_database(read_settings, dry_run=dry_run) as (_, conn):
         held = operate_outbox.after_restore(conn, stopped, Deed(who, why))
         found = operate_outbox.messages(conn, kind="oro_inventory_delta", business_keys=held)
-    print_rows(found, _COLUMNS, as_json=as_json, of="messages")
-    if not as_json:
-        print_dry_run(dry_run)
+    print_changed(found, _COLUMNS, as_json=as_json, dry_run=dry_run, of="messages", called="messages")
 
 
 @outbox.command("recheck")
@@ -283,6 +282,4 @@ def _intervene(
         if not changed:
             raise OperatorError(f"nothing to {action}: none of {len(wanted)} messages is {possible}")
         found = _messages(conn, {**filters, "keys": changed, "states": None})
-    print_rows(found, _COLUMNS, as_json=as_json, of="messages")
-    if not as_json:
-        print_dry_run(dry_run)
+    print_changed(found, _COLUMNS, as_json=as_json, dry_run=dry_run, of="messages", called="messages")

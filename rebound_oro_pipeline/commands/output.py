@@ -173,6 +173,17 @@ def print_rows(rows: Sequence[object], columns: Sequence[str], *, as_json: bool,
     click.echo(counted(len(found), of))
 
 
+def print_changed(
+    rows: Sequence[object], columns: Sequence[str], *, as_json: bool, dry_run: bool, of: str, called: str
+) -> None:
+    """Print what a command changed, as print_rows does; in JSON the rows are `called` so, beside `dry_run`."""
+    if as_json:
+        print_json({"dry_run": dry_run, called: [_fields(row) for row in rows]})
+        return
+    print_rows(rows, columns, as_json=False, of=of)
+    print_dry_run(dry_run)
+
+
 def print_decided(decided: Sequence[Decided], *, as_json: bool, dry_run: bool) -> None:
     """Print where the units of decided returns are now, and the notes that were added."""
     if as_json:

@@ -14,8 +14,8 @@ from rebound_oro_pipeline.commands.output import (
     json_option,
     older_option,
     operators_database,
+    print_changed,
     print_decided,
-    print_dry_run,
     print_json,
     print_rows,
     printable,
@@ -342,6 +342,5 @@ def _note(
         rows = _pick(conn, filters)
         write(conn, rows, Deed(who, why))
         changed = open_rows(conn, QuarantineFilter(subjects=tuple({row.subject for row in rows})))
-    print_rows(changed, ("subject", "reason", "assignee", "tags"), as_json=as_json, of="open rows")
-    if not as_json:
-        print_dry_run(dry_run)
+    columns = ("subject", "reason", "assignee", "tags")
+    print_changed(changed, columns, as_json=as_json, dry_run=dry_run, of="open rows", called="rows")

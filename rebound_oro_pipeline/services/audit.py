@@ -30,7 +30,7 @@ from rebound_oro_pipeline.services.audit_landing import (
 )
 from rebound_oro_pipeline.services.decide import DecisionRefused, decide
 from rebound_oro_pipeline.services.doctor import Finding
-from rebound_oro_pipeline.services.doctor_oro import viewing
+from rebound_oro_pipeline.services.doctor_oro import reach, viewing
 from rebound_oro_pipeline.services.private_database import private_database
 from rebound_oro_pipeline.services.summarise import Credited, Destination, credited, destinations
 from rebound_oro_pipeline.sqlmodels.model import Models
@@ -103,6 +103,7 @@ def audit(
     `aliases` are pairs of alias and SKU that are known already; `say` is told what is being done. `server_url` must
     let us create a database, else PrivateDatabaseError. Raises the errors of the clients, OSError.
     """
+    reach(oro)
     out.mkdir(parents=True, exist_ok=True)
     with private_database(server_url, models, purpose=RUN) as conn:
         for alias, sku in aliases:

@@ -6,6 +6,7 @@ has. The probe of the queue leaves a batch that changes nothing where no message
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -38,9 +39,7 @@ def examine_oro(
     thought to run.
     """
     try:
-        ask(oro, "orders", _NOWHERE)
-    except (Forbidden, NotFound):
-        pass  # told below, by type
+        reach(oro)
     except ApiError as error:
         yield failure_of("OroCommerce", error)
         return
@@ -84,6 +83,12 @@ def _guarded(subject: str, question: Callable[[], Iterable[Finding]]) -> Iterato
         yield from question()
     except ApiError as error:
         yield failure_of(subject, error)
+
+
+def reach(oro: OroClient) -> None:
+    """Raise the ApiError of an OroCommerce that gives no answer, or no access; what may be viewed is asked later."""
+    with suppress(Forbidden, NotFound):
+        ask(oro, "orders", _NOWHERE)
 
 
 def viewing(oro: OroClient, resource: str) -> Finding:

@@ -93,13 +93,14 @@ class HistoryFault:
 
 @dataclass(frozen=True)
 class ImportedHistory:
-    """What became of a file: how its returns landed, what was wrong in it, and when those were registered.
+    """What became of a file: how its returns landed, what was wrong in it, which they are and when registered.
 
     `too_early` are the returns that no daily run decides, because they were registered before the first day.
     """
 
     landed: Landed
     faults: tuple[HistoryFault, ...]
+    return_ids: frozenset[str]
     registered_at: frozenset[datetime]
     too_early: tuple[str, ...]
 
@@ -216,6 +217,7 @@ def import_history(
     return ImportedHistory(
         landed,
         tuple(sorted(faults, key=lambda fault: fault.line)),
+        frozenset(read),
         frozenset(each.registered_at for each in read.values()),
         tuple(return_id for return_id, each in read.items() if _day(each.registered_at) < first_day),
     )

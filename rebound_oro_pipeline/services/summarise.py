@@ -1,5 +1,6 @@
 """Figures for people and plots: where the units of a window are, and what was credited."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -35,6 +36,13 @@ def destinations(conn: psycopg.Connection, window: Window) -> list[Destination]:
     """Return lines and units of the window by destination and reason."""
     with conn.cursor(row_factory=class_row(Destination)) as cursor:
         return cursor.execute(_SQL["destinations"], _bounds(window)).fetchall()
+
+
+def destinations_of_returns(conn: psycopg.Connection, return_ids: Collection[str]) -> list[Destination]:
+    """Return lines and units of these returns by destination and reason."""
+    with conn.cursor(row_factory=class_row(Destination)) as cursor:
+        asked = {"return_ids": sorted(return_ids)}
+        return cursor.execute(_SQL["destinations_of_returns"], asked).fetchall()
 
 
 def credited(conn: psycopg.Connection, window: Window) -> list[Credited]:

@@ -54,13 +54,14 @@ def test_a_discrepancy_that_stays_is_acknowledged(shop: psycopg.Connection, run:
     [found] = printed(run(*listing, expected=1))
     assert (found["kind"], found["subject"]) == ("note_not_in_oro_in_time", "R1-ORD-1")
     before = counts(shop)
-    run("discrepancy", "acknowledge", "R1-ORD-1", *WHY, "--dry-run")
+    told = run("discrepancy", "acknowledge", "R1-ORD-1", *WHY, "--dry-run").stdout
+    assert told.endswith("dry run: nothing was changed\n")
     assert counts(shop) == before
     run(*listing, expected=1)
     assert "1 discrepancy acknowledged" in run("discrepancy", "acknowledge", "R1-ORD-1", *WHY).stdout
-    [again] = printed(run("discrepancy", "reopen", "R1-ORD-1", *WHY, "--json"))
+    [again] = printed(run("discrepancy", "reopen", "R1-ORD-1", *WHY, "--json"))["discrepancies"]
     assert (again["acknowledged_at"], again["acknowledged_by"]) == (None, None)
-    [noted] = printed(run("discrepancy", "acknowledge", "R1-ORD-1", *WHY, "--json"))
+    [noted] = printed(run("discrepancy", "acknowledge", "R1-ORD-1", *WHY, "--json"))["discrepancies"]
     assert (noted["acknowledged_by"], noted["acknowledged_why"]) == ("maria", "counted again")
     assert printed(run(*listing)) == []
     assert "1 more are acknowledged" in run("reconcile", "--no-read").stdout
@@ -151,9 +152,9 @@ def test_a_write_lands_in_the_audit_log_and_a_dry_run_changes_nothing(
     monkeypatch.chdir(tmp_path)
     Path("returns.jsonl").write_text(json.dumps(a_return("R4", {"quantity": "1"})))
     before = contents(shop)
-    run(*arguments, "--dry-run")
+    assert printed(run(*arguments, "--dry-run", "--json"))["dry_run"] is True
     assert contents(shop) == before
-    run(*arguments, "--json")
+    assert printed(run(*arguments, "--json"))["dry_run"] is False
     assert contents(shop)["outbox.audit_log"] != before["outbox.audit_log"]
     shop.rollback()
     said = shop.execute("select distinct actor, reason from outbox.audit_log").fetchall()

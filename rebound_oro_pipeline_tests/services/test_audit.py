@@ -9,11 +9,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
 from rebound_oro_pipeline.cli import main
+from rebound_oro_pipeline.clients.errors import NoToken
+from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.clients.rebound import ReboundClient
+from rebound_oro_pipeline.contracts.policy import Policy
+from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.services.audit import audit
 from rebound_oro_pipeline.services.audit_gaps import KINDS, plain
+from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, prepare, variables
 from rebound_oro_pipeline_tests.sandbox_process import UNTIL, Box, sandbox
 
@@ -182,6 +191,35 @@ def test_aliases_that_were_imported_before_are_known(box: Box, database_url: str
     assert imported.exit_code == 0, imported.output
     with_aliases = records(audited(box, database_url, tmp_path / "with"), "returned_skus_not_on_their_order")
     assert len(with_aliases) < len(without)
+
+
+def test_an_orocommerce_that_does_not_answer_is_asked_once(database_url: str, tmp_path: Path) -> None:
+    """Each question waits for its tries, so that five of them would keep a person for half a minute."""
+    asked: list[str] = []
+
+    def nobody(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        raise httpx.ConnectError("refused", request=request)
+
+    network = httpx.MockTransport(nobody)
+    with (
+        OroClient("https://shop.example", "id", "secret", transport=network, attempts=1) as oro,
+        ReboundClient("https://rebound.example", "login", "key", transport=network, attempts=1) as rebound,
+        pytest.raises(NoToken),
+    ):
+        audit(
+            database_url,
+            read_models(),
+            rebound,
+            oro,
+            window=Window.days(FIRST, LAST),
+            out=tmp_path / "out",
+            policy=Policy(),
+            mapping=default_mapping(),
+            now=datetime(2026, 11, 28, tzinfo=UTC),
+        )
+    assert asked == ["/oauth2-token"]
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_last_day_may_not_come_before_the_first() -> None:

@@ -1,4 +1,4 @@
-"""`rebound-oro doctor` and `rebound-oro push` as people call them."""
+"""`rebound-oro doctor`, `push` and `import-history --decide` as people call them: with OroCommerce behind them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 
 from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline_tests.pipeline_at_work import prepare
+from rebound_oro_pipeline_tests.services.operators_shop import a_return
 from rebound_oro_pipeline_tests.services.push.shop_at_work import Shop, open_shop, put_delta, put_note, states
 
 Call = Callable[..., Result]
@@ -65,7 +67,7 @@ def test_a_dry_run_reports_what_would_be_refused_and_changes_nothing(
     result = call("push", "--dry-run", "--json")
     told = json.loads(result.output)
     assert result.exit_code == 1
-    assert told["accepted"] == 1
+    assert (told["dry_run"], told["accepted"]) == (True, 1)
     assert told["refused"] == {
         "CN-2": "form constraint: The entity does not exist. (at /data/relationships/order/data)"
     }
@@ -131,3 +133,25 @@ def test_the_doctor_makes_no_database(call: Call, tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "no embedded PostgreSQL" in result.output
     assert not (tmp_path / "home").exists()
+
+
+def test_an_import_that_decides_tells_where_the_lines_of_the_file_are(
+    call: Call, database_url: str, tmp_path: Path
+) -> None:
+    prepare(database_url)
+    file = tmp_path / "returns.jsonl"
+    returns = [a_return("R1", {}, {"final_disposition": "eaten"}), a_return("R2", {"quantity": "2"})]
+    file.write_text("\n".join(map(json.dumps, returns)), encoding="utf-8")
+    asked = ("import-history", str(file), "--decide", "--who", "maria", "--why", "history")
+    result = call(*asked)
+    assert result.exit_code == 0, result.output
+    told = result.stdout.splitlines()
+    assert [line.split() for line in told[2:4]] == [
+        ["held", "unknown_order", "2", "3"],
+        ["quarantined", "unknown_disposition", "1", "1"],
+    ]
+    assert told[-1].startswith("0 credit notes decided and held back")
+    file.write_text(json.dumps(returns[1]), encoding="utf-8")
+    assert json.loads(call(*asked, "--json").stdout)["destinations"] == [
+        {"destination": "held", "reason": "unknown_order", "lines": 1, "units": "2"}
+    ]

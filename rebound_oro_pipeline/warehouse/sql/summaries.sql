@@ -9,6 +9,17 @@ where registered_at >= %(window_start)s and registered_at < %(window_end)s
 group by destination, reason
 order by destination, reason
 
+-- name: destinations_of_returns
+select
+    destination,
+    reason,
+    count(*)::integer as lines,
+    coalesce(sum(quantity), 0) as units
+from marts.return_line_destinations
+where return_id = any(%(return_ids)s)
+group by destination, reason
+order by destination, reason
+
 -- name: credited
 select
     currency,
