@@ -35,13 +35,25 @@ class Rules:
 
 @dataclass(frozen=True)
 class Place:
-    """Where units of a return line are; `quantity` is None where it could not be read."""
+    """Where units of a return line are; `quantity` is None where it could not be read, as with a whole document.
 
+    Those that count against what came back were credited, and did not.
+    """
+
+    return_id: str
     return_line_key: str
     destination: str
     reason: str | None
     quantity: Decimal | None
     detail: str | None
+    counts_against: bool
+
+    @property
+    def place(self) -> str:
+        """The destination in words that let the units of a line be added up."""
+        return self.destination + (
+            ": credited although they did not come back" if self.counts_against else ""
+        )
 
 
 @dataclass(frozen=True)
@@ -88,18 +100,16 @@ def decide_moment(
     found = []
     for return_id in return_ids:
         asked = {"return_id": return_id, "decision_id": decision.decision_id}
-        with (
-            conn.cursor(row_factory=class_row(Place)) as places,
-            conn.cursor(row_factory=class_row(Note)) as notes,
-        ):
-            found.append(
-                Decided(
-                    return_id,
-                    tuple(places.execute(_SQL["places"], asked).fetchall()),
-                    tuple(notes.execute(_SQL["notes"], asked).fetchall()),
-                )
-            )
+        with conn.cursor(row_factory=class_row(Note)) as notes:
+            added = tuple(notes.execute(_SQL["notes"], asked).fetchall())
+        found.append(Decided(return_id, tuple(places_of(conn, [return_id])), added))
     return found
+
+
+def places_of(conn: psycopg.Connection[Any], return_ids: list[str]) -> list[Place]:
+    """Return where the units of these returns are, and where a document is that cannot be read."""
+    with conn.cursor(row_factory=class_row(Place)) as cursor:
+        return cursor.execute(_SQL["places"], {"return_ids": return_ids}).fetchall()
 
 
 def replay_return(

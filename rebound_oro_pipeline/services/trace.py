@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 import psycopg
 from psycopg.rows import class_row
 
+from rebound_oro_pipeline.services.operate_again import Place, places_of
 from rebound_oro_pipeline.services.operate_deed import OperatorError
 from rebound_oro_pipeline.warehouse import statements
 
@@ -69,26 +69,6 @@ class Event:
 
 
 @dataclass(frozen=True)
-class TracedPlace:
-    """Where units of a return line are now; those that count against what came back were credited, and did not."""
-
-    return_id: str
-    return_line_key: str
-    destination: str
-    reason: str | None
-    quantity: Decimal | None
-    detail: str | None
-    counts_against: bool
-
-    @property
-    def place(self) -> str:
-        """The destination in words that let the units of a line be added up."""
-        return self.destination + (
-            ": credited although they did not come back" if self.counts_against else ""
-        )
-
-
-@dataclass(frozen=True)
 class Trace:
     """What an id means, the returns and orders that have to do with it, their story, and where the units are now."""
 
@@ -96,7 +76,7 @@ class Trace:
     return_ids: tuple[str, ...]
     order_ids: tuple[str, ...]
     events: tuple[Event, ...]
-    places: tuple[TracedPlace, ...]
+    places: tuple[Place, ...]
 
 
 def trace(
@@ -123,16 +103,13 @@ def trace(
     scope["return_ids"] = sorted(found | set(by_kind["return"]))
     orders = {order_id for (order_id,) in conn.execute(_SQL["orders_of"], scope)}
     scope["order_ids"] = sorted(orders | set(by_kind["order"]))
-    with (
-        conn.cursor(row_factory=class_row(Event)) as events,
-        conn.cursor(row_factory=class_row(TracedPlace)) as places,
-    ):
+    with conn.cursor(row_factory=class_row(Event)) as events:
         return Trace(
             tuple(meanings),
             tuple(scope["return_ids"]),
             tuple(scope["order_ids"]),
             tuple(sorted(map(_to_the_second, events.execute(_SQL["events"], scope)), key=_in_turn)),
-            tuple(places.execute(_SQL["places"], scope).fetchall()),
+            tuple(places_of(conn, scope["return_ids"])),
         )
 
 

@@ -389,13 +389,14 @@ def test_what_a_decision_held_back_is_told_apart(run: Run, shop: psycopg.Connect
     assert {line[1]: line[3] for line in lines[1:3]} == {"R1-ORD-1": "yes", "R1-ORD-1:1": "-"}
 
 
-def test_a_document_that_cannot_be_read_is_told_when_it_is_decided_again(
-    run: Run, shop: psycopg.Connection
-) -> None:
+def test_a_document_that_cannot_be_read_is_told_where_lines_are(run: Run, shop: psycopg.Connection) -> None:
+    """Its lines are not known, so that it would be nowhere."""
     land(shop, [], [a_return("R7") | {"date_added": "soon"}])
     shop.commit()
     told = run("replay-return", "R7", *WHY).stdout
     assert "the document: - quarantined (malformed_document)" in told
+    now = run("trace", "R7").stdout.partition("now:\n")[2].splitlines()
+    assert now[1].split()[:6] == ["R7", "the", "document", "-", "quarantined", "malformed_document"]
 
 
 def test_a_database_that_does_not_answer_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

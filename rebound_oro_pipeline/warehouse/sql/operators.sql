@@ -133,13 +133,16 @@ where operator_decision_id = any(%(operator_decision_ids)s) and revoked_at is nu
 
 -- name: places
 select
+    destinations.return_id,
     destinations.return_line_key,
     destinations.destination,
     destinations.reason,
     destinations.quantity,
-    destinations.detail
+    destinations.detail,
+    coalesce(destinations.reason = 'received_quantity_decreased', false) as counts_against
 from (
     select
+        placed.return_id,
         placed.return_line_key,
         placed.destination,
         placed.reason,
@@ -147,9 +150,10 @@ from (
         placed.detail,
         placed.position
     from marts.return_line_destinations as placed
-    where placed.return_id = %(return_id)s
+    where placed.return_id = any(%(return_ids)s::text[])
     union all
     select
+        unread.return_id,
         'the document' as return_line_key,
         'quarantined' as destination,
         unread.reason,
@@ -157,10 +161,14 @@ from (
         unread.detail,
         0 as position
     from ledger.quarantine as unread
-    where unread.return_id = %(return_id)s and unread.return_line_key is null and unread.resolved_at is null
+    where
+        unread.return_id = any(%(return_ids)s::text[])
+        and unread.return_line_key is null
+        and unread.resolved_at is null
     union all
     -- As long as the version that a person gave up is the latest one (ledger.quarantine).
     select
+        decisions.return_id,
         'the document' as return_line_key,
         decisions.verdict as destination,
         decisions.reason,
@@ -171,13 +179,13 @@ from (
     inner join landing.malformed_documents as documents
         on decisions.subject = documents.source_system || ' ' || documents.resource || ' ' || documents.document_key
     where
-        decisions.return_id = %(return_id)s
+        decisions.return_id = any(%(return_ids)s::text[])
         and decisions.reason = 'malformed_document'
         and decisions.verdict <> 'released'
         and decisions.revoked_at is null
         and decisions.decided_at >= documents.landed_at
 ) as destinations
-order by destinations.position, destinations.destination, destinations.reason;
+order by destinations.return_id, destinations.position, destinations.destination, destinations.reason;
 
 -- name: notes
 select

@@ -405,16 +405,3 @@ inner join notes on held.credit_note_number = notes.credit_note_number
 inner join reconciliation.credit_notes as findings
     on held.credit_note_number = findings.credit_note_number and held.remote_id = findings.oro_credit_note_id
 order by at, event, subject;
-
--- name: places
-select
-    destinations.return_id,
-    destinations.return_line_key,
-    destinations.destination,
-    destinations.reason,
-    destinations.quantity,
-    destinations.detail,
-    coalesce(destinations.reason = 'received_quantity_decreased', false) as counts_against
-from marts.return_line_destinations as destinations
-where destinations.return_id = any(%(return_ids)s::text[])
-order by destinations.return_id, destinations.position, destinations.destination, destinations.reason_or_none;
