@@ -24,7 +24,6 @@ from rebound_oro_pipeline.settings import PREFIX, Settings
 from rebound_oro_pipeline.sqlmodels.read import read_models
 
 HOST = "127.0.0.1"
-LOCATION = "rebound_oro_pipeline"
 READY_SECONDS = 120
 READER_SECONDS = 2.0
 """How long to wait for the last words of what was stopped: a run that lives on keeps them open."""
@@ -77,7 +76,7 @@ def _places(settings: Settings, scene: Scene) -> dict[str, str]:
 
 @contextmanager
 def _dagster(settings: Settings, listen: int) -> Iterator[list["Popen[str]"]]:
-    from rebound_oro_pipeline.defs.local import prepare_home  # noqa: PLC0415 - slow import
+    from rebound_oro_pipeline.defs.local import LOCATION, prepare_home  # noqa: PLC0415 - slow import
 
     workspace = prepare_home(settings) / "workspace.yaml"
     code_port = code_server_port(workspace)

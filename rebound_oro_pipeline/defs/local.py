@@ -19,6 +19,10 @@ from rebound_oro_pipeline.settings import Settings
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+LOCATION = "rebound_oro_pipeline"
+"""How Dagster calls our code, as in workspace.yaml."""
+REPOSITORY_TAG = ".dagster/repository"
+"""By this Dagster's pages of jobs find their runs; what the UI or the daemon starts has it by itself."""
 STORAGE_URL = "REBOUND_ORO_DAGSTER_STORAGE_URL"
 """Variable by which dagster.yaml finds its storage; set for this process and those it starts, written nowhere."""
 
@@ -64,7 +68,12 @@ def execute(
     """
     job = defs.resolve_job_def(job_name)
     range_of_days = {RANGE_START_TAG: days[0], RANGE_END_TAG: days[1]} if days else {}
-    all_tags = {ATTENDED: "true", **range_of_days, **(tags or {})}
+    all_tags = {
+        ATTENDED: "true",
+        REPOSITORY_TAG: f"__repository__@{LOCATION}",
+        **range_of_days,
+        **(tags or {}),
+    }
     # The event log keeps everything; whoever runs a job here says what went wrong.
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     with _interrupts() as came:

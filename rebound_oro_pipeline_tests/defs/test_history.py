@@ -8,7 +8,9 @@ from typing import Any
 
 import dagster as dg
 import pytest
+import yaml
 from click.testing import CliRunner
+from dagster._core.storage.tags import REPOSITORY_LABEL_TAG
 
 from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.defs.history import OldRuns, delete_old_runs
@@ -18,6 +20,7 @@ from rebound_oro_pipeline.sqlmodels.relations import ensure_schema
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.migrate import migrate
 from rebound_oro_pipeline.wiring import DAGSTER_SCHEMA
+from rebound_oro_pipeline_tests.docs.tables import ROOT
 from rebound_oro_pipeline_tests.pipeline_at_work import environment
 
 KEY = dg.AssetKey("by_day")
@@ -63,6 +66,15 @@ def worked(instance: dg.DagsterInstance, first: str, last: str, *, fails: bool =
 
 def runs(instance: dg.DagsterInstance) -> set[str]:
     return {record.dagster_run.run_id for record in instance.get_run_records()}
+
+
+def test_a_run_of_a_command_is_among_the_runs_of_its_job(instance: dg.DagsterInstance) -> None:
+    """Dagster's pages of jobs ask for the runs of a job of a repository of a code location."""
+    [location] = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))["load_from"]
+    label = f"{definitions().get_repository_def().name}@{location['python_module']['location_name']}"
+    wanted = dg.RunsFilter(job_name="work", tags={REPOSITORY_LABEL_TAG: label})
+    run_id = worked(instance, DAYS[0], DAYS[0])
+    assert [run.run_id for run in instance.get_runs(wanted)] == [run_id]
 
 
 def state(instance: dg.DagsterInstance) -> tuple[object, ...]:
