@@ -219,18 +219,22 @@ def db_remove(yes: bool) -> None:
 def run_days(first: datetime, last: datetime, decide_only: bool) -> None:
     """Land and decide a range of days in a single Dagster run, in this process; nothing is sent.
 
-    Days are UTC, by the registration of the returns.
+    Days are UTC, by the registration of the returns. Told is where all return lines of these days are then, whenever
+    they were decided.
 
     Example: rebound-oro run --from 2026-10-01 --to 2026-10-31
     """
     # Loading the definitions reads the settings, too, and tells of a wrong one in frames.
     settings = read_settings()
     from rebound_oro_pipeline import wiring
+    from rebound_oro_pipeline.commands.output import print_rows
+    from rebound_oro_pipeline.contracts.window import Window
     from rebound_oro_pipeline.definitions import defs
     from rebound_oro_pipeline.defs.jobs import RETURNS
     from rebound_oro_pipeline.defs.local import execute, failures, local_instance
     from rebound_oro_pipeline.defs.models import DECIDE_ONLY
     from rebound_oro_pipeline.defs.partitions import DayError, range_of_days
+    from rebound_oro_pipeline.services.summarise import destinations
     from rebound_oro_pipeline.sqlmodels.read import read_models
 
     try:
@@ -243,8 +247,12 @@ def run_days(first: datetime, last: datetime, decide_only: bool) -> None:
         with local_instance(settings) as instance:
             tags = {DECIDE_ONLY: "true"} if decide_only else None
             result = execute(defs, instance, RETURNS, days=days, tags=tags)
+        with wiring.connect_database(settings, application_name="rebound-oro run") as conn:
+            places = destinations(conn, Window.days(first.date(), last.date())) if result.success else []
     for failure in failures(result):
         click.echo("\n".join(map(printable, failure.split("\n"))), err=True)
+    if result.success:
+        print_rows(places, ("destination", "reason", "lines", "units"), as_json=False, of="places")
     click.echo(f"run {result.run_id}: {'success' if result.success else 'failure'}")
     sys.exit(0 if result.success else 1)
 

@@ -11,6 +11,7 @@ from rebound_oro_pipeline.commands.output import (
     MOST_ROWS,
     Command,
     SettingsReader,
+    as_text,
     json_option,
     older_option,
     operators_database,
@@ -101,9 +102,11 @@ def outbox_show(read_settings: SettingsReader, /, *, key: str, as_json: bool) ->
         return
     for each in found:
         sent = each.pop("payload")
+        if each["held_back"]:
+            del each["next_attempt_at"]
         for name, value in each.items():
             if value is not None:
-                click.echo(f"{name.replace('_', ' ')}: {value}")
+                click.echo(f"{name.replace('_', ' ')}: {as_text(value)}")
         print_json(sent)
 
 

@@ -165,7 +165,7 @@ def print_rows(rows: Sequence[object], columns: Sequence[str], *, as_json: bool,
     if as_json:
         print_json(found)
         return
-    texts = [[_text(row[column]) for column in columns] for row in found]
+    texts = [[as_text(row[column]) for column in columns] for row in found]
     heads = [column.replace("_", " ") for column in columns]
     widths = [max(len(text[place]) for text in [heads, *texts]) for place in range(len(columns))]
     for text in [heads, *texts] if texts else []:
@@ -194,11 +194,10 @@ def print_decided(decided: Sequence[Decided], *, as_json: bool, dry_run: bool) -
         for place in each.places:
             why = f" ({place.reason})" if place.reason else ""
             key = printable(place.return_line_key)
-            click.echo(f"  {key}: {_text(place.quantity)} {place.destination}{why}")
+            click.echo(f"  {key}: {as_text(place.quantity)} {place.destination}{why}")
         for note in each.notes:
-            click.echo(
-                printable(f"  credit note {note.credit_note_number}: {note.total_amount} {note.currency}")
-            )
+            number = printable(note.credit_note_number)
+            click.echo(f"  credit note {number}: {note.total_amount} {note.currency}")
     print_dry_run(dry_run)
 
 
@@ -215,7 +214,8 @@ def _fields(row: object) -> Mapping[str, Any]:
     return row
 
 
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """Return a value as people read it in a table: nothing is a dash, a time ends with its minutes."""
     if value is None:
         return "-"
     if isinstance(value, bool):

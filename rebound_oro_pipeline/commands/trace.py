@@ -70,8 +70,8 @@ def trace(
         return
     click.echo(printable(", ".join(f"{meaning.kind} {meaning.id}" for meaning in found.meanings)))
     for event in found.events:
-        said = printable(f"{event.subject}  {event.said}")
-        click.echo(f"{event.at:%Y-%m-%d %H:%M:%S}  {event.event:<22}  {said}")
+        told = f"{event.at:%Y-%m-%d %H:%M:%S}  {event.event:<22}  {event.subject}  {event.said}"
+        click.echo(printable(told))
         if payloads and event.payload is not None:
             print_json(event.payload)
     click.echo("now:")

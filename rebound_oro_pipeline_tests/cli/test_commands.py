@@ -1,6 +1,7 @@
 """Commands that look after the machine's own server and database, and what all of them say when something is wrong."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -217,13 +218,14 @@ def test_days_are_landed_and_decided_by_one_command(
         settings = variables(tmp_path / "home", database_url, box, first.isoformat())
         done = command("run", *days, variables=settings)
         assert done.exit_code == 0, done.output
-        assert done.output.startswith("run ")
-        assert done.output.endswith(": success\n")
+        *places, count, last = done.output.splitlines()
+        assert re.fullmatch(r"run .*: success", last)
+        assert count == f"{len(places) - 1} places"
         with connect(database_url) as conn:
-            [(returns, decided)] = conn.execute(
-                "select (select count(*) from landing.rebound_returns), (select count(*) from ledger.decisions)"
+            [(lines, decided)] = conn.execute(
+                "select (select count(*) from marts.return_line_destinations), (select count(*) from ledger.decisions)"
             ).fetchall()
-        assert returns > 0
+        assert sum(int(place.split()[2]) for place in places[1:]) == lines > 0
         assert decided == 1
         refused = command("run", *days, variables={**settings, "REBOUND_ORO_REBOUND_API_KEY": "hush"})
     assert refused.exit_code == 1

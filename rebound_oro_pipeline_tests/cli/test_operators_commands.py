@@ -447,6 +447,11 @@ def test_messages_are_listed_shown_and_given_up(run: Run, shop: psycopg.Connecti
     assert keys == {"R1-ORD-1", "R1-ORD-1:1"}
     [shown] = printed(run("outbox", "show", "R1-ORD-1", "--json"))
     assert shown["payload"]["total_amount"] == "30.00"
+    shop.execute("update outbox.messages set next_attempt_at = outbox.held_back_until()")
+    shop.commit()
+    told = run("outbox", "show", "R1-ORD-1").stdout
+    assert "held back: yes\n" in told
+    assert "9999" not in told
     assert "abandoned" in run("outbox", "abandon", "R1-ORD-1", *WHY).stdout
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from rebound_oro_pipeline.definitions import defs
 from rebound_oro_pipeline.settings import PREFIX, SECRETS
+from rebound_oro_pipeline.sqlmodels.checks import checks_of
 from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline_tests.docs.tables import DOCS, REASONS, ROOT
 
@@ -35,7 +36,7 @@ def test_every_reason_of_the_quarantine_has_a_row(reason: str) -> None:
 
 
 def test_every_check_of_the_data_is_told() -> None:
-    missing = {test.name for test in read_models().tests} - rows()
+    missing = {check.name for check in checks_of(read_models())} - rows()
     assert not missing
 
 
