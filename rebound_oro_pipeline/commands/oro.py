@@ -233,10 +233,14 @@ def _send(settings: Settings, *, credit_notes: bool, stock: bool, offers: bool, 
         click.echo(json.dumps(shown, indent=2, default=str))
         return
     for name, counts in pushed.items():
+        why = ""
+        if counts.stopped_by:
+            why = f" (stopped: {counts.stopped_by})"
+        elif counts.remaining:
+            why = " (due later: `rebound-oro outbox list` tells why)"
         click.echo(
             f"{name.replace('_', ' ')}: {counts.confirmed} confirmed, {counts.rejected} rejected, "
-            f"{counts.remaining} to be continued"
-            + (f" (stopped: {counts.stopped_by})" if counts.stopped_by else "")
+            f"{counts.remaining} to be continued{why}"
         )
     if restored:
         click.echo(f"products in stock again: {restored.restored}, {len(restored.refused)} refused")

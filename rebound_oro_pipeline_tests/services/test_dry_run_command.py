@@ -85,6 +85,11 @@ def test_a_push_sends_both_and_a_second_one_has_nothing_to_do(
     assert shop.notes() == ["CN-1"]
     assert shop.level("SKU-1") == 1002
     assert "0 confirmed" in call("push").output
+    put_note(box, "CN-2", shop.order_id)
+    box.execute(
+        "update outbox.messages set next_attempt_at = now() + interval '1 hour' where business_key = 'CN-2'"
+    )
+    assert "1 to be continued (due later: `rebound-oro outbox list` tells why)\n" in call("push").output
 
 
 def test_a_push_of_credit_notes_leaves_the_stock_alone(
