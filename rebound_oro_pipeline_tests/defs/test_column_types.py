@@ -50,6 +50,18 @@ def test_column_types_are_those_of_the_database(
     assert found.keys() == assets - set(models.seeds)
 
 
+def test_every_column_that_a_migration_makes_has_a_meaning() -> None:
+    """Those of a model have theirs in its header, or are what they are made from."""
+    bare = {
+        f"{relation}.{column}"
+        for relation, columns in column_types().items()
+        if relation not in read_models()
+        for column in columns
+        if column not in column_comments().get(relation, {})
+    }
+    assert not bare
+
+
 def test_comments_are_those_of_the_database(conn: psycopg.Connection) -> None:
     """They are read out of the text of the migrations, of which the last one counts."""
     tables: dict[str, str] = {}
