@@ -77,8 +77,7 @@ def import_history(
     from rebound_oro_pipeline.services.operate_deed import Deed
     from rebound_oro_pipeline.settings import PREFIX
 
-    if columns is None and file.suffix.lower() == ".csv":
-        raise click.UsageError(f"{file.name} is a CSV: give --columns, a YAML file that names its columns")
+    _require_readable(file, columns)
     if decide and dry_run:
         raise click.UsageError("--dry-run lands nothing, so there is nothing to decide; leave out --decide")
     now = datetime.now(UTC)
@@ -138,6 +137,15 @@ def import_history(
         )
     print_dry_run(dry_run)
     sys.exit(int(nothing_landed))
+
+
+def _require_readable(file: Path, columns: Path | None) -> None:
+    """Raise UsageError for a file whose name says that it will not be read as it is given."""
+    kind = file.suffix.lower()
+    if kind in {".xls", ".xlsx", ".ods"}:
+        raise click.UsageError(f"{file.name} is a workbook: save it as CSV (UTF-8), and give --columns")
+    if columns is None and kind == ".csv":
+        raise click.UsageError(f"{file.name} is a CSV: give --columns, a YAML file that names its columns")
 
 
 def _decide(

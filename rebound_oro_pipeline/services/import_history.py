@@ -75,6 +75,8 @@ _ITEM: Final = {
     "disposition": "final_disposition",
 }
 """The documents that CSV rows are made into are those of the default mapping."""
+_NO_TEXT: Final = re.compile(r"[\x00-\x08\x0e-\x1f]")
+"""What a binary file has, and a header has not."""
 _ITEM_PATH: Final = re.compile(r"item\[(\d+)\]\.(\w+)")
 
 
@@ -282,8 +284,10 @@ def _rows(path: Path, columns: Columns, status: str) -> Iterator[_Read | History
 def _places(path: Path, header: CsvRow | None, given: Mapping[str, str]) -> dict[str, int]:
     """Return field → place of its column."""
     names = header.values if header else []
-    if not names or not _is_utf8(names):
-        raise HistoryError(f"{path} is no CSV in UTF-8 with a header")
+    if not names or not _is_utf8(names) or any(_NO_TEXT.search(name) for name in names):
+        raise HistoryError(
+            f"{path} is no CSV in UTF-8 with a header; a workbook is to be saved as CSV (UTF-8) first"
+        )
     there = ", ".join(names)
     missing = [column for column in given.values() if column not in names]
     if missing:

@@ -356,6 +356,8 @@ def test_a_file_of_which_nothing_can_be_read_ends_with_one(
     assert "1 fault\n" in run("import-history", str(file), *WHY, expected=1).output
     csv = file.rename(file.with_suffix(".CSV"))
     assert "give --columns" in run("import-history", str(csv), *WHY, expected=2).output
+    workbook = csv.rename(csv.with_suffix(".xlsx"))
+    assert "save it as CSV" in run("import-history", str(workbook), *WHY, expected=2).output
     file.write_text("\n")
     assert "returns.jsonl holds no returns\n" in run("import-history", str(file), *WHY, expected=1).stderr
 

@@ -279,6 +279,7 @@ def test_a_file_that_is_no_csv_is_told(conn: psycopg.Connection[Any], tmp_path: 
     for content, words in (
         (b"\xff\xfe\x00", "is no CSV in UTF-8"),
         (b"", "is no CSV in UTF-8"),
+        (b"PK\x03\x04\t\x14\nx\n", "a workbook is to be saved as CSV"),
         (CSV.encode() + b'"R-9', "is no CSV from line 7 on: it cannot be read"),
         (b"Qty," + CSV.encode(), "has the column Qty more than once"),
         (CSV.replace(",", ";").encode(), "there is to be a comma, not ';'"),
