@@ -104,10 +104,19 @@ def writing_options(command: Command) -> Command:
 def operators_database(
     read_settings: SettingsReader, *, dry_run: bool = False, read_only: bool = False
 ) -> Iterator[tuple[Settings, psycopg.Connection[Any]]]:
-    """Give the settings and a connection that commits at the end, or takes everything back for a dry run."""
+    """Give the settings and a connection that commits at the end, or takes everything back for a dry run.
+
+    Where there is no embedded server yet, none is made: it would be empty, as if there were nothing to do.
+    """
     from rebound_oro_pipeline import wiring
 
     settings = read_settings()
+    server = wiring.embedded_server(settings)
+    if server is not None and server.status().state == "absent":
+        raise click.ClickException(
+            f"there is no embedded PostgreSQL in {settings.home}; set REBOUND_ORO_HOME to the folder that has it, or "
+            "REBOUND_ORO_DATABASE_URL to another server (`rebound-oro migrate` makes a new one)"
+        )
     with (
         told_errors(),
         wiring.running_database(settings),

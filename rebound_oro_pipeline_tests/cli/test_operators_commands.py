@@ -406,6 +406,16 @@ def test_a_database_that_does_not_answer_is_named(run: Run, monkeypatch: pytest.
     assert "check REBOUND_ORO_DATABASE_URL" in run("hold", "list", expected=1).output
 
 
+def test_a_folder_without_a_database_is_told_and_none_is_made(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is relative by default: from another one an empty quarantine would look as if all were done."""
+    monkeypatch.delenv("REBOUND_ORO_DATABASE_URL")
+    monkeypatch.setenv("REBOUND_ORO_HOME", str(tmp_path / "home"))
+    assert "set REBOUND_ORO_HOME" in run("quarantine", "list", expected=1).output
+    assert not (tmp_path / "home").exists()
+
+
 def test_a_sku_is_traced_through_its_aliases(run: Run, shop: psycopg.Connection) -> None:
     """What moved its level came back under another code."""
     run("alias", "add", "OLD", "SHIRT", *WHY)
