@@ -10,7 +10,6 @@ import ipaddress
 import logging
 import random
 import ssl
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -49,8 +48,7 @@ class HttpOptions(TypedDict, total=False):
     timeout: seconds for connect, read, write and waiting for a free connection.
     max_connections: requests under way at once; more callers wait for a connection.
     attempts: tries per call, the first included.     patience: seconds after which no further try begins.
-    requests_per_second: a pace that all threads keep together; None is none.
-    verify_tls, allow_plain_http: only ever changed on purpose, and warned of in the log.
+    verify_tls: False only on purpose, and warned of in the log.
     transport: stands in for the network (tests).
     """
 
@@ -58,9 +56,7 @@ class HttpOptions(TypedDict, total=False):
     max_connections: int
     attempts: int
     patience: float
-    requests_per_second: float | None
     verify_tls: bool
-    allow_plain_http: bool
     transport: httpx.BaseTransport | None
 
 
@@ -69,11 +65,10 @@ class Channel:
 
     def __init__(self, system: str, base_url: str, **options: Unpack[HttpOptions]) -> None:
         self.system = system
-        self.base_url = checked_url(base_url, allow_plain_http=options.get("allow_plain_http", False))
+        self.base_url = checked_url(base_url)
         self.max_connections = options.get("max_connections", 8)
         self._attempts = options.get("attempts", 5)
         self._patience = options.get("patience", 120.0)
-        self._pace = _Pace(options.get("requests_per_second"))
         self.clock_ahead = timedelta(0)
         """By how much our clock was ahead of theirs when they answered last; negative: behind."""
         verify_tls = options.get("verify_tls", True)
@@ -153,7 +148,6 @@ class Channel:
 
         Raises NotSent, AnswerLost, or MalformedAnswer where it cannot be decompressed or is too large.
         """
-        self._pace.wait()
         began = time.monotonic()
         failure: ApiError | None = None
         try:
@@ -228,24 +222,6 @@ def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
 stamina.instrumentation.set_on_retry_hooks([_log_retry])
 
 
-class _Pace:
-    """At most so many requests a second, evenly spaced."""
-
-    def __init__(self, per_second: float | None) -> None:
-        self._interval = 1 / per_second if per_second else 0.0
-        self._next = 0.0
-        self._lock = threading.Lock()
-
-    def wait(self) -> None:
-        """Sleep until this caller's turn."""
-        if not self._interval:
-            return
-        with self._lock:
-            turn = max(time.monotonic(), self._next)
-            self._next = turn + self._interval
-        time.sleep(max(0.0, turn - time.monotonic()))
-
-
 def _failure(call: Call, error: httpx.HTTPError) -> ApiError:
     """Return our error for httpx' own."""
     # A LocalProtocolError may quote a header.
@@ -293,7 +269,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def checked_url(url: str, *, allow_plain_http: bool = False) -> str:
+def checked_url(url: str) -> str:
     """Return a base URL without its last slash; raise ValueError for one that secrets must not be sent to."""
     try:
         parsed = httpx.URL(url.strip())
@@ -304,12 +280,7 @@ def checked_url(url: str, *, allow_plain_http: bool = False) -> str:
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise ValueError(f"the base URL of {parsed.host} must hold no user, password, query or fragment")
     if parsed.scheme == "http" and not is_loopback(parsed.host):
-        if not allow_plain_http:
-            raise ValueError(
-                f"the base URL of {parsed.host} must begin with https://; plain http is for this machine only"
-            )
-        log.warning(
-            "%s is spoken to over plain http, as the settings ask: secrets can be read on the way",
-            parsed.host,
+        raise ValueError(
+            f"the base URL of {parsed.host} must begin with https://; plain http is for this machine only"
         )
     return str(parsed).rstrip("/")

@@ -270,11 +270,6 @@ def test_a_base_url_that_secrets_must_not_go_to_is_refused(url, complaint):
     assert caught.value.__cause__ is None
 
 
-def test_plain_http_needs_a_setting_and_is_warned_of(caplog):
-    assert checked_url("http://shop.internal", allow_plain_http=True) == "http://shop.internal"
-    assert "plain http" in caplog.text
-
-
 def test_tls_is_verified_unless_a_setting_says_otherwise(caplog):
     """An insecure connection is never made by accident, nor in silence."""
     Channel("oro", "https://shop.example").close()
@@ -303,17 +298,6 @@ def test_a_proxy_is_not_asked_for_this_machine(monkeypatch):
         assert not any(each._mounts for each in connections(channel))
     with Channel("oro", "https://shop.example") as channel:
         assert all(each._mounts for each in connections(channel))
-
-
-def test_all_threads_keep_one_pace(network):
-    transport = httpx.MockTransport(network)
-    began = time.monotonic()
-    with (
-        OroClient("https://oro.example", "i", "s", requests_per_second=50, transport=transport) as client,
-        ThreadPoolExecutor(8) as threads,
-    ):
-        list(threads.map(lambda _: list(client.pages("t")), range(10)))
-    assert time.monotonic() - began >= 10 / 50
 
 
 def test_nobody_is_left_with_a_connection_that_the_server_closes(network):
