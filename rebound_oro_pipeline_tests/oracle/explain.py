@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from itertools import groupby
 
 from rebound_oro_pipeline_tests.oracle.documents import Line, Order
 from rebound_oro_pipeline_tests.oracle.numbers import Number, by_id, places, rounded, spread
@@ -151,8 +150,11 @@ def _cut_off(line: Line) -> Fraction:
     return max(Fraction(line.promotion or 0) - line.worth, Fraction(0))
 
 
-def attempts(order: Order, currency_digits: int | None) -> Iterator[Attempt]:
-    """Yield every attempt whose rows add up to the subtotal: by digits, then by reading of the promotions."""
+def attempts(order: Order, currency_digits: int | None) -> Iterator[list[Attempt]]:
+    """Yield the attempts whose rows add up to the subtotal, those of one number of digits and one reading together.
+
+    By digits, then by reading of the promotions; what nobody asks for is not worked out.
+    """
     lines = tuple(sorted(order.lines, key=lambda line: by_id(line.id)))
     own = (
         [currency_digits] if currency_digits is not None and _stored_places(order) <= currency_digits else []
@@ -168,10 +170,10 @@ def attempts(order: Order, currency_digits: int | None) -> Iterator[Attempt]:
         if max(places(order.total), places(order.manual)) > digits:
             continue
         first = rounded(order.discount or ZERO, digits)
-        yield from _attempts(order, digits, 1, lines, rows, first)
+        yield _attempts(order, digits, 1, lines, rows, first)
         if order.with_discounts is not None:
             second = rounded(order.subtotal - order.with_discounts - order.discount_amounts, digits)
-            yield from _attempts(order, digits, 2, lines, rows, second)
+            yield _attempts(order, digits, 2, lines, rows, second)
 
 
 def _stored_places(order: Order) -> int:
@@ -192,8 +194,8 @@ def _attempts(
     lines: tuple[Line, ...],
     rows: tuple[Decimal, ...],
     promotions: Decimal,
-) -> Iterator[Attempt]:
-    """Yield the attempt at which the rows are nearer to the goods' value, and the other where it is near enough."""
+) -> list[Attempt]:
+    """Return the attempt at which the rows are nearer to the goods' value, and the other where it is near enough."""
     line_promotions = tuple(rounded(line.promotion or ZERO, digits) for line in lines)
     shipping_price = order.overridden_shipping
     if shipping_price is None:
@@ -223,10 +225,10 @@ def _attempts(
         line_taxes,
         line_taxes,
     )
-    yield nearer
     tax = abs(rounded(sum(line_taxes, ZERO), digits))
     if max(off_including, off_excluding) <= nearer.tolerance < tax:
-        yield replace(nearer, includes_tax=not nearer.includes_tax)
+        return [nearer, replace(nearer, includes_tax=not nearer.includes_tax)]
+    return [nearer]
 
 
 def _worth_of_what_shows(
@@ -353,8 +355,9 @@ def explain(
     order: Order, currency_digits: int | None, max_rate: Decimal, without_rows: str
 ) -> Explained | str:
     """Explain an order, or return the reason why it cannot be: tax_unresolvable or order_does_not_add_up."""
-    tried = list(attempts(order, currency_digits))
-    for _, alike in groupby(tried, key=lambda attempt: (attempt.digits, attempt.reading)):
+    tried: list[Attempt] = []
+    for alike in attempts(order, currency_digits):
+        tried += alike
         told = [
             (attempt, found)
             for attempt in alike
