@@ -18,6 +18,7 @@ from psycopg import sql
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres
 from rebound_oro_pipeline.warehouse.migrate import migrate
+from rebound_oro_pipeline_tests.rules.sql_runner import prepare
 
 # Nothing in a test's database needs to survive it; everything else is as in production.
 SERVER_SETTINGS = {
@@ -127,16 +128,39 @@ def postgres_url(pytestconfig: pytest.Config) -> str:
 
 
 @pytest.fixture(scope="session")
-def template_database(postgres_url: str) -> str:
+def migrated_database(postgres_url: str) -> str:
     """Return the name of a database with all migrations and nothing else, made once in the run."""
-    name = "migrated"
+    return _made_once(postgres_url, "migrated", migrate)
+
+
+@pytest.fixture(scope="session")
+def prepared_database(postgres_url: str, migrated_database: str) -> str:
+    """Return the name of a migrated database whose seeds are loaded and whose views are made, made once in the run."""
+
+    def make(url: str) -> None:
+        with connect(url) as conn:
+            prepare(conn)
+
+    return _made_once(postgres_url, "prepared", make, template=migrated_database)
+
+
+@pytest.fixture(scope="session")
+def template_database(migrated_database: str) -> str:
+    """Return the name of the database that `database_url` copies; some folders and modules name another one."""
+    return migrated_database
+
+
+def _made_once(
+    postgres_url: str, name: str, make: Callable[[str], object], template: str = "template1"
+) -> str:
+    unfinished = f"{name}_unfinished"
     with connect(postgres_url, autocommit=True) as admin:
-        admin.execute("select pg_advisory_lock(1)")  # until the connection closes
+        admin.execute("select pg_advisory_lock(hashtext(%s))", (name,))  # until the connection closes
         if admin.execute("select from pg_database where datname = %s", (name,)).fetchone() is None:
-            admin.execute("drop database if exists migrating")
-            admin.execute("create database migrating")
-            migrate(_database(postgres_url, "migrating"))
-            admin.execute("alter database migrating rename to migrated")
+            admin.execute(f"drop database if exists {unfinished}")
+            admin.execute(f"create database {unfinished} template {template}")
+            make(_database(postgres_url, unfinished))
+            admin.execute(f"alter database {unfinished} rename to {name}")
     return name
 
 
@@ -172,14 +196,14 @@ def _wait_for_sessions_to_end(admin: psycopg.Connection, name: str) -> None:
 
 @pytest.fixture
 def database_url(clone_database: CloneDatabase, template_database: str) -> Iterator[str]:
-    """Yield the URL of a fresh, migrated, empty database."""
+    """Yield the URL of a fresh copy of `template_database`: migrated and empty, where nothing else is said."""
     with clone_database(template_database) as url:
         yield url
 
 
 @pytest.fixture
 def conn(database_url: str) -> Iterator[psycopg.Connection]:
-    """Yield a connection to a fresh, migrated, empty database; not in autocommit."""
+    """Yield a connection to the database of `database_url`; not in autocommit."""
     with connect(database_url) as connection:
         yield connection
 

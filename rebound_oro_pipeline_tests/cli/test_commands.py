@@ -202,6 +202,10 @@ def test_a_run_names_the_first_setting_that_it_misses(command: Command, database
     in_one_sentence(told, "REBOUND_ORO_REBOUND_URL is not set")
 
 
+def test_a_database_that_is_not_prepared_is_told_how_to_be(command: Command, database_url: str) -> None:
+    in_one_sentence(command("quarantine", "list", DATABASE_URL=database_url), "rebound-oro migrate")
+
+
 def test_a_port_that_is_taken_is_told_before_anything_is_started(command: Command, postgres_url: str) -> None:
     port = postgres_url.rpartition(":")[2].partition("/")[0]
     in_one_sentence(command("dev", "--port", port), f"port {port} of this machine is taken", "--port")

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from click.testing import CliRunner, Result
 from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.commands.operators import COMMANDS
 from rebound_oro_pipeline.commands.output import counted
+from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline_tests.conftest import CloneDatabase
 from rebound_oro_pipeline_tests.rules.sql_runner import land
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
 
@@ -37,15 +39,23 @@ def run(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
     return call
 
 
-@pytest.fixture
-def shop(conn: psycopg.Connection) -> psycopg.Connection:
+@pytest.fixture(scope="module")
+def template_database(clone_database: CloneDatabase, prepared_database: str) -> Iterator[str]:
     """Five shirts back of an order of three, a code that nobody knows, and a return that came too early."""
     returns = [
         a_return("R1", {"quantity": "5"}),
         a_return("R2", {"sku_code": "OLD"}, order_reference="ORD-2"),
         a_return("R3", order_reference="ORD-3"),
     ]
-    open_shop(conn, [order(), order(2), order(3, shipping_status="not_shipped")], returns)
+    with clone_database(prepared_database) as url:
+        with connect(url) as conn:
+            open_shop(conn, [order(), order(2), order(3, shipping_status="not_shipped")], returns)
+        yield url.rpartition("/")[2]
+
+
+@pytest.fixture
+def shop(conn: psycopg.Connection) -> psycopg.Connection:
+    """Return a connection to the test's copy of the shop."""
     return conn
 
 
@@ -519,10 +529,6 @@ def test_the_ledger_ends_with_one_where_it_does_not_tie(
     assert "no note was decided in 2025-01" in run(*empty).stdout
     listed = printed(run(*empty, "--json"))
     assert (listed["ties"], listed["credit_notes"]) == (True, 0)
-
-
-def test_a_database_that_is_not_prepared_is_told_how_to_be(run: Run) -> None:
-    assert "rebound-oro migrate" in run("quarantine", "list", expected=1).output
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))

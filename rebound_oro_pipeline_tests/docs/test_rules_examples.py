@@ -14,8 +14,8 @@ EXAMPLES = examples()
 
 
 @pytest.fixture(scope="module")
-def came(clone_database: Any, template_database: str) -> Iterator[dict[int, list[Came]]]:
-    with clone_database(template_database) as url, connect(url) as conn:
+def came(clone_database: Any, prepared_database: str) -> Iterator[dict[int, list[Came]]]:
+    with clone_database(prepared_database) as url, connect(url) as conn:
         yield decide_examples(conn, EXAMPLES)
 
 

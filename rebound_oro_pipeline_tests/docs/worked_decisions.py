@@ -24,7 +24,7 @@ from rebound_oro_pipeline_tests.docs.worked_documents import (
     return_document,
     told,
 )
-from rebound_oro_pipeline_tests.rules.sql_runner import land, models, prepare
+from rebound_oro_pipeline_tests.rules.sql_runner import land, models
 
 FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)
 """Examples with one policy and one rhythm share a day of returns; the next such group takes the next day."""
@@ -67,7 +67,6 @@ class Came:
 
 def decide_examples(conn: psycopg.Connection[Any], examples: Iterable[Example]) -> dict[int, list[Came]]:
     """Decide every stage of every example; returns by example number what came out, stage by stage."""
-    prepare(conn)
     groups: dict[tuple[str, tuple[timedelta, ...]], list[Example]] = defaultdict(list)
     for example in examples:
         rhythm = tuple(stage.wait for stage in example.stages)

@@ -1,4 +1,4 @@
-"""A prepared database for the rules: migrated, seeds loaded, views made; every test takes back what it did."""
+"""The rules work on a prepared database: seeds loaded, views made."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,12 +8,16 @@ import pytest
 
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.conftest import CloneDatabase
-from rebound_oro_pipeline_tests.rules.sql_runner import prepare
 
 
 @pytest.fixture(scope="session")
-def rules_conn(clone_database: CloneDatabase, template_database: str) -> Iterator[psycopg.Connection[Any]]:
+def rules_conn(clone_database: CloneDatabase, prepared_database: str) -> Iterator[psycopg.Connection[Any]]:
     """Yield the connection that all tests of the rules share; each leaves the database as it was."""
-    with clone_database(template_database) as url, connect(url) as conn:
-        prepare(conn)
+    with clone_database(prepared_database) as url, connect(url) as conn:
         yield conn
+
+
+@pytest.fixture(scope="session")
+def template_database(prepared_database: str) -> str:
+    """Return the name of the database of which tests that commit have a copy each."""
+    return prepared_database

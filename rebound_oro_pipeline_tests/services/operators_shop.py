@@ -13,7 +13,7 @@ from rebound_oro_pipeline.services.operate_deed import Deed
 from rebound_oro_pipeline.services.operate_quarantine import QuarantineFilter, QuarantineRow, open_rows
 from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
-from rebound_oro_pipeline_tests.rules.sql_runner import ALWAYS, Landed, land, models, prepare
+from rebound_oro_pipeline_tests.rules.sql_runner import ALWAYS, Landed, land, models
 
 DEED = Deed("maria", "counted again")
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -56,8 +56,7 @@ def open_shop(
     returns: Sequence[Mapping[str, Any]],
     policy: Policy | None = None,
 ) -> Landed:
-    """Prepare the database, land documents, decide everything, and commit."""
-    prepare(conn)
+    """Land documents in a prepared database, decide everything, and commit."""
     land(conn, orders, returns)
     there = Landed(conn, reference.save_policy(conn, (policy or Policy()).document()))
     there.decide()

@@ -23,7 +23,7 @@ from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.audit import audit
 from rebound_oro_pipeline.services.audit_gaps import KINDS, plain
 from rebound_oro_pipeline.sqlmodels.read import read_models
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, prepare, variables
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, variables
 from rebound_oro_pipeline_tests.sandbox_process import UNTIL, Box, sandbox
 
 FIRST, LAST = UNTIL - timedelta(days=10), UNTIL - timedelta(days=1)
@@ -157,7 +157,6 @@ def test_a_missing_permission_is_told_apart_from_missing_data(
 
 def test_nothing_is_written_anywhere(box: Box, database_url: str, tmp_path: Path) -> None:
     """That the private database is gone as well is tested where it is made."""
-    prepare(database_url)
     before = (truth(box), Loop.versions_in(database_url))
     audited(box, database_url, tmp_path, "--returned-only")
     assert (truth(box), Loop.versions_in(database_url)) == before
@@ -184,7 +183,6 @@ def test_the_report_needs_nothing_beside_it(box: Box, database_url: str, tmp_pat
 
 def test_aliases_that_were_imported_before_are_known(box: Box, database_url: str, tmp_path: Path) -> None:
     without = records(audited(box, database_url, tmp_path / "without"), "returned_skus_not_on_their_order")
-    prepare(database_url)
     why = ("--who", "test", "--why", "test")
     with environment(variables(tmp_path, database_url, box, FIRST.isoformat())):
         imported = CliRunner().invoke(main, ["alias", "import", str(box.aliases), *why])

@@ -18,7 +18,7 @@ from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.conftest import CloneDatabase
 from rebound_oro_pipeline_tests.rules.by_hand import product
 from rebound_oro_pipeline_tests.rules.price import Part, Row, Sale, order_document
-from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, prepare
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land
 from rebound_oro_pipeline_tests.services.operators_shop import a_return
 
 SHIRT = Row("SHIRT", Decimal(3), Decimal("10.00"), promotion=Decimal("3.00"))
@@ -42,7 +42,6 @@ Rows = dict[str, tuple[str, str]]
 def books(clone_database: CloneDatabase, template_database: str) -> Iterator[Landed]:
     """Yield books in which a shirt each of two orders was credited; one order's prices include its tax."""
     with clone_database(template_database) as url, connect(url) as conn:
-        prepare(conn)
         orders = [SALE, TAXED]
         returns = [a_return("R1"), a_return("R2", order_reference="ORD-2")]
         land(conn, map(order_document, orders), returns)

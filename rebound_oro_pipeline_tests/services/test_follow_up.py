@@ -27,7 +27,7 @@ from rebound_oro_pipeline.services.operate_quarantine import settle
 from rebound_oro_pipeline.warehouse import follow_up as asked
 from rebound_oro_pipeline.warehouse import inbox, reference
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
-from rebound_oro_pipeline_tests.rules.sql_runner import models, prepare
+from rebound_oro_pipeline_tests.rules.sql_runner import models
 from rebound_oro_pipeline_tests.sandbox_process import UNTIL, Box, sandbox
 from rebound_oro_pipeline_tests.services.operators_shop import (
     DEED,
@@ -53,8 +53,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 
 @pytest.fixture
 def follow(box: Box, conn: psycopg.Connection[Any]) -> Follow:
-    """Return what looks, an hour later with each number, in a prepared database."""
-    prepare(conn)
+    """Return what looks, an hour later with each number."""
     version = reference.save_policy(conn, Policy().document())
     conn.commit()
 

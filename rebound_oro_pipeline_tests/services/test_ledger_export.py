@@ -12,7 +12,6 @@ from openpyxl import load_workbook
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.services.ledger_export import export_ledger, month_window
 from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
-from rebound_oro_pipeline_tests.rules.sql_runner import prepare
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
 
 READ_BACK = """
@@ -213,7 +212,6 @@ def test_text_from_outside_is_never_more_than_text(conn: psycopg.Connection, tmp
 
 
 def test_a_month_without_notes_is_empty_and_ties(conn: psycopg.Connection, tmp_path: Path) -> None:
-    prepare(conn)
     exported = export_ledger(conn, "2026-12", tmp_path)
     assert exported.ties
     assert exported.trial_totals == ()

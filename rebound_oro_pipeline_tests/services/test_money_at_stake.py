@@ -12,7 +12,7 @@ from rebound_oro_pipeline.services.sync_health import figures
 from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline_tests.rules.by_hand import product
 from rebound_oro_pipeline_tests.rules.price import Part, Row, Sale, order_document
-from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, prepare
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, quarantined
 
 BOXES = Row("SHIRT", Decimal(5), Decimal("100.00"), unit="box", product_id="7")
@@ -30,7 +30,6 @@ def opened(
     **sale: Any,
 ) -> Landed:
     """Decide a return of a disposition that nobody knows."""
-    prepare(conn)
     order = order_document(Sale("1", "ORD-1", rows, **sale))
     land(conn, [order], [a_return("R1", {**item, "final_disposition": "odd"})], products)
     there = Landed(conn, reference.save_policy(conn, Policy().document()))

@@ -15,7 +15,7 @@ from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.generate import Habits
 from rebound_oro_pipeline_tests.rules.generate import shop as made_shop
 from rebound_oro_pipeline_tests.rules.laws import POLICIES
-from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed, models, prepare
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed, models
 from rebound_oro_pipeline_tests.services.operators_shop import NOW, a_return, open_shop, order
 
 SECOND_DAY = Window(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC))
@@ -122,7 +122,6 @@ def test_both_sides_are_what_a_decision_under_that_policy_gives(
 ) -> None:
     """On a generated shop with kits, units, aliases and orders that several returns share, over a part of its days."""
     made = made_shop(number, 120, Habits(mild=False, days=4))
-    prepare(conn)
     expected = []
     for policy in (POLICIES[0], POLICIES[number]):
         with landed(

@@ -13,13 +13,12 @@ from rebound_oro_pipeline.services.decide import decide
 from rebound_oro_pipeline.services.sync_health import discrepancies, figures
 from rebound_oro_pipeline.warehouse import outbox, reference
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
-from rebound_oro_pipeline_tests.rules.sql_runner import ALWAYS, land, models, prepare
+from rebound_oro_pipeline_tests.rules.sql_runner import ALWAYS, land, models
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, order
 
 
 def decided(conn: psycopg.Connection[Any], policy: Policy, **options: Any) -> None:
     """Two returns, a day apart."""
-    prepare(conn)
     land(
         conn,
         [order()],

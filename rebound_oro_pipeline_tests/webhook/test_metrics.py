@@ -25,6 +25,11 @@ from rebound_oro_pipeline_tests.webhook.deliveries import BY_HMAC
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
 
 
+@pytest.fixture(scope="module")
+def template_database(prepared_database: str) -> str:
+    return prepared_database
+
+
 @pytest.fixture
 def shop(conn: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
     """One note waits to be sent, one line is quarantined, one is held."""

@@ -15,7 +15,6 @@ from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_l
 from rebound_oro_pipeline.services.sync_health import discrepancies
 from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline_tests.rules.sql_runner import prepare
 from rebound_oro_pipeline_tests.services.push.levels_at_work import BATCH, Box, writes
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
@@ -47,8 +46,6 @@ def backup(
             decide_note(box, number, shop.order_id)
             put_note(box, number, shop.order_id)
             put_delta(box, f"{number}:1", "SKU-1", "5")
-    with connect(database_url) as conn:
-        prepare(conn)
     with clone_database(database_url.rpartition("/")[2]) as url:
         yield url
 

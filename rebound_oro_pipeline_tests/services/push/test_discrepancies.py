@@ -21,8 +21,6 @@ from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credi
 from rebound_oro_pipeline.services.reconcile_inventory import land_sales, reconcile_inventory
 from rebound_oro_pipeline.services.sync_health import discrepancies
 from rebound_oro_pipeline.warehouse import outbox, watermarks
-from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline_tests.rules.sql_runner import prepare
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     ONE_TRY,
@@ -55,8 +53,6 @@ insert into landing.oro_order_lines (
 @pytest.fixture
 def written(shop: Shop, oro: OroClient, box: Box, database_url: str) -> Box:
     """One level was raised from 1000 to 1005."""
-    with connect(database_url) as conn:
-        prepare(conn)
     put_delta(box, "N1:1", "SKU-1", "5")
     push_inventory_levels(oro, database_url, run_id="1", rules=AT_ONCE)
     return box
@@ -328,8 +324,6 @@ class Queued:
 
 @pytest.fixture
 def queued(tmp_path: Path, box: Box, database_url: str) -> Iterator[Queued]:
-    with connect(database_url) as conn:
-        prepare(conn)
     (tmp_path / "queued").mkdir()
     with open_shop(tmp_path / "queued", wait=0.05) as shop, shop.client() as oro:
         shop.store.consuming = False
