@@ -148,6 +148,9 @@ class Builder:
     def _columns_of(
         self, statements: Statements, model: Model, text: str, parameters: Mapping[str, object] | None = None
     ) -> tuple[str, ...]:
+        """Return the names of what a model gives; the server, which would plan it for that, is asked of a `*` only."""
+        if model.output_columns:
+            return model.output_columns
         if model.relation not in self._columns:
             self._columns[model.relation] = statements.columns(text, parameters)
         return self._columns[model.relation]
