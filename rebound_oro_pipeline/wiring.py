@@ -81,11 +81,9 @@ def _with_options(url: str, options: Sequence[str]) -> str:
     return urlunsplit(parts._replace(query=urlencode(query, quote_via=quote)))
 
 
-def connect_database(
-    settings: Settings, *, application_name: str = "rebound-oro", autocommit: bool = False
-) -> psycopg.Connection:
-    """Connect to the pipeline's database."""
-    return connect(database_url(settings), application_name=application_name, autocommit=autocommit)
+def connect_database(settings: Settings, *, application_name: str = "rebound-oro") -> psycopg.Connection:
+    """Connect to the pipeline's database; not in autocommit."""
+    return connect(database_url(settings), application_name=application_name)
 
 
 def prepare_database(settings: Settings, models: Models) -> list[str]:

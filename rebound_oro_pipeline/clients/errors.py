@@ -37,7 +37,6 @@ from rebound_oro_pipeline.contracts.values import storable
 _RECORD = re.compile(r"^/(data|included)/(\d+)(?:/|$)")
 _SHOWN = 3  # reasons named in a message; `reasons` has all of them
 _LONGEST_WORDS = 2000  # of one member of a reason, in characters
-_ALREADY_EXISTS = "The entity already exists."
 _NO_ACCESS = "No access to this type of entities."
 
 
@@ -174,12 +173,7 @@ class NotAllowed(Refused):
 
 
 class Conflict(Refused):
-    """409."""
-
-    @property
-    def already_exists(self) -> bool:
-        """Whether a unique value is taken, as after a lost answer to a create: read it back and compare."""
-        return any(reason.detail == _ALREADY_EXISTS for reason in self.reasons)
+    """409: a unique value is taken, as after a lost answer to a create; or the type does not match the path."""
 
 
 class Busy(ApiError):

@@ -49,11 +49,6 @@ class Operation:
         """Whether nothing more will happen; until then its records must be sent no other way."""
         return self.status in _FINISHED
 
-    @property
-    def error_count(self) -> int:
-        """Errors that the summary counts; `failed` with 0 happens."""
-        return int(self.summary.get("errorCount") or 0)
-
 
 @dataclass(frozen=True, slots=True)
 class Batch:

@@ -48,13 +48,11 @@ class ReboundClient:
         login: str,
         api_key: str,
         *,
-        api_prefix: str = "/api",
         order_path: str = "orders/push/json",
         **options: Unpack[HttpOptions],
     ) -> None:
         self._channel = Channel("rebound", base_url, **options)
         self._credentials = {"login": login, "api_key": api_key}
-        self._prefix = [part for part in api_prefix.split("/") if part]
         self._order_path = order_path.strip("/")
         self._refusal: str | None = None
 
@@ -100,7 +98,7 @@ class ReboundClient:
         return self._ask(self._call(self._order_path, request_id), {"order": order}, repeatable=False)
 
     def _call(self, path: str, request_id: str | None = None) -> Call:
-        return Call.new("rebound", "POST", "/" + "/".join([*self._prefix, path]), request_id)
+        return Call.new("rebound", "POST", f"/api/{path}", request_id)
 
     def _ask_mapping(self, call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
         answer = self._ask(call, request, repeatable=True)

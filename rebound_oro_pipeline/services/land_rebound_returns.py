@@ -54,11 +54,7 @@ def land_rebound_returns(
     answer; a single document that it refuses, or over which it stumbles at every try, becomes a fault. Where it
     stumbles over all, a return that it gave before tells which it is: given again, these are asked for once more.
     """
-    ids = (
-        return_id
-        for first, last in window.spans(SEARCH_DAYS)
-        for return_id in rebound.search_returns(first, last)
-    )
+    ids = _listed(rebound, window)
     landed = _land(
         rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers, listed_for=window.start
     )
@@ -74,11 +70,10 @@ def land_open_returns(
     *,
     now: datetime,
     run_id: str,
-    lookback_days: int = LOOKBACK_DAYS,
     workers: int = WORKERS,
 ) -> Landed:
     """Read again, by id, the returns of the last days that are still open, or that had a fault."""
-    since = now - timedelta(days=lookback_days)
+    since = now - timedelta(days=LOOKBACK_DAYS)
     ids = open_returns(conn, registered_since=since, closed=CLOSED_STATUSES)
     conn.commit()
     return _land(rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers)
@@ -95,17 +90,19 @@ def land_missing_returns(
     workers: int = WORKERS,
 ) -> Landed:
     """Land the returns that ReBound lists for the window's days and of which nothing has landed yet."""
-    ids = [
-        return_id
-        for first, last in window.spans(SEARCH_DAYS)
-        for return_id in rebound.search_returns(first, last)
-    ]
+    ids = list(_listed(rebound, window))
     known = known_returns(conn, ids)
     conn.commit()
     missing = (return_id for return_id in ids if return_id not in known)
     return _land(
         rebound, conn, missing, mapping, now=now, run_id=run_id, workers=workers, listed_for=window.start
     )
+
+
+def _listed(rebound: ReboundClient, window: Window) -> Iterator[str]:
+    """Yield the ids of the returns that ReBound lists for the window's days."""
+    for first, last in window.spans(SEARCH_DAYS):
+        yield from rebound.search_returns(first, last)
 
 
 def _land(

@@ -33,9 +33,7 @@ class Subscription:
     is_new: bool
 
 
-def subscribe_webhooks(
-    oro: OroClient, receiver_url: str, secret: str, *, verify_ssl: bool = True
-) -> list[Subscription]:
+def subscribe_webhooks(oro: OroClient, receiver_url: str, secret: str) -> list[Subscription]:
     """Subscribe to what is not subscribed to yet; `receiver_url` is the receiver's, as OroCommerce reaches it.
 
     Raises SubscriptionError where nothing could be sent to the URL, this OroCommerce has no webhooks, orders do not
@@ -44,7 +42,7 @@ def subscribe_webhooks(
     url = _checked(receiver_url).rstrip("/")
     url = url if url.endswith(PATH) else url + PATH
     try:
-        return list(_subscribed(oro, url, secret, verify_ssl=verify_ssl))
+        return list(_subscribed(oro, url, secret))
     except NotFound:
         raise SubscriptionError(
             "this OroCommerce has no webhooks: they came with 6.1.10; the nightly catch-up stands in for them"
@@ -72,7 +70,7 @@ def _checked(url: str) -> str:
     return parsed.geturl()
 
 
-def _subscribed(oro: OroClient, url: str, secret: str, *, verify_ssl: bool) -> Iterator[Subscription]:
+def _subscribed(oro: OroClient, url: str, secret: str) -> Iterator[Subscription]:
     known = {
         str(topic["id"]) for page in oro.pages("webhooktopics", page_size=None) for topic in page["data"]
     }
@@ -88,11 +86,11 @@ def _subscribed(oro: OroClient, url: str, secret: str, *, verify_ssl: bool) -> I
         if topic in by_topic:
             yield _told(by_topic[topic], topic, is_new=False)
         else:
-            made = oro.create("webhooks", _document(topic, url, secret, verify_ssl=verify_ssl))
+            made = oro.create("webhooks", _document(topic, url, secret))
             yield _told(made["data"], topic, is_new=True)
 
 
-def _document(topic: str, url: str, secret: str, *, verify_ssl: bool) -> dict[str, Any]:
+def _document(topic: str, url: str, secret: str) -> dict[str, Any]:
     return {
         "data": {
             "type": "webhooks",
@@ -100,7 +98,7 @@ def _document(topic: str, url: str, secret: str, *, verify_ssl: bool) -> dict[st
                 "notificationUrl": url,
                 "secret": secret,
                 "enabled": True,
-                "verifySsl": verify_ssl,
+                "verifySsl": True,
             },
             "relationships": {
                 "topic": {"data": {"type": "webhooktopics", "id": topic}},

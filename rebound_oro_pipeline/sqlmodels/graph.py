@@ -1,10 +1,10 @@
-"""The graph of the models: order of building, ancestors, descendants, and a picture of it as mermaid text."""
+"""The graph of the models: order of building, ancestors, descendants."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from rebound_oro_pipeline.sqlmodels.errors import ModelError
-from rebound_oro_pipeline.sqlmodels.model import Model, Models
+from rebound_oro_pipeline.sqlmodels.model import Model
 
 
 def topological_order(models: Mapping[str, Model]) -> tuple[str, ...]:
@@ -56,32 +56,3 @@ def descendants(models: Mapping[str, Model], relation: str) -> frozenset[str]:
         found |= new
         waiting.extend(new)
     return frozenset(found)
-
-
-def mermaid(models: Models, relations: Iterable[str] | None = None) -> str:
-    """Return a flowchart of the models (or of `relations` among them), one box per schema.
-
-    A dotted arrow is a read of rows as they stood before.
-    """
-    drawn = list(models) if relations is None else list(relations)
-    solid = [(read, reader) for reader in drawn if reader in models for read in models[reader].depends_on]
-    dotted = [
-        (read, reader) for reader in drawn if reader in models for read in sorted(models[reader].previous)
-    ]
-    edges = [edge for edge in solid + dotted if relations is None or edge[0] in drawn]
-    schemas: dict[str, list[str]] = {}
-    for relation in dict.fromkeys([read for read, _ in edges] + drawn):
-        schemas.setdefault(relation.partition(".")[0], []).append(relation)
-    lines = ["flowchart LR"]
-    for schema, members in schemas.items():
-        lines.append(f"    subgraph {schema}")
-        lines.extend(f'        {_node(member)}["{member.partition(".")[2]}"]' for member in members)
-        lines.append("    end")
-    for edge in edges:
-        arrow = "-.->" if edge in dotted else "-->"
-        lines.append(f"    {_node(edge[0])} {arrow} {_node(edge[1])}")
-    return "\n".join(lines) + "\n"
-
-
-def _node(relation: str) -> str:
-    return relation.replace(".", "__")

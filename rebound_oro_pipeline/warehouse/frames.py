@@ -11,13 +11,11 @@ from psycopg.rows import tuple_row
 from rebound_oro_pipeline.contracts.window import Window
 
 
-def rows_of(
-    conn: psycopg.Connection, relation: str, window: Window, *, column: str = "registered_at"
-) -> pd.DataFrame:
-    """Return the rows of `schema.name` whose `column` lies in the window. Decimals stay exact, as objects."""
-    query = sql.SQL("select * from {} where {column} >= %s and {column} < %s order by {column}").format(
-        sql.Identifier(*relation.split(".")), column=sql.Identifier(column)
-    )
+def rows_of(conn: psycopg.Connection, relation: str, window: Window) -> pd.DataFrame:
+    """Return the rows of `schema.name` that were registered in the window. Decimals stay exact, as objects."""
+    query = sql.SQL(
+        "select * from {} where registered_at >= %s and registered_at < %s order by registered_at"
+    ).format(sql.Identifier(*relation.split(".")))
     with conn.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(query, (window.start, window.end)).fetchall()
         names = [column.name for column in cursor.description or ()]

@@ -86,11 +86,9 @@ def test_an_order_is_pushed_with_decimals_as_strings(network, answer, rebound):
 def test_where_orders_are_pushed_to_is_a_setting(network, answer):
     network.script(answer(200, {"success": {"id": "1"}}))
     transport = httpx.MockTransport(network)
-    with ReboundClient(
-        "https://r.example", "l", "k", api_prefix="", order_path="o/new", transport=transport
-    ) as client:
+    with ReboundClient("https://r.example", "l", "k", order_path="o/new", transport=transport) as client:
         client.push_order({})
-    assert network.requests[0].url.path == "/o/new"
+    assert network.requests[0].url.path == "/api/o/new"
 
 
 @pytest.mark.parametrize("code", ["access_denied", "ip_blocked", "login_empty", "api_key_empty"])

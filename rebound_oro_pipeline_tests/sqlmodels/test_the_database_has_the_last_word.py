@@ -1,9 +1,10 @@
 """Dependencies as sqlglot reads them against what PostgreSQL records; and where columns come from."""
 
+from dataclasses import replace
+
 import pytest
 
 from rebound_oro_pipeline.defs.tables import column_types
-from rebound_oro_pipeline.sqlmodels.agreement import disagreements
 from rebound_oro_pipeline.sqlmodels.catalog import columns_of
 from rebound_oro_pipeline.sqlmodels.lineage import column_lineage
 from rebound_oro_pipeline.sqlmodels.model import Models
@@ -11,6 +12,7 @@ from rebound_oro_pipeline.sqlmodels.origins import origins_of
 from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline.sqlmodels.relations import create_views
 from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+from rebound_oro_pipeline_tests.sqlmodels.agreement import disagreements
 
 FILES = {
     "staging/items.sql": "/* Items. */ select * from landing.items",
@@ -98,6 +100,14 @@ def test_a_column_that_is_not_read_is_told(conn, models):
     assert disagreements(conn, read, origins) == [
         "staging.items: sqlglot alone sees the columns [('landing.items', 'other')]"
     ]
+
+
+def test_a_column_that_is_named_otherwise_is_told(conn, models, monkeypatch):
+    """What is built is inserted under the names that sqlglot read."""
+    monkeypatch.setattr("rebound_oro_pipeline.sqlmodels.parse._output_columns", lambda tree: ("at", "id"))
+    other = replace(models["staging.items"], sql="select items.id, items.at from landing.items as items")
+    (told,) = disagreements(conn, Models({"staging.items": other}))
+    assert told == "staging.items: PostgreSQL gives ('id', 'at'), sqlglot ('at', 'id')"
 
 
 def test_columns_are_followed_to_the_relations_that_are_read(conn, models):

@@ -1,9 +1,9 @@
-"""Order of building, ancestors and descendants, the picture."""
+"""Order of building, ancestors and descendants."""
 
 import pytest
 
 from rebound_oro_pipeline.sqlmodels.errors import ModelError
-from rebound_oro_pipeline.sqlmodels.graph import ancestors, descendants, mermaid
+from rebound_oro_pipeline.sqlmodels.graph import ancestors, descendants
 
 FILES = {
     "marts/a_last.sql": "/* Last. */ select x from ledger.notes",
@@ -48,14 +48,3 @@ def test_a_circle_is_reported_with_its_relations_and_the_way_out(project):
     assert "intermediate.matched" in str(caught.value)
     assert "ledger.notes" in str(caught.value)
     assert "previous: schema.name" in str(caught.value)
-
-
-def test_the_picture_shows_every_read_and_dots_the_previous_ones(project):
-    picture = mermaid(project(FILES, EXTERNAL))
-    assert picture.startswith("flowchart LR\n")
-    assert '        landing__items["items"]' in picture
-    assert "    landing__items --> staging__items" in picture
-    assert "    ledger__notes -.-> intermediate__matched" in picture
-    part = mermaid(project(FILES, EXTERNAL), ["ledger.notes", "marts.a_last"])
-    assert "ledger__notes --> marts__a_last" in part
-    assert "intermediate" not in part

@@ -47,8 +47,12 @@ def disagreements(
         with blamed_on(name, path), conn.transaction(force_rollback=True):
             statements.run(f"create view {_VIEW} as {sql}", TYPED_VALUES)
             used = {(relation, column) for relation, column in statements.rows(_READS, {"view": _VIEW})}
+            given = statements.columns(f"select * from {_VIEW}")
         seen = {relation for relation, _ in used}
-        read = read_query(sql).relations
+        query = read_query(sql)
+        read = query.relations
+        if query.output_columns not in ((), given):
+            found.append(f"{name}: PostgreSQL gives {given}, sqlglot {query.output_columns}")
         if seen != read:
             found.append(
                 f"{name}: PostgreSQL alone sees {sorted(seen - read)}, sqlglot alone {sorted(read - seen)}"
