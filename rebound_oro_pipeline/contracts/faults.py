@@ -23,3 +23,19 @@ class Fault:
     message: str
     document: str
     registered_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class FileFault:
+    """What is wrong, or doubtful, in a file that a person hands in, and where.
+
+    `line` counts from 1, as an editor does; `field` is the column of a CSV, or "row".
+    """
+
+    file: str
+    line: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.field}: {self.message}"

@@ -17,7 +17,7 @@ import psycopg
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rebound_oro_pipeline.contracts.csv_file import CsvRow, read_csv
-from rebound_oro_pipeline.contracts.faults import Fault
+from rebound_oro_pipeline.contracts.faults import Fault, FileFault
 from rebound_oro_pipeline.contracts.model_faults import describe
 from rebound_oro_pipeline.contracts.rebound import ReturnDocument, read_return
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping, default_mapping
@@ -81,19 +81,6 @@ _ITEM_PATH: Final = re.compile(r"item\[(\d+)\]\.(\w+)")
 
 
 @dataclass(frozen=True)
-class HistoryFault:
-    """What was wrong, and where; `line` counts from 1, as an editor does. `field` is the column of a CSV."""
-
-    file: str
-    line: int
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.field}: {self.message}"
-
-
-@dataclass(frozen=True)
 class ImportedHistory:
     """What became of a file: how its returns landed, what was wrong in it, which they are and when registered.
 
@@ -101,7 +88,7 @@ class ImportedHistory:
     """
 
     landed: Landed
-    faults: tuple[HistoryFault, ...]
+    faults: tuple[FileFault, ...]
     return_ids: frozenset[str]
     registered_at: frozenset[datetime]
     too_early: tuple[str, ...]
@@ -127,7 +114,7 @@ class _Told(NamedTuple):
     place: _Place
     document_hash: bytes
     registered_at: datetime
-    faults: Sequence[HistoryFault]
+    faults: Sequence[FileFault]
 
 
 def load_columns(path: Path) -> Columns:
@@ -164,24 +151,24 @@ def import_history(
     kept: correct the file and import it again. So is one that was read from ReBound itself, unless `replace`.
     `first_day` is that of the daily runs. Raises HistoryError, OSError.
     """
-    faults: list[HistoryFault] = []
+    faults: list[FileFault] = []
     header = (default_mapping() if columns else mapping).document
     id_path, day_path = (header.place(name, {}, {}) for name in ("return_id", "registered_at"))
     read: dict[str, _Told] = {}
 
-    def good(found: Iterator[_Read | HistoryFault]) -> Iterator[ReturnDocument]:
+    def good(found: Iterator[_Read | FileFault]) -> Iterator[ReturnDocument]:
         for each in found:
-            if isinstance(each, HistoryFault):
+            if isinstance(each, FileFault):
                 faults.append(each)
             elif isinstance(each.document, Fault):
                 message = f"{each.document.message}; left out"
-                faults.append(HistoryFault(path.name, *each.place(each.document.path), message))
+                faults.append(FileFault(path.name, *each.place(each.document.path), message))
             elif (day := _day(each.document.registered_at)) > _day(now):
                 message = f"is {day}, which is still to come; left out"
-                faults.append(HistoryFault(path.name, *each.place(day_path), message))
+                faults.append(FileFault(path.name, *each.place(day_path), message))
             else:
                 of_lines = [
-                    HistoryFault(
+                    FileFault(
                         path.name, *each.place(str(line.fault_path)), f"{line.fault}; goes to the quarantine"
                     )
                     for line in each.document.lines
@@ -195,7 +182,7 @@ def import_history(
                     message = (
                         f"{return_id} stands in line {line} again, and says something else there; left out"
                     )
-                    faults.append(HistoryFault(path.name, *before.place(id_path), message))
+                    faults.append(FileFault(path.name, *before.place(id_path), message))
                 read[return_id] = _Told(each.place, said, each.document.registered_at, of_lines)
                 yield each.document
 
@@ -203,7 +190,7 @@ def import_history(
         # One that stands in the file twice is told once for each batch, and may be out already.
         if (told := read.pop(return_id, None)) is not None:
             message = f"{return_id} was already read from ReBound; left out"
-            faults.append(HistoryFault(path.name, *told.place(id_path), message))
+            faults.append(FileFault(path.name, *told.place(id_path), message))
 
     with readers(path.stat().st_size if columns is None else 0) as pool:
         found = _rows(path, columns, status) if columns else _documents(path, mapping, pool)
@@ -253,7 +240,7 @@ def _on_line(number: int, path: str) -> tuple[int, str]:
     return number, path
 
 
-def _rows(path: Path, columns: Columns, status: str) -> Iterator[_Read | HistoryFault]:
+def _rows(path: Path, columns: Columns, status: str) -> Iterator[_Read | FileFault]:
     """Yield a return for the rows of each id, in the sequence of their first rows; before them, what is no row."""
     given = columns.given()
     rows = read_csv(path)
@@ -271,9 +258,9 @@ def _rows(path: Path, columns: Columns, status: str) -> Iterator[_Read | History
         if message is not None:
             # Without one of its rows a return would be credited less than came back.
             torn.add(return_id)
-            yield HistoryFault(path.name, line, "row", f"{message}; its return is left out")
+            yield FileFault(path.name, line, "row", f"{message}; its return is left out")
         elif not return_id:
-            yield HistoryFault(path.name, line, given["return_id"], "is missing; left out")
+            yield FileFault(path.name, line, given["return_id"], "is missing; left out")
         else:
             returns.setdefault(return_id, []).append(_Row(line, values))
     for return_id, its_rows in returns.items():
@@ -300,9 +287,7 @@ def _places(path: Path, header: CsvRow | None, given: Mapping[str, str]) -> dict
     return {name: names.index(column) for name, column in given.items()}
 
 
-def _one_return(
-    path: Path, rows: Sequence[_Row], given: Mapping[str, str], status: str
-) -> _Read | HistoryFault:
+def _one_return(path: Path, rows: Sequence[_Row], given: Mapping[str, str], status: str) -> _Read | FileFault:
     head: dict[str, Any] = {}
     for ours, theirs in _HEADER.items():
         told = [row for row in rows if row.values.get(ours)]
@@ -313,7 +298,7 @@ def _one_return(
                     f"is {row.values[ours]!r}, but line {told[0].line} says {head[theirs]!r} of the same return, "
                     "which has one; left out"
                 )
-                return HistoryFault(path.name, row.line, given[ours], message)
+                return FileFault(path.name, row.line, given[ours], message)
     head["current_tracking_status"] = head["current_tracking_status"] or status
     document = {**head, "item": [_item(row.values) for row in rows]}
 

@@ -1,6 +1,6 @@
 """The outbox by hand: what waits or was refused, sending it again, and giving it up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,16 +70,8 @@ def retry(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: 
 
     Raises OperatorError where one may have been written already: sending it again could count it twice.
     """
-    changed: list[str] = []
-    for kind, keys in _by_kind(wanted).items():
-        try:
-            with conn.transaction():
-                changed += outbox.retry(conn, kind, keys, actor=deed.who, reason=deed.why)
-        except psycopg.errors.CheckViolation as error:
-            raise OperatorError(
-                f"{error.diag.message_primary}. Count the stock, set the level in OroCommerce, then abandon it"
-            ) from None
-    return changed
+    remedy = "Count the stock, set the level in OroCommerce, then abandon it"
+    return _changed(conn, wanted, deed, outbox.retry, f". {remedy}")
 
 
 def after_restore(conn: psycopg.Connection[Any], until: datetime, deed: Deed) -> list[str]:
@@ -101,11 +93,7 @@ def after_restore(conn: psycopg.Connection[Any], until: datetime, deed: Deed) ->
 
 def release(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: Deed) -> list[str]:
     """Let messages go that are held back; return the keys of those. The caller commits."""
-    return [
-        key
-        for kind, keys in _by_kind(wanted).items()
-        for key in outbox.release(conn, kind, keys, actor=deed.who, reason=deed.why)
-    ]
+    return _changed(conn, wanted, deed, outbox.release)
 
 
 def recheck(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: Deed) -> list[str]:
@@ -114,25 +102,12 @@ def recheck(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed
     What is there and equal is confirmed again, what is gone is sent again, what differs is rejected. Raises
     OperatorError for stock deltas: their level has moved since, and tells nothing of one write.
     """
-    changed: list[str] = []
-    for kind, keys in _by_kind(wanted).items():
-        try:
-            with conn.transaction():
-                changed += outbox.recheck(conn, kind, keys, actor=deed.who, reason=deed.why)
-        except psycopg.errors.CheckViolation as error:
-            raise OperatorError(
-                f"{error.diag.message_primary}: count the stock and correct the level"
-            ) from None
-    return changed
+    return _changed(conn, wanted, deed, outbox.recheck, ": count the stock and correct the level")
 
 
 def abandon(conn: psycopg.Connection[Any], wanted: Sequence[StoredMessage], deed: Deed) -> list[str]:
     """Never send these; return the keys of those that were open or rejected. The caller commits."""
-    return [
-        key
-        for kind, keys in _by_kind(wanted).items()
-        for key in outbox.abandon(conn, kind, keys, actor=deed.who, reason=deed.why)
-    ]
+    return _changed(conn, wanted, deed, outbox.abandon)
 
 
 def resume(conn: psycopg.Connection[Any], kind: Kind, deed: Deed) -> datetime:
@@ -147,8 +122,25 @@ def resume(conn: psycopg.Connection[Any], kind: Kind, deed: Deed) -> datetime:
     return until
 
 
-def _by_kind(wanted: Sequence[StoredMessage]) -> dict[Kind, list[str]]:
-    found: dict[Kind, list[str]] = {}
+def _changed(
+    conn: psycopg.Connection[Any],
+    wanted: Sequence[StoredMessage],
+    deed: Deed,
+    act: Callable[..., list[str]],
+    remedy: str = "",
+) -> list[str]:
+    """Act on the messages of each kind; return the keys of those that changed.
+
+    Raises OperatorError where the database refuses one: in its words, and with the remedy.
+    """
+    by_kind: dict[Kind, list[str]] = {}
     for message in wanted:
-        found.setdefault(message.kind, []).append(message.business_key)
-    return found
+        by_kind.setdefault(message.kind, []).append(message.business_key)
+    changed: list[str] = []
+    for kind, keys in by_kind.items():
+        try:
+            with conn.transaction():
+                changed += act(conn, kind, keys, actor=deed.who, reason=deed.why)
+        except psycopg.errors.CheckViolation as error:
+            raise OperatorError(f"{error.diag.message_primary}{remedy}") from None
+    return changed

@@ -145,9 +145,9 @@ class Outcome:
         )
 
     @classmethod
-    def released(cls, message: Message, delay: float = 0.0, error: str | None = None) -> Self:
+    def released(cls, message: Message, delay: float = 0.0) -> Self:
         """Claimed, and given back without having been sent."""
-        return cls(message.message_id, MessageState.PENDING, delay, error, was_tried=False)
+        return cls(message.message_id, MessageState.PENDING, delay, was_tried=False)
 
     @classmethod
     def unknown(
@@ -315,17 +315,15 @@ def retry(
     conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str], *, actor: str, reason: str
 ) -> list[str]:
     """By an operator: send rejected messages again; return the business keys of those that now wait."""
-    given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
-    return _intervene(conn, MessageState.PENDING, ["rejected"], given)
+    change = {"state": MessageState.PENDING, "from_states": ["rejected"]}
+    return _intervene(conn, "intervene", kind, business_keys, actor=actor, reason=reason, **change)
 
 
 def release(
     conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str], *, actor: str, reason: str
 ) -> list[str]:
     """By an operator: let messages go that are held back; return the business keys of those."""
-    given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
-    changed = conn.execute(_SQL["release"], given)
-    return sorted(key for (key,) in changed)
+    return _intervene(conn, "release", kind, business_keys, actor=actor, reason=reason)
 
 
 def hold_back(
@@ -335,9 +333,7 @@ def hold_back(
 
     What a living worker has claimed is left to it.
     """
-    given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
-    changed = conn.execute(_SQL["hold_back"], given)
-    return sorted(key for (key,) in changed)
+    return _intervene(conn, "hold_back", kind, business_keys, actor=actor, reason=reason)
 
 
 def never_sent(conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str]) -> list[str]:
@@ -359,25 +355,39 @@ def recheck(
 
     Raises psycopg's CheckViolation for stock deltas, which no reading can tell.
     """
-    given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
-    return _intervene(conn, MessageState.UNKNOWN, ["confirmed"], given)
+    change = {"state": MessageState.UNKNOWN, "from_states": ["confirmed"]}
+    return _intervene(conn, "intervene", kind, business_keys, actor=actor, reason=reason, **change)
 
 
 def abandon(
     conn: psycopg.Connection, kind: Kind, business_keys: Sequence[str], *, actor: str, reason: str
 ) -> list[str]:
     """By an operator: never send these again; return the keys of those that were open or rejected."""
-    given = {"kind": kind, "business_keys": list(business_keys), "actor": actor, "reason": reason}
-    return _intervene(conn, MessageState.ABANDONED, ["pending", "unknown", "rejected"], given)
+    change = {"state": MessageState.ABANDONED, "from_states": ["pending", "unknown", "rejected"]}
+    return _intervene(conn, "intervene", kind, business_keys, actor=actor, reason=reason, **change)
 
 
 def _intervene(
-    conn: psycopg.Connection, state: MessageState, origins: list[str], given: dict[str, Any]
+    conn: psycopg.Connection,
+    statement: str,
+    kind: Kind,
+    business_keys: Sequence[str],
+    *,
+    actor: str,
+    reason: str,
+    **change: object,
 ) -> list[str]:
-    if not given["actor"].strip() or not given["reason"].strip():
+    """Run one of the statements for operators; return the business keys of the messages that it changed."""
+    if not actor.strip() or not reason.strip():
         raise ValueError("An intervention in the outbox needs the name of who decides and a reason.")
-    changed = conn.execute(_SQL["intervene"], {**given, "state": state, "from_states": origins})
-    return sorted(key for (key,) in changed)
+    given = {
+        "kind": kind,
+        "business_keys": list(business_keys),
+        "actor": actor,
+        "reason": reason,
+        **change,
+    }
+    return sorted(key for (key,) in conn.execute(_SQL[statement], given))
 
 
 def _scope(kind: Kind, window: Window | None) -> dict[str, Any]:

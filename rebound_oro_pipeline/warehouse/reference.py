@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from rebound_oro_pipeline.contracts.csv_file import CsvRow, read_csv
+from rebound_oro_pipeline.contracts.faults import FileFault
 from rebound_oro_pipeline.warehouse import statements
 from rebound_oro_pipeline.warehouse.errors import AliasError
 
@@ -42,19 +43,6 @@ class SkuAlias:
 
 
 @dataclass(frozen=True)
-class AliasFault:
-    """What is wrong, or doubtful, in a row of an alias file. `line` counts from 1, as an editor does."""
-
-    file: str
-    line: int
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.field}: {self.message}"
-
-
-@dataclass(frozen=True)
 class AliasImport:
     """What became of an alias file: rows read, pairs added, rows that said nothing new, and rows left out.
 
@@ -64,8 +52,8 @@ class AliasImport:
     read: int
     added: int
     known: int
-    faults: tuple[AliasFault, ...]
-    doubts: tuple[AliasFault, ...] = ()
+    faults: tuple[FileFault, ...]
+    doubts: tuple[FileFault, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,16 +93,16 @@ def import_aliases(conn: psycopg.Connection, path: Path, added_by: str) -> Alias
     as a whole cannot be used, OSError where it cannot be read.
     """
     pairs: list[_Pair] = []
-    faults: list[AliasFault] = []
+    faults: list[FileFault] = []
     for row in _read(path):
         if isinstance(row, _Pair):
             pairs.append(row)
         else:
             faults.append(row)
 
-    def told(statement: str, about: list[_Pair]) -> Iterator[tuple[int, AliasFault]]:
+    def told(statement: str, about: list[_Pair]) -> Iterator[tuple[int, FileFault]]:
         for index, field, message in conn.execute(_SQL[statement], _arrays(about)):
-            yield index, AliasFault(path.name, about[index].line, field, message)
+            yield index, FileFault(path.name, about[index].line, field, message)
 
     rejected = dict(told("alias_faults", pairs))
     good = [pair for index, pair in enumerate(pairs) if index not in rejected]
@@ -173,7 +161,7 @@ def _arrays(pairs: list[_Pair]) -> dict[str, list[int] | list[str]]:
     }
 
 
-def _read(path: Path) -> Iterator[_Pair | AliasFault]:
+def _read(path: Path) -> Iterator[_Pair | FileFault]:
     rows = read_csv(path)
     header = next(rows, None)
     names = [name.strip().lower() for name in header.values] if header else []
@@ -185,14 +173,14 @@ def _read(path: Path) -> Iterator[_Pair | AliasFault]:
         yield _read_row(path.name, row, names)
 
 
-def _read_row(file: str, row: CsvRow, names: list[str]) -> _Pair | AliasFault:
+def _read_row(file: str, row: CsvRow, names: list[str]) -> _Pair | FileFault:
     if row.fault is not None:
-        return AliasFault(file, row.line, "row", row.fault)
+        return FileFault(file, row.line, "row", row.fault)
     values = dict(zip(names, row.values, strict=True))
     alias, sku = values["alias"].strip(), values["sku"].strip()
     for field, value in (("alias", alias), ("sku", sku)):
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
-            return AliasFault(file, row.line, field, "is not UTF-8, or holds a control character")
+            return FileFault(file, row.line, field, "is not UTF-8, or holds a control character")
     return _Pair(row.line, alias, sku)
 
 
