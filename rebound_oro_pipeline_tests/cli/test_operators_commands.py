@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import psycopg
@@ -14,9 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from rebound_oro_pipeline.cli import main
+from rebound_oro_pipeline.commands import outbox
 from rebound_oro_pipeline.commands.operators import COMMANDS
 from rebound_oro_pipeline.commands.output import counted
 from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline.warehouse.outbox import Kind, MessageState
 from rebound_oro_pipeline_tests.conftest import CloneDatabase
 from rebound_oro_pipeline_tests.rules.sql_runner import land
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
@@ -265,15 +267,23 @@ def test_a_reader_that_has_ended_is_no_error(run: Run, shop: psycopg.Connection)
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_a_code_from_outside_is_shown_and_moves_no_terminal(run: Run, conn: psycopg.Connection) -> None:
+def test_a_code_from_outside_is_shown_and_moves_no_terminal(run: Run, shop: psycopg.Connection) -> None:
     """A sequence of control characters can hide rows, retitle the window, or type for its user."""
-    open_shop(conn, [order()], [a_return("R1", {"sku_code": "OLD\x1b]0;owned\x07\nforged \x9b2J\u202e"})])
-    [row] = printed(run("quarantine", "list", "--json"))
-    for listing in (("quarantine", "list"), ("quarantine", "show", row["subject"]), ("trace", "R1")):
+    told = {"sku_code": "OLD\x1b]0;owned\x07\nforged \x9b2J\u202e"}
+    open_shop(shop, [order(8)], [a_return("R8", told, order_reference="ORD-8")]).decide()
+    shop.commit()
+    [row] = printed(run("quarantine", "list", "--return", "R8", "--json"))
+    for listing in (("quarantine", "list"), ("quarantine", "show", row["subject"]), ("trace", "R8")):
         shown = run(*listing).stdout
         assert not any(character in shown for character in "\x1b\x07\x9b\u202e")
         assert not any(line.startswith("forged") for line in shown.splitlines())
         assert r"old\x1b]0;owned\x07\nforged \x9b2j\u202e" in shown.lower()
+
+
+def test_every_kind_and_state_of_a_message_can_be_named() -> None:
+    """They are written out there, so that --help loads no driver of the database."""
+    assert get_args(Kind) == outbox._KINDS
+    assert set(outbox._STATES) == set(MessageState)
 
 
 def test_of_one_there_is_no_plural() -> None:
