@@ -49,6 +49,11 @@ class Window:
         """Return the window of what was registered at one moment."""
         return cls.moments(moment, moment)
 
+    @property
+    def bounds(self) -> dict[str, object]:
+        """What stands for the window in a statement: `window_start` and `window_end`."""
+        return {"window_start": self.start, "window_end": self.end}
+
     def __contains__(self, moment: datetime) -> bool:
         return self.start <= moment < self.end
 
@@ -59,6 +64,11 @@ class Window:
             (date.fromordinal(first), date.fromordinal(min(first + days - 1, last_day)))
             for first in range(first_day, last_day + 1, days)
         ]
+
+
+def bounds_of(window: Window | None) -> dict[str, object]:
+    """Return the same of a window that may be none: then everything lies within."""
+    return window.bounds if window else {"window_start": "-infinity", "window_end": "infinity"}
 
 
 def _after(moment: datetime, length: timedelta) -> datetime:

@@ -170,8 +170,7 @@ def _decide_as_if_all_had_come(
 
 def _counts(conn: psycopg.Connection[Any], window: Window) -> dict[str, int]:
     with conn.cursor(row_factory=dict_row) as cursor:
-        asked = {"window_start": window.start, "window_end": window.end}
-        return dict(cursor.execute(_SQL["read"], asked).fetchone() or {})
+        return dict(cursor.execute(_SQL["read"], window.bounds).fetchone() or {})
 
 
 def _order_values(conn: psycopg.Connection[Any]) -> tuple[OrderValue, ...]:

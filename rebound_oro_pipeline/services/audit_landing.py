@@ -80,7 +80,7 @@ def ask_rules_about_orders(
             conn,
             models,
             "intermediate.int_return_lines_gated",
-            {**parameters(version, now), "window_start": _PROBES.start, "window_end": _PROBES.end},
+            {**parameters(version, now), **_PROBES.bounds},
         )
         answers = conn.execute(_SQL["probe_answers"]).fetchall()
     conn.execute(_SQL["make_orders"])
@@ -94,8 +94,7 @@ def ask_rules_about_orders(
 def parameters(policy_version: int, now: datetime) -> dict[str, object]:
     """Return the parameters of a decision about everything that is there."""
     return {
-        "window_start": ALWAYS.start,
-        "window_end": ALWAYS.end,
+        **ALWAYS.bounds,
         "decided_at": now,
         "policy_version": policy_version,
         "decision_id": 1,

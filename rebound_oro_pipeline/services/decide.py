@@ -75,8 +75,7 @@ def decide(
         decision_id = _number(conn, "next_id")
         newest_message = _number(conn, "newest_message")
         parameters = {
-            "window_start": window.start,
-            "window_end": window.end,
+            **window.bounds,
             "decided_at": decided_at,
             "policy_version": policy_version,
             "decision_id": decision_id,

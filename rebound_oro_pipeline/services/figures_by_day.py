@@ -35,7 +35,7 @@ def rows_by_day(
     found: defaultdict[str, dict[date, int]] = defaultdict(dict)
     if counts:
         with conn.cursor(row_factory=tuple_row) as cursor:
-            for relation, day, rows in cursor.execute(sql.SQL(" union all ").join(counts), _bounds(window)):
+            for relation, day, rows in cursor.execute(sql.SQL(" union all ").join(counts), window.bounds):
                 found[relation][day] = rows
     return found
 
@@ -44,7 +44,7 @@ def credited_by_day(conn: psycopg.Connection, window: Window) -> Mapping[date, M
     """Return day → currency → total of its credit notes."""
     found: defaultdict[date, dict[str, Decimal]] = defaultdict(dict)
     with conn.cursor(row_factory=tuple_row) as cursor:
-        for day, currency, total in cursor.execute(_SQL["credited_by_day"], _bounds(window)):
+        for day, currency, total in cursor.execute(_SQL["credited_by_day"], window.bounds):
             found[day][currency] = total
     return found
 
@@ -61,7 +61,7 @@ def holds_by_day(
                 "most attempts": attempts,
             }
             for day, lines, hours, attempts in cursor.execute(
-                _SQL["holds_by_day"], {**_bounds(window), "now": now}
+                _SQL["holds_by_day"], {**window.bounds, "now": now}
             )
         }
 
@@ -71,9 +71,5 @@ def returns_by_day(conn: psycopg.Connection, window: Window) -> Mapping[date, tu
     with conn.cursor(row_factory=tuple_row) as cursor:
         return {
             day: (returns, lines)
-            for day, returns, lines in cursor.execute(_SQL["returns_by_day"], _bounds(window))
+            for day, returns, lines in cursor.execute(_SQL["returns_by_day"], window.bounds)
         }
-
-
-def _bounds(window: Window) -> dict[str, object]:
-    return {"window_start": window.start, "window_end": window.end}

@@ -100,16 +100,7 @@ class FollowedUp:
     @property
     def days(self) -> tuple[date, ...]:
         """Days (UTC) of the windows that were decided."""
-        return tuple(
-            sorted(
-                {
-                    first + timedelta(days=ahead)
-                    for decision in self.decisions
-                    for first, last in decision.window.spans(366)
-                    for ahead in range((last - first).days + 1)
-                }
-            )
-        )
+        return tuple(sorted({day for decision in self.decisions for day, _ in decision.window.spans(1)}))
 
 
 def windows_of(moments: Collection[datetime]) -> list[Window]:

@@ -81,8 +81,7 @@ def offer_returnable_items(
             datetime.max.replace(tzinfo=UTC),
         )
         parameters = {
-            "window_start": window.start,
-            "window_end": window.end,
+            **window.bounds,
             "decided_at": decided_at,
             "policy_version": policy_version,
             "decision_id": seen["decision_id"],

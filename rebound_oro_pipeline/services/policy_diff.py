@@ -147,7 +147,7 @@ def policy_diff(
 def _copy_what_is_needed(
     conn: psycopg.Connection[Any], private: psycopg.Connection[Any], window: Window, *, policy_version: int
 ) -> None:
-    needed: dict[str, Any] = {"window_start": window.start, "window_end": window.end}
+    needed: dict[str, Any] = dict(window.bounds)
     for name, query in (
         ("orders", "orders_at_hand"),
         ("returns", "returns_at_hand"),
@@ -211,7 +211,6 @@ def _copy(
 def _decided(
     private: psycopg.Connection[Any], models: Models, window: Window, policy_version: int, moment: datetime
 ) -> _Decided:
-    bounds = {"window_start": window.start, "window_end": window.end}
     with (
         private.transaction(force_rollback=True),
         private.cursor(row_factory=dict_row) as cursor,
@@ -219,13 +218,14 @@ def _decided(
         decide(
             private, models, window, policy_version=policy_version, decided_at=moment, run_id="policy diff"
         )
-        notes = {row["credit_note_number"]: row for row in cursor.execute(_SQL["notes"], bounds)}
+        notes = {row["credit_note_number"]: row for row in cursor.execute(_SQL["notes"], window.bounds)}
         places: dict[tuple[str, str | None], tuple[str, ...]] = {}
-        for row in cursor.execute(_SQL["places"], bounds):
+        for row in cursor.execute(_SQL["places"], window.bounds):
             line = row["return_id"], row["return_line_key"]
             places[line] = (*places.get(line, ()), _place(row))
         shelf = {
-            (row["sku"], row["unit_code"]): row["quantity"] for row in cursor.execute(_SQL["shelf"], bounds)
+            (row["sku"], row["unit_code"]): row["quantity"]
+            for row in cursor.execute(_SQL["shelf"], window.bounds)
         }
     return _Decided(notes, places, shelf)
 

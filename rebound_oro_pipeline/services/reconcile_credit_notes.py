@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
-from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.contracts.window import Window, bounds_of
 from rebound_oro_pipeline.services.credit_notes import Note
 from rebound_oro_pipeline.services.oro_documents import (
     StoredNote,
@@ -48,11 +48,7 @@ def reconcile_credit_notes(
     Replaces what was read before in `reconciliation.oro_credit_notes`, in one transaction. Raises ApiError.
     """
     called = names or CreditNoteNames()
-    scope: dict[str, Any] = {
-        "window_start": window.start if window else "-infinity",
-        "window_end": window.end if window else "infinity",
-        "everything": window is None,
-    }
+    scope = {**bounds_of(window), "everything": window is None}
     with conn.transaction():
         [(began,)] = conn.execute("select statement_timestamp()").fetchall()
         numbers: list[str] | None = None

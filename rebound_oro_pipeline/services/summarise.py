@@ -35,7 +35,7 @@ class Credited:
 def destinations(conn: psycopg.Connection, window: Window) -> list[Destination]:
     """Return lines and units of the window by destination and reason."""
     with conn.cursor(row_factory=class_row(Destination)) as cursor:
-        return cursor.execute(_SQL["destinations"], _bounds(window)).fetchall()
+        return cursor.execute(_SQL["destinations"], window.bounds).fetchall()
 
 
 def destinations_of_returns(conn: psycopg.Connection, return_ids: Collection[str]) -> list[Destination]:
@@ -48,22 +48,18 @@ def destinations_of_returns(conn: psycopg.Connection, return_ids: Collection[str
 def credited(conn: psycopg.Connection, window: Window) -> list[Credited]:
     """Return credit notes of the window by currency."""
     with conn.cursor(row_factory=class_row(Credited)) as cursor:
-        return cursor.execute(_SQL["credited"], _bounds(window)).fetchall()
+        return cursor.execute(_SQL["credited"], window.bounds).fetchall()
 
 
 def restocked(conn: psycopg.Connection, window: Window) -> tuple[Decimal, Decimal]:
     """Return the credited units of the window that go back on the shelf, and those that do not."""
     with conn.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(_SQL["restocked"], _bounds(window)).fetchone()
+        row = cursor.execute(_SQL["restocked"], window.bounds).fetchone()
     return (row[0], row[1]) if row else (Decimal(0), Decimal(0))
 
 
 def lines_without_a_place(conn: psycopg.Connection, window: Window) -> int:
     """Return how many readable return lines of the window that came back are in no place at all; 0 if all is well."""
     with conn.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(_SQL["lines_without_a_place"], _bounds(window)).fetchone()
+        row = cursor.execute(_SQL["lines_without_a_place"], window.bounds).fetchone()
     return int(row[0]) if row else 0
-
-
-def _bounds(window: Window) -> dict[str, object]:
-    return {"window_start": window.start, "window_end": window.end}

@@ -65,8 +65,7 @@ def let_go_of_look(conn: psycopg.Connection[Any], run_id: str) -> None:
 
 def leave_to_next_look(conn: psycopg.Connection[Any], window: Window, run_id: str, now: datetime) -> None:
     """Have the next look decide what a run has landed that was registered outside of its window, if there is any."""
-    given = {"run_id": run_id, "now": now, "window_start": window.start, "window_end": window.end}
-    conn.execute(_SQL["leave_to_next_look"], given)
+    conn.execute(_SQL["leave_to_next_look"], {**window.bounds, "run_id": run_id, "now": now})
 
 
 def landed_since(conn: psycopg.Connection[Any], since: datetime) -> list[datetime]:

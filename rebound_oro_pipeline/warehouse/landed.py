@@ -29,11 +29,7 @@ def references_to_ask(
     """
     rows = conn.execute(
         load("landed")["references_to_ask"],
-        {
-            "window_start": window.start,
-            "window_end": window.end,
-            "order_reference": list(order_reference),
-        },
+        {**window.bounds, "order_reference": list(order_reference)},
     )
     return [reference for (reference,) in rows]
 
@@ -54,8 +50,7 @@ def given_before(conn: psycopg.Connection[Any], *, others_than: Collection[str],
 
 def goods_at_hand(conn: psycopg.Connection[Any], window: Window) -> Goods:
     """List the products on the orders of the window's returns, and SKUs that came back besides."""
-    parameters = {"window_start": window.start, "window_end": window.end}
-    rows = conn.execute(load("landed")["goods_at_hand"], parameters).fetchall()
+    rows = conn.execute(load("landed")["goods_at_hand"], window.bounds).fetchall()
     return Goods(
         tuple(product_id for product_id, _ in rows if product_id is not None),
         tuple(sku for _, sku in rows if sku is not None),

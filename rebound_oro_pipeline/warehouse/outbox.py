@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, Self
 import psycopg
 from psycopg.rows import class_row
 
-from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.contracts.window import Window, bounds_of
 from rebound_oro_pipeline.warehouse import statements
 
 Kind = Literal["oro_credit_note", "oro_inventory_delta", "rebound_order"]
@@ -391,8 +391,4 @@ def _intervene(
 
 
 def _scope(kind: Kind, window: Window | None) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "window_start": window.start if window else "-infinity",
-        "window_end": window.end if window else "infinity",
-    }
+    return {**bounds_of(window), "kind": kind}
