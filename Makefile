@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export REBOUND_ORO_HOME ?= $(CURDIR)/.rebound_oro
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps
-# Bytecode, and what sqlglot makes of the models, are made once, also where Python is told to write none by itself.
+# Bytecode (of tests, too), and what sqlglot makes of the models, are made once, also where Python is told to write none.
 WARM := $(BIN)/python -m compileall -q rebound_oro_pipeline && PYTHONDONTWRITEBYTECODE= $(BIN)/python -c \
 	"import rebound_oro_pipeline.definitions"
 WORKERS ?= 3
@@ -19,7 +19,7 @@ demo: $(VENV)/.base  ## install, then run the whole loop on a sandbox of both sy
 	$(BIN)/rebound-oro demo $(ARGS)
 
 test: $(VENV)/.dev  ## install what tests need, and pass them
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 dev: $(VENV)/.base  ## open Dagster's UI on the data of the demo
 	$(BIN)/rebound-oro dev $(ARGS)

@@ -1,5 +1,6 @@
 """Fixtures that many tests share: one PostgreSQL server for the run, a fresh database for each test."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -52,6 +53,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[HOME] = Path(given["server_home"]) if given else _new_path()
     if not given:
         _remove_what_killed_runs_left()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Have the collector of garbage pass over what has been loaded so far, which stays to the end."""
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
