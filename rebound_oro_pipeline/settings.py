@@ -143,6 +143,13 @@ class Settings(BaseSettings):
         default=4, ge=1, le=8, description="Requests to ReBound at the same time."
     )
 
+    verify_tls: bool = Field(
+        default=True,
+        description="Whether the certificates of OroCommerce and ReBound are verified. False is for trials, and warned "
+        "of in the log by each process: whoever sits between reads the secrets. An authority of your own is named by "
+        "SSL_CERT_FILE instead.",
+    )
+
     rebound_order_path: str = Field(
         default="orders/push/json",
         min_length=1,

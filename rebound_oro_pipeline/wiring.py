@@ -151,6 +151,7 @@ def oro_client(settings: Settings) -> OroClient:
         settings.required("oro_client_secret"),
         api_prefix=settings.oro_api_prefix,
         max_connections=settings.oro_connections,
+        verify_tls=settings.verify_tls,
     )
 
 
@@ -162,4 +163,5 @@ def rebound_client(settings: Settings) -> ReboundClient:
         settings.required("rebound_api_key"),
         order_path=settings.rebound_order_path,
         max_connections=settings.rebound_connections,
+        verify_tls=settings.verify_tls,
     )

@@ -13,7 +13,6 @@ from pydantic.fields import FieldInfo
 from rebound_oro_pipeline.settings import PREFIX, SECRETS, MissingSetting, Settings
 
 SAMPLES: dict[Any, tuple[str, Any]] = {
-    bool: ("true", True),
     int: ("7", 7),
     str: ("some text", "some text"),
     date: ("2026-02-03", date(2026, 2, 3)),
@@ -37,6 +36,8 @@ def sample(field: FieldInfo) -> tuple[str, Any]:
         return kinds[-1], kinds[-1]
     if any(isinstance(each, AfterValidator) for each in field.metadata):
         return "0 6 * * 1-5", "0 6 * * 1-5"
+    if kinds == [bool]:
+        return str(not field.default).lower(), not field.default
     least = max((bound.ge for bound in field.metadata if hasattr(bound, "ge")), default=0)
     return (str(least + 1), least + 1) if kinds[0] is int else SAMPLES[kinds[0]]
 

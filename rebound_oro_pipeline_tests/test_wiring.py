@@ -1,6 +1,7 @@
 """From settings to connections: which database, which storage for Dagster, and who stops the server."""
 
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,6 +13,14 @@ from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres
 from rebound_oro_pipeline_tests.pipeline_at_work import models
 
 GIVEN = "postgres://user:p%40ss@db.example:5433/shop?sslmode=require"
+SYSTEMS: dict[str, Any] = {
+    "rebound_url": "https://returns.example",
+    "rebound_login": "us",
+    "rebound_api_key": "hush",
+    "oro_url": "https://shop.example",
+    "oro_client_id": "us",
+    "oro_client_secret": "hush",
+}
 
 
 def options(url: str) -> str:
@@ -76,19 +85,20 @@ def test_preparing_a_database_again_changes_nothing(database_url: str) -> None:
 
 
 def test_a_run_needs_all_six_settings_of_both_systems() -> None:
-    given = {
-        "rebound_url": "https://returns.example",
-        "rebound_login": "us",
-        "rebound_api_key": "hush",
-        "oro_url": "https://shop.example",
-        "oro_client_id": "us",
-        "oro_client_secret": "hush",
-    }
-    wiring.require_systems(Settings(**given))
-    for name in given:
-        without = {key: value for key, value in given.items() if key != name}
+    wiring.require_systems(Settings(**SYSTEMS))
+    for name in SYSTEMS:
+        without = {key: value for key, value in SYSTEMS.items() if key != name}
         with pytest.raises(MissingSetting, match=name.upper()):
             wiring.require_systems(Settings(**without))
+
+
+@pytest.mark.parametrize("verify_tls", [True, False])
+def test_certificates_are_verified_by_both_clients_unless_the_setting_says_otherwise(
+    caplog: pytest.LogCaptureFixture, *, verify_tls: bool
+) -> None:
+    settings = Settings(**SYSTEMS, verify_tls=verify_tls)
+    with wiring.oro_client(settings), wiring.rebound_client(settings):
+        assert caplog.text.count("TLS certificates are NOT verified") == (0 if verify_tls else 2)
 
 
 def test_a_policy_is_stored_once_and_known_again(database_url: str) -> None:

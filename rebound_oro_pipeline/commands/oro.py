@@ -117,6 +117,11 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding("policy", "failure", str(error), "Correct the file; docs/policy.md lists every key.")
     yield from _readable_files(settings)
     yield from _unknown_variables()
+    if not settings.verify_tls:
+        found = "certificates are not verified: whoever sits between reads the secrets"
+        yield Finding(
+            "TLS", "warning", found, "Leave REBOUND_ORO_VERIFY_TLS out; SSL_CERT_FILE names an authority."
+        )
     try:
         server = wiring.embedded_server(settings)
         if server is not None and server.status().state == "absent":

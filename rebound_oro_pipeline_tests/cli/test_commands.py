@@ -187,6 +187,7 @@ def test_there_are_no_days_before_the_first_one(command: Command) -> None:
             {"FIRSTDAY": "2026-01-01"},
             "warning  settings: REBOUND_ORO_FIRSTDAY is no setting; is REBOUND_ORO_FIRST_DAY meant?",
         ),
+        ({"VERIFY_TLS": "false"}, "warning  TLS: certificates are not verified"),
     ],
 )
 def test_the_doctor_reads_what_a_run_reads(
