@@ -85,5 +85,5 @@ def reconcile(
             of="discrepancies",
         )
         if noted := len(everything) - len(found):
-            click.echo(f"{noted} more are acknowledged; --all lists them")
+            click.echo(f"{noted} more acknowledged; --all lists them")
     sys.exit(1 if is_open else 0)

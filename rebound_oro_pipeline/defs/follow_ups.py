@@ -4,7 +4,7 @@ They are ops and not assets, because what they touch is no partition: a handful 
 the assets of those days what these hold now.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
@@ -18,12 +18,15 @@ from rebound_oro_pipeline.defs.figures import HELD_RETURNS, ROWS, figures_by_day
 from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_RETURNS
 from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.landing import READING, TRIES
+from rebound_oro_pipeline.defs.models import severity_of
 from rebound_oro_pipeline.defs.previews import previews
 from rebound_oro_pipeline.defs.resources import OroCommerce, ReBound, Warehouse
 from rebound_oro_pipeline.defs.versions import tags_as_before
 from rebound_oro_pipeline.services import follow_up as service
+from rebound_oro_pipeline.services.decide import Decision
 from rebound_oro_pipeline.services.follow_up import FollowedUp, Follower
 from rebound_oro_pipeline.settings import Settings
+from rebound_oro_pipeline.sqlmodels.checks import CheckResult, checks_of, run_checks
 from rebound_oro_pipeline.sqlmodels.model import Models
 
 REPORTED = (
@@ -166,6 +169,7 @@ def _report(
         figures = figures_by_day(follower.conn, follower.models, REPORTED, window, follower.now)
         for day in found.days:
             _report_day(context, follower, day, figures, partitions)
+        _report_checks(context, follower, found.decisions)
     context.add_output_metadata(
         {
             **{f"{name} to look at": count for name, count in found.occasions.items()},
@@ -194,3 +198,25 @@ def _report_day(
         context.log_event(
             dg.AssetMaterialization(key_of(relation), partition=key, metadata=of_day, tags=tags)
         )
+
+
+def _report_checks(context: dg.OpExecutionContext, follower: Follower, decisions: Iterable[Decision]) -> None:
+    """Say what was checked of the windows; to Dagster an asset that was made since its checks ran has passed none."""
+    promises = [check for check in checks_of(follower.models, relations=REPORTED) if check.is_promise]
+    by_check: dict[tuple[str, str], list[CheckResult]] = {}
+    for decision in decisions:
+        for found in (*decision.checks, *run_checks(follower.conn, promises, decision.window.bounds)):
+            if found.relation in REPORTED:
+                by_check.setdefault((found.relation, found.name), []).append(found)
+    for (relation, name), results in by_check.items():
+        evaluation = dg.AssetCheckEvaluation(
+            asset_key=key_of(relation),
+            check_name=name,
+            passed=all(result.passed for result in results),
+            severity=severity_of(results[0]),
+            metadata={
+                "failing rows": sum(result.failing_rows for result in results),
+                "windows looked at": len(results),
+            },
+        )
+        context.log_event(evaluation)  # type: ignore[arg-type]  # it takes them; its annotation does not say so

@@ -230,6 +230,11 @@ def check_result(result: CheckResult) -> dg.AssetCheckResult:
         asset_key=key_of(result.relation),
         check_name=result.name,
         passed=result.passed,
-        severity=dg.AssetCheckSeverity.ERROR if result.severity == "error" else dg.AssetCheckSeverity.WARN,
+        severity=severity_of(result),
         metadata={"failing rows": result.failing_rows, **sample},
     )
+
+
+def severity_of(result: CheckResult) -> dg.AssetCheckSeverity:
+    """Return how Dagster calls the severity of a check."""
+    return dg.AssetCheckSeverity.ERROR if result.severity == "error" else dg.AssetCheckSeverity.WARN

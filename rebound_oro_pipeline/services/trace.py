@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from rebound_oro_pipeline.services.operate_again import Place, places_of
 from rebound_oro_pipeline.services.operate_deed import OperatorError
-from rebound_oro_pipeline.warehouse import statements
+from rebound_oro_pipeline.warehouse import inbox, statements
 
 KINDS: Final = ("return", "order", "note", "sku")
 """What an id may mean. A return is also found by its displayed number, an order by any reference of its own."""
@@ -91,7 +91,11 @@ def trace(
     """
     meanings = _meanings(conn, given.strip(), kinds)
     if not meanings:
-        raise OperatorError(f"nothing is known under {given!r} as {' or '.join(kinds)}")
+        unread = inbox.waiting(conn).unread
+        hint = (
+            f"; webhooks that nobody has read yet: {unread}, the next follow-up reads them" if unread else ""
+        )
+        raise OperatorError(f"nothing is known under {given!r} as {' or '.join(kinds)}{hint}")
     by_kind = {kind: [each.id for each in meanings if each.kind == kind] for kind in KINDS}
     scope: dict[str, Any] = {
         "order_ids": by_kind["order"],

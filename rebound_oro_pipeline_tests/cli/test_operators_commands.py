@@ -76,7 +76,7 @@ def test_a_discrepancy_that_stays_is_acknowledged(shop: psycopg.Connection, run:
     [noted] = printed(run("discrepancy", "acknowledge", "R1-ORD-1", *WHY, "--json"))["discrepancies"]
     assert (noted["acknowledged_by"], noted["acknowledged_why"]) == ("maria", "counted again")
     assert printed(run(*listing)) == []
-    assert "1 more are acknowledged" in run("reconcile", "--no-read").stdout
+    assert "1 more acknowledged" in run("reconcile", "--no-read").stdout
     [noted] = printed(run(*listing, "--all"))
     assert (noted["acknowledged_by"], noted["acknowledged_why"]) == ("maria", "counted again")
     assert "no open discrepancy" in run("discrepancy", "acknowledge", "R1-ORD-1", *WHY, expected=1).output

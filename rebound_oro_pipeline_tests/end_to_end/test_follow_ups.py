@@ -21,7 +21,9 @@ import stamina
 from click.testing import CliRunner
 
 from rebound_oro_pipeline.cli import main
+from rebound_oro_pipeline.defs.follow_ups import REPORTED
 from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_RETURNS, RETURNS
+from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.models import RETURNS_LANDED
 from rebound_oro_pipeline.processes import port_to_listen_on
 from rebound_oro_pipeline.sandbox.scenario_shares import Situation
@@ -415,6 +417,17 @@ def test_the_days_that_were_looked_at_show_what_was_credited_on_them(story: Stor
     }
     assert totals.keys() == {f"total {currency}" for (currency,) in currencies}
     assert all(total > 0 for total in totals.values())
+
+
+def test_what_was_looked_at_is_checked(story: Story) -> None:
+    """Dagster shows an asset that was materialised after its checks ran as one of which none has passed."""
+    told = story.acts["holds due"].result.get_asset_check_evaluations()
+    assert {each.asset_check_key for each in told} == {
+        key
+        for key in story.stage.loop.defs.resolve_asset_graph().asset_check_keys
+        if key.asset_key in set(map(key_of, REPORTED))
+    }
+    assert all(each.passed and each.metadata["windows looked at"].value for each in told)
 
 
 def test_days_that_were_looked_at_again_stay_synced_when_others_are_run(story: Story) -> None:

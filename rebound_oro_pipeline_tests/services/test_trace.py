@@ -122,5 +122,11 @@ def test_an_id_may_mean_several_things(conn: psycopg.Connection) -> None:
     open_shop(conn, [order()], [a_return("1", order_reference="ORD-9")])
     assert [meaning.kind for meaning in trace(conn, "1").meanings] == ["order", "return"]
     assert trace(conn, "1", kinds=["order"]).return_ids == ()
-    with pytest.raises(OperatorError, match="nothing is known under 'R9'"):
+    with pytest.raises(OperatorError, match=r"under 'R9' as return or order or note or sku$"):
+        trace(conn, "R9")
+    conn.execute(
+        "insert into inbox.deliveries (source, event_id, received_at, headers, body, content_hash)"
+        " values ('rebound', 'R9', now(), '{}', '', '')"
+    )
+    with pytest.raises(OperatorError, match="webhooks that nobody has read yet: 1"):
         trace(conn, "R9")
