@@ -19,6 +19,7 @@ from rebound_oro_pipeline.contracts.values import read_text
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
 from rebound_oro_pipeline.warehouse.ahead import ahead
+from rebound_oro_pipeline.warehouse.garbage import seldom_searched
 from rebound_oro_pipeline.warehouse.landed import references_to_ask
 from rebound_oro_pipeline.warehouse.landing import Landed, land_orders
 
@@ -116,7 +117,8 @@ def land_oro_orders(
     references = references_to_ask(conn, window, order_reference=policy.order_reference)
     conn.commit()
     search = _Search(oro, policy.order_reference, with_subtotals=with_subtotals, workers=workers)
-    return land_orders(conn, search.orders(references), source="api", landed_by=run_id, landed_at=now)
+    with seldom_searched():
+        return land_orders(conn, search.orders(references), source="api", landed_by=run_id, landed_at=now)
 
 
 def land_orders_created(

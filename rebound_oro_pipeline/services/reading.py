@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from typing import Final, TypeVar
 
 from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
+from rebound_oro_pipeline.warehouse.garbage import seldom_searched
 
 Chunk = TypeVar("Chunk")
 Document = TypeVar("Document")
@@ -32,20 +33,8 @@ def readers(size: int) -> Iterator[Executor | None]:
     if size < LARGE or processes == 1:
         yield None
         return
-    with _without_collector(), reading_processes(processes) as pool:
+    with seldom_searched(), reading_processes(processes) as pool:
         yield pool
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Let nobody look for garbage among millions of values that are all in use."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 @contextmanager
