@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from typing import Final, TypeVar
 
 from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
-from rebound_oro_pipeline.warehouse.garbage import seldom_searched
+from rebound_oro_pipeline.warehouse.garbage import NEVER, seldom_searched
 
 Chunk = TypeVar("Chunk")
 Document = TypeVar("Document")
@@ -33,7 +33,7 @@ def readers(size: int) -> Iterator[Executor | None]:
     if size < LARGE or processes == 1:
         yield None
         return
-    with seldom_searched(), reading_processes(processes) as pool:
+    with seldom_searched(NEVER), reading_processes(processes) as pool:
         yield pool
 
 

@@ -13,17 +13,19 @@ from typing import Final
 
 SELDOM: Final = 50_000
 """Objects made and not freed again after which is searched; Python's own figure is 700."""
+NEVER: Final = 0
+"""Not at all, for what is soon over."""
 
 _lock = Lock()
 _before: list[int] = []
 
 
 @contextmanager
-def seldom_searched() -> Iterator[None]:
-    """Search seldom while the block lasts, in whatever thread; several blocks may last at once."""
+def seldom_searched(after: int = SELDOM) -> Iterator[None]:
+    """Search seldom, or NEVER, while the block lasts, in whatever thread; several blocks may last at once."""
     with _lock:
         _before.append(gc.get_threshold()[0])
-        gc.set_threshold(SELDOM)
+        gc.set_threshold(after)
     try:
         yield
     finally:
