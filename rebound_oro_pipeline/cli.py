@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rebound_oro_pipeline.commands import operators, oro, webhook
-from rebound_oro_pipeline.commands.output import printable
+from rebound_oro_pipeline.commands.output import print_rows, printable
 from rebound_oro_pipeline.commands.support import Commands, read_settings
 
 if TYPE_CHECKING:
@@ -227,7 +227,6 @@ def run_days(first: datetime, last: datetime, decide_only: bool) -> None:
     # Loading the definitions reads the settings, too, and tells of a wrong one in frames.
     settings = read_settings()
     from rebound_oro_pipeline import wiring
-    from rebound_oro_pipeline.commands.output import print_rows
     from rebound_oro_pipeline.contracts.window import Window
     from rebound_oro_pipeline.definitions import defs
     from rebound_oro_pipeline.defs.jobs import RETURNS
@@ -247,12 +246,12 @@ def run_days(first: datetime, last: datetime, decide_only: bool) -> None:
         with local_instance(settings) as instance:
             tags = {DECIDE_ONLY: "true"} if decide_only else None
             result = execute(defs, instance, RETURNS, days=days, tags=tags)
-        with wiring.connect_database(settings, application_name="rebound-oro run") as conn:
-            places = destinations(conn, Window.days(first.date(), last.date())) if result.success else []
+        if result.success:
+            with wiring.connect_database(settings, application_name="rebound-oro run") as conn:
+                places = destinations(conn, Window.days(first.date(), last.date()))
+            print_rows(places, ("destination", "reason", "lines", "units"), as_json=False, of="places")
     for failure in failures(result):
         click.echo("\n".join(map(printable, failure.split("\n"))), err=True)
-    if result.success:
-        print_rows(places, ("destination", "reason", "lines", "units"), as_json=False, of="places")
     click.echo(f"run {result.run_id}: {'success' if result.success else 'failure'}")
     sys.exit(0 if result.success else 1)
 

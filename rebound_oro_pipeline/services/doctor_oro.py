@@ -69,10 +69,8 @@ def examine_oro(
 def _clock(oro: OroClient) -> Iterator[Finding]:
     ahead = oro.clock_ahead
     if abs(ahead) > _CLOCKS_DIFFER:
-        minutes, which = (
-            round(abs(ahead) / timedelta(minutes=1)),
-            "ahead of" if ahead > timedelta(0) else "behind",
-        )
+        minutes = round(abs(ahead) / timedelta(minutes=1))
+        which = "ahead of" if ahead > timedelta(0) else "behind"
         found = f"ours is {minutes} min {which} OroCommerce's"
         yield Finding("clock", "warning", found, "Let both machines keep the time (NTP).")
 
