@@ -61,6 +61,7 @@ notes as (
                 then 'it hangs on ' || coalesce('order ' || orders.identifier, 'order id ' || findings.oro_order_id, 'no order')
             when 'amounts_differ' then findings.differences
             when 'lines_differ' then findings.differences
+            when 'unreadable_in_oro' then findings.differences
             when 'unexpected_in_oro' then findings.push_state || coalesce(': ' || messages.last_error, '')
         end as detail,
         findings.read_at as seen_at
@@ -78,6 +79,7 @@ notes as (
             'order_differs',
             'amounts_differ',
             'lines_differ',
+            'unreadable_in_oro',
             'abandoned'
         )
         or (findings.finding = 'missing_in_oro' and messages.confirmed_at < readings.read_until)

@@ -98,6 +98,13 @@ def attributes(resource: Resource, place: str = "") -> Mapping[str, Any]:
     return found
 
 
+def require_given(resource: Resource) -> None:
+    """Raise ResourceError for a record over which OroCommerce stumbled."""
+    meta = resource.get("meta")
+    if isinstance(meta, dict) and isinstance(why := meta.get(NOT_GIVEN), str):
+        raise ResourceError("$", f"OroCommerce cannot give it, its own log says why: {why}")
+
+
 def has_relation(resource: Resource, relation: str) -> bool:
     """Say whether the relation is in the resource at all, be it empty."""
     relations = resource.get("relationships")

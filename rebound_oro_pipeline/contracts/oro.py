@@ -12,7 +12,6 @@ from rebound_oro_pipeline.contracts.documents import DocumentError, canonical, d
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.fields import faulty_fields
 from rebound_oro_pipeline.contracts.jsonapi_resources import (
-    NOT_GIVEN,
     Resource,
     ResourceError,
     Resources,
@@ -21,6 +20,7 @@ from rebound_oro_pipeline.contracts.jsonapi_resources import (
     identity_of,
     related_id,
     related_identities,
+    require_given,
 )
 from rebound_oro_pipeline.contracts.oro_models import (
     KitItem,
@@ -83,19 +83,12 @@ def _read(
             yield _fault(nameless, resource_type, None, raw_text(resource))
             continue
         try:
-            _require_given(resource)
+            require_given(resource)
             found: Document | Fault = read_one(resources, resource)
         except ResourceError as error:
             own = {"data": resource, "included": resources.own(resource, except_type=resource_type)}
             found = _fault(error, resource_type, identity[1], raw_text(own))
         yield found
-
-
-def _require_given(resource: Resource) -> None:
-    """Raise ResourceError for a record over which OroCommerce stumbled."""
-    meta = resource.get("meta")
-    if isinstance(meta, dict) and isinstance(why := meta.get(NOT_GIVEN), str):
-        raise ResourceError("$", f"OroCommerce cannot give it, its own log says why: {why}")
 
 
 def _fault(error: ResourceError, resource_type: str, document_id: str | None, text: str) -> Fault:

@@ -32,6 +32,7 @@ NOTES_AT_FAULT = (
     "note_order_differs",
     "note_amounts_differ",
     "note_lines_differ",
+    "note_unreadable_in_oro",
 )
 """Kinds of discrepancies that someone has to look at; other notes are equal, on their way, or known."""
 LEVELS_AT_FAULT = ("level_books_differ",)

@@ -26,6 +26,7 @@ from rebound_oro_pipeline.contracts.jsonapi_resources import (
     absent_fields,
     attributes,
     related_id,
+    require_given,
 )
 from rebound_oro_pipeline.contracts.values import read_decimal, read_text
 from rebound_oro_pipeline.services.credit_notes import Note, NoteLine
@@ -110,6 +111,15 @@ class StoredNote:
             yield from _amount_differences(place, held.amounts, line)
 
 
+@dataclass(frozen=True, slots=True)
+class UnreadableNote:
+    """A note that OroCommerce lists, and cannot give, or gives with what is no value of its fields."""
+
+    remote_id: str
+    number: str
+    why: str
+
+
 def find_notes(
     oro: OroClient, names: CreditNoteNames, wanted: Mapping[str, str]
 ) -> dict[str, list[StoredNote]]:
@@ -119,14 +129,27 @@ def find_notes(
     with one is looked for among the notes of its order.
     """
     found: dict[str, list[StoredNote]] = {number: [] for number in wanted}
-    conditions: list[Filters] = [{names.number_field: numbers} for numbers in in_lists(wanted)]
-    others = [order_id for number, order_id in wanted.items() if not is_listable(number)]
-    conditions += [{names.order_relation: orders} for orders in in_lists(others)]
-    for condition in conditions:
-        for stored in stored_notes(oro, names, condition):
-            if stored.number in found:
-                found[stored.number].append(stored)
+    for condition in _conditions(names, wanted):
+        for document in oro.pages(names.note_type, filters=condition, selection=note_selection(names)):
+            for stored in _notes(document, names):
+                if isinstance(stored, UnreadableNote):
+                    raise MalformedAnswer(f"oro: a record of {names.note_type} cannot be read: {stored.why}")
+                if stored.number in found:
+                    found[stored.number].append(stored)
     return found
+
+
+def list_notes(
+    oro: OroClient, names: CreditNoteNames, wanted: Mapping[str, str] | None = None
+) -> Iterator[StoredNote | UnreadableNote]:
+    """Yield what `find_notes` reads, or with None every note there is, each that cannot be read by itself."""
+    for condition in [None] if wanted is None else _conditions(names, wanted):
+        for document in oro.pages(
+            names.note_type, filters=condition, selection=note_selection(names), around_failures=True
+        ):
+            for note in _notes(document, names):
+                if wanted is None or note.number in wanted:
+                    yield note
 
 
 def note_selection(names: CreditNoteNames) -> Selection:
@@ -152,20 +175,29 @@ def needed_fields(names: CreditNoteNames) -> dict[str, list[str]]:
     }
 
 
-def stored_notes(
-    oro: OroClient, names: CreditNoteNames, filters: Filters | None = None
-) -> Iterator[StoredNote]:
-    """Yield the notes of a filter (or all) with their lines.
+def _conditions(names: CreditNoteNames, wanted: Mapping[str, str]) -> list[Filters]:
+    """Return the filters under which notes of these numbers, and perhaps others, are found."""
+    others = [order_id for number, order_id in wanted.items() if not is_listable(number)]
+    return [
+        *({names.number_field: numbers} for numbers in in_lists(wanted)),
+        *({names.order_relation: orders} for orders in in_lists(others)),
+    ]
 
-    Raises MalformedAnswer also where a field is absent by which notes are compared: it is hidden from the API's user.
+
+def _notes(document: Document, names: CreditNoteNames) -> Iterator[StoredNote | UnreadableNote]:
+    """Yield the notes of a page with their lines.
+
+    Raises MalformedAnswer where a field is absent by which notes are compared: it is hidden from the API's user.
     """
-    for document in oro.pages(names.note_type, filters=filters, selection=note_selection(names)):
+    resources = Resources(document)
+    for resource in resources.primary:
         try:
-            resources = Resources(document)
-            notes = [_stored_note(resources, resource, names) for resource in resources.primary]
+            require_given(resource)
+            yield _stored_note(resources, resource, names)
         except ValueError as error:
-            raise MalformedAnswer(f"oro: a record of {names.note_type} cannot be read: {error}") from error
-        yield from notes
+            held = resource.get("attributes")
+            number = held.get(names.number_field) if isinstance(held, dict) else None
+            yield UnreadableNote(str(resource["id"]), str(number), str(error))
 
 
 def _note_resource(note: Note, names: CreditNoteNames) -> dict[str, Any]:
@@ -231,11 +263,11 @@ def _stored_note(resources: Resources, resource: Resource, names: CreditNoteName
 
 
 def _require_shown(resource: Resource, fields: Iterable[str]) -> None:
-    """Raise ValueError naming what is absent."""
+    """Raise MalformedAnswer naming what is absent: as it is hidden of one, it is of all."""
     absent = absent_fields(resource, fields)
     if absent:
-        raise ValueError(
-            f"{resource['type']} {resource['id']} is shown without {', '.join(absent)}, by which notes are "
+        raise MalformedAnswer(
+            f"oro: {resource['type']} {resource['id']} is shown without {', '.join(absent)}, by which notes are "
             f"compared: {VIEW_FIELDS}"
         )
 

@@ -15,8 +15,8 @@ from rebound_oro_pipeline.contracts.window import Window, bounds_of
 from rebound_oro_pipeline.services.credit_notes import Note
 from rebound_oro_pipeline.services.oro_documents import (
     StoredNote,
-    find_notes,
-    stored_notes,
+    UnreadableNote,
+    list_notes,
 )
 from rebound_oro_pipeline.warehouse import statements, watermarks
 
@@ -44,21 +44,19 @@ def reconcile_credit_notes(
 ) -> ReconciledNotes:
     """Read back the notes decided for returns of the window (None: every note there is, ours or not).
 
-    Each is compared with the ledger's as the push compares it with what it sent (`StoredNote.differences`).
+    Each is compared with the ledger's as the push compares it with what it sent (`StoredNote.differences`); one that
+    cannot be read is a finding of its own.
     Replaces what was read before in `reconciliation.oro_credit_notes`, in one transaction. Raises ApiError.
     """
     called = names or CreditNoteNames()
     scope = {**bounds_of(window), "everything": window is None}
     with conn.transaction():
         [(began,)] = conn.execute("select statement_timestamp()").fetchall()
-        numbers: list[str] | None = None
-        if window is None:
-            notes: Iterable[StoredNote] = stored_notes(oro, called)
-        else:
-            wanted: dict[str, str] = dict(conn.execute(_SQL["decided_notes"], scope).fetchall())
-            numbers = list(wanted)
-            notes = (note for held in find_notes(oro, called, wanted).values() for note in held)
-        rows = list(_rows(conn, notes))
+        wanted: dict[str, str] | None = None
+        if window is not None:
+            wanted = dict(conn.execute(_SQL["decided_notes"], scope).fetchall())
+        rows = list(_rows(conn, list_notes(oro, called, wanted)))
+        numbers = None if wanted is None else list(wanted)
         conn.execute(_SQL["forget_notes"], {"credit_note_numbers": numbers})
         conn.execute(_SQL["keep_notes"], {"notes": json.dumps(rows, default=str)})
         if window is None:
@@ -67,7 +65,7 @@ def reconcile_credit_notes(
     return ReconciledNotes(len(rows), findings)
 
 
-def _rows(conn: psycopg.Connection, notes: Iterable[StoredNote]) -> Iterator[dict[str, Any]]:
+def _rows(conn: psycopg.Connection, notes: Iterable[StoredNote | UnreadableNote]) -> Iterator[dict[str, Any]]:
     rest = iter(notes)
     while some := list(islice(rest, COMPARED_AT_ONCE)):
         decided = _decided(conn, [note.number for note in some])
@@ -89,7 +87,14 @@ def _decided(conn: psycopg.Connection, numbers: Sequence[str]) -> dict[str, Note
     }
 
 
-def _row(note: StoredNote, decided: Note | None) -> dict[str, Any]:
+def _row(note: StoredNote | UnreadableNote, decided: Note | None) -> dict[str, Any]:
+    if isinstance(note, UnreadableNote):
+        return {
+            "credit_note_number": note.number,
+            "remote_id": note.remote_id,
+            "differs_in": "reading",
+            "differences": note.why,
+        }
     differences = [] if decided is None else note.differences(decided)
     return {
         **note.amounts,

@@ -48,9 +48,13 @@ def answer(status: int, **headers: str) -> Hook:
 
 @dataclass
 class Network(httpx.BaseTransport):
-    """The wire to the shop: counts requests, and does what was planned for the next ones that match."""
+    """The wire to the shop: counts requests, and does what was planned for the next ones that match.
+
+    `spoil` sees every answer of a list, and gives another one or none.
+    """
 
     inner: httpx.BaseTransport = field(default_factory=httpx.HTTPTransport)
+    spoil: Callable[[httpx.Request, httpx.Response], httpx.Response | None] | None = None
     requests: list[tuple[str, str]] = field(default_factory=list)
     _before: deque[tuple[str, str, Hook]] = field(default_factory=deque)
     _after: deque[tuple[str, str, Hook]] = field(default_factory=deque)
@@ -77,6 +81,9 @@ class Network(httpx.BaseTransport):
             if isinstance(instead, httpx.Response):
                 return instead
         response = self.inner.handle_request(request)
+        if self.spoil is not None and request.method == "GET":
+            response.read()
+            response = self.spoil(request, response) or response
         if after is not None:
             response.read()
             instead = after(request)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 
@@ -63,6 +64,14 @@ def decide_note(box: Box, number: str, order_id: str, lines: int = 1) -> None:
         """,
         (number, f"R-{number}", f"R-{number}:", order_id, DAY, lines),
     )
+
+
+def undecide(box: Box, number: str) -> None:
+    """Make a note one that nobody here decided."""
+    box.execute("alter table ledger.credit_note_lines disable trigger user")
+    box.execute("alter table ledger.credit_notes disable trigger user")
+    box.execute("delete from ledger.credit_note_lines where credit_note_number = %s", (number,))
+    box.execute("delete from ledger.credit_notes where credit_note_number = %s", (number,))
 
 
 def findings(box: Box) -> dict[str, str]:
@@ -151,6 +160,60 @@ def test_lines_that_add_up_as_before_and_are_others_are_found(
     assert states(box)["CN-1"] == "rejected"
 
 
+def stumble_over(shop: Shop, number: str) -> None:
+    """Answer 500 to every page with this note in it, as OroCommerce does, but where hardly anything of it is asked."""
+
+    def stumble(request: httpx.Request, response: httpx.Response) -> httpx.Response | None:
+        numbers = [each["attributes"]["creditNoteNumber"] for each in response.json()["data"]]
+        is_brief = request.url.params["fields[reboundcreditnotes]"] == "creditNoteNumber"
+        return None if is_brief or number not in numbers else httpx.Response(500, request=request)
+
+    shop.network.spoil = stumble
+
+
+@pytest.mark.parametrize(
+    "window", [None, Window(DAY, DAY + timedelta(days=1))], ids=["everything", "a window"]
+)
+def test_a_note_that_oro_cannot_give_is_told_and_the_others_are_compared(
+    shop: Shop, oro: OroClient, box: Box, sent: list[str], window: Window | None
+) -> None:
+    stumble_over(shop, "CN-3")
+    reconciled = reconcile_credit_notes(oro, box, window=window)
+    assert findings(box) == {**dict.fromkeys(sent, "equal"), "CN-3": "unreadable_in_oro"}
+    assert reconciled.read == 5
+    [(ours, theirs, detail)] = box.execute(
+        "select decided_total_amount, oro_total_amount, differences from reconciliation.credit_notes"
+        " where finding = 'unreadable_in_oro'"
+    ).fetchall()
+    assert (ours, theirs) == (Decimal("16.85"), None)
+    assert detail.startswith("$: OroCommerce cannot give it, its own log says why: oro: GET")
+    shop.network.spoil = None
+    reconcile_credit_notes(oro, box, window=window)
+    assert set(findings(box).values()) == {"equal"}
+
+
+def test_a_note_with_what_is_no_amount_is_told_and_the_others_are_compared(
+    shop: Shop, oro: OroClient, box: Box, sent: list[str]
+) -> None:
+    [record] = [
+        note
+        for note in shop.store.records("reboundcreditnotes")
+        if note.attributes["creditNoteNumber"] == "CN-3"
+    ]
+    shop.store.change("reboundcreditnotes", str(record.id), {"totalAmount": "n/a"})
+    reconcile_credit_notes(oro, box)
+    assert findings(box) == {**dict.fromkeys(sent, "equal"), "CN-3": "unreadable_in_oro"}
+
+
+def test_a_note_that_nobody_here_decided_and_oro_cannot_give_is_not_said_to_hang_on_no_order(
+    shop: Shop, oro: OroClient, box: Box, sent: list[str]
+) -> None:
+    undecide(box, "CN-3")
+    stumble_over(shop, "CN-3")
+    reconcile_credit_notes(oro, box)
+    assert findings(box)["CN-3"] == "unreadable_in_oro"
+
+
 def test_quantities_that_moved_between_lines_are_found(
     shop: Shop, oro: OroClient, box: Box, database_url: str
 ) -> None:
@@ -190,10 +253,7 @@ def test_notes_are_compared_however_many_there_are(
 def test_a_note_that_is_not_ours_is_found_when_everything_is_read(
     shop: Shop, oro: OroClient, box: Box, sent: list[str]
 ) -> None:
-    box.execute("alter table ledger.credit_note_lines disable trigger user")
-    box.execute("alter table ledger.credit_notes disable trigger user")
-    box.execute("delete from ledger.credit_note_lines where credit_note_number = 'CN-1'")
-    box.execute("delete from ledger.credit_notes where credit_note_number = 'CN-1'")
+    undecide(box, "CN-1")
     reconciled = reconcile_credit_notes(oro, box)
     assert reconciled.findings == {"equal": 4, "not_ours": 1}
 
