@@ -17,6 +17,7 @@ from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.rebound import RESOURCE, ReturnDocument, read_return
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
+from rebound_oro_pipeline.contracts.values import read_text
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.concurrently import in_order
 from rebound_oro_pipeline.warehouse.follow_up import known_returns, leave_to_next_look
@@ -33,6 +34,9 @@ MOST_UNREAD: Final = 10
 """Returns in a row over which ReBound stumbles: with so many it is ReBound that fails, and not they."""
 PROBES: Final = 3
 """Returns that were read before, of which one that is given again shows that ReBound gives documents."""
+_OTHER_ID: Final = (
+    "ask ReBound, or name the field that holds the id by which it lists returns (return_id of the mapping)"
+)
 CLOSED_STATUSES: Final = frozenset({"delivered", "cancelled"})
 """Statuses after which a return is not read again, unless it had a fault."""
 
@@ -173,13 +177,18 @@ def _read(
     rebound: ReboundClient, mapping: ReboundMapping, return_id: str
 ) -> ReturnDocument | Fault | _Unread:
     try:
-        return read_return(rebound.get_return(return_id), mapping)
+        found = read_return(rebound.get_return(return_id), mapping)
     except Refused as error:
         return _fault(return_id, f"is refused: {error}")
     except ApiError as error:
         if not error.outcome_unknown:
             raise
         return _Unread(return_id, error)
+    if isinstance(found, ReturnDocument) and found.return_id != read_text(return_id):
+        # That one lands when it is asked for; of the one that was, nothing would say that it is missing.
+        fault = _fault(return_id, f"names another return, {found.return_id}: {_OTHER_ID}")
+        return replace(fault, document=found.document)
+    return found
 
 
 def _without_outage(

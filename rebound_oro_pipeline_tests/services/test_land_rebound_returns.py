@@ -177,6 +177,34 @@ def test_a_document_that_is_refused_does_not_stop_the_others(
     assert "No such return" in fault[1]
 
 
+def test_a_document_of_another_return_is_told_instead_of_the_one_that_was_asked_for(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    """Or R1 would be missing, and nothing would say so."""
+    hub.add("R1")
+    hub.add("R2")
+    own = hub.documents["R1"]
+    hub.documents["R1"] = {**hub.documents["R2"], "date_added": "2026/10/20"}
+    assert land(rebound, conn) == Landed(received=2, new=1, malformed=1)
+    [(return_id, registered_at, fault)] = conn.execute(
+        "select document_id, registered_at, fault from landing.malformed_documents"
+    ).fetchall()
+    assert (return_id, registered_at) == ("R1", DAY.start), "what the other document names is not of R1"
+    assert "is listed by ReBound, but its document names another return, R2: ask ReBound" in fault
+    hub.documents["R1"] = own
+    assert land_open_returns(rebound, conn, MAPPING, now=NOW, run_id="run-2").new == 1
+    assert set(statuses(conn)) == {"R1", "R2"}
+    assert conn.execute("select count(*) from landing.malformed_documents").fetchone() == (0,)
+
+
+def test_blanks_around_an_id_make_no_other_return(
+    hub: Hub, rebound: ReboundClient, conn: psycopg.Connection
+) -> None:
+    hub.add(" R1 ")
+    hub.documents[" R1 "]["id"] = "R1"
+    assert land(rebound, conn).new == 1
+
+
 STUMBLES = {
     "web page": httpx.Response(200, html="<html>An error occurred</html>"),
     "broken JSON": httpx.Response(200, text='{"success": {"id": "R2", "item": [{"quantity": NaN}]}}'),
