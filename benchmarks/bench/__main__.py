@@ -3,6 +3,7 @@
     python -m benchmarks.bench [--quick] [--large] [--only deciding,landing,asking,pushing,orchestrating] [--out FILE]
 
 `--quick` takes a hundredth of the data once, to see that everything runs; `--large` adds three million return lines.
+`--only growing` decides three million returns, which no other run does.
 Peers (dlt, DuckDB) run in `.venv-bench`; without it their lines are left out and named.
 """
 

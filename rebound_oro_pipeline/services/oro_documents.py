@@ -129,7 +129,10 @@ def find_notes(
     with one is looked for among the notes of its order.
     """
     found: dict[str, list[StoredNote]] = {number: [] for number in wanted}
-    for condition in _conditions(names, wanted):
+    conditions: list[Filters] = [{names.number_field: numbers} for numbers in in_lists(wanted)]
+    others = [order_id for number, order_id in wanted.items() if not is_listable(number)]
+    conditions += [{names.order_relation: orders} for orders in in_lists(others)]
+    for condition in conditions:
         for document in oro.pages(names.note_type, filters=condition, selection=note_selection(names)):
             for stored in _notes(document, names):
                 if isinstance(stored, UnreadableNote):
@@ -139,17 +142,10 @@ def find_notes(
     return found
 
 
-def list_notes(
-    oro: OroClient, names: CreditNoteNames, wanted: Mapping[str, str] | None = None
-) -> Iterator[StoredNote | UnreadableNote]:
-    """Yield what `find_notes` reads, or with None every note there is, each that cannot be read by itself."""
-    for condition in [None] if wanted is None else _conditions(names, wanted):
-        for document in oro.pages(
-            names.note_type, filters=condition, selection=note_selection(names), around_failures=True
-        ):
-            for note in _notes(document, names):
-                if wanted is None or note.number in wanted:
-                    yield note
+def list_notes(oro: OroClient, names: CreditNoteNames) -> Iterator[StoredNote | UnreadableNote]:
+    """Yield every note there is, ours or not, and each that cannot be read by itself."""
+    for document in oro.pages(names.note_type, selection=note_selection(names), around_failures=True):
+        yield from _notes(document, names)
 
 
 def note_selection(names: CreditNoteNames) -> Selection:
@@ -173,15 +169,6 @@ def needed_fields(names: CreditNoteNames) -> dict[str, list[str]]:
         ],
         names.line_type: [names.line_fields[name] for name in NEEDED_LINE_FIELDS],
     }
-
-
-def _conditions(names: CreditNoteNames, wanted: Mapping[str, str]) -> list[Filters]:
-    """Return the filters under which notes of these numbers, and perhaps others, are found."""
-    others = [order_id for number, order_id in wanted.items() if not is_listable(number)]
-    return [
-        *({names.number_field: numbers} for numbers in in_lists(wanted)),
-        *({names.order_relation: orders} for orders in in_lists(others)),
-    ]
 
 
 def _notes(document: Document, names: CreditNoteNames) -> Iterator[StoredNote | UnreadableNote]:

@@ -1,17 +1,20 @@
 """What the shop holds against what was decided, without regard to what we believe to have sent."""
 
-from datetime import timedelta
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
 
+from rebound_oro_pipeline.clients.errors import ServerError
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import LINE_FIELDS, CreditNoteNames
-from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services import reconcile_credit_notes as reconciling
+from rebound_oro_pipeline.services.oro_documents import StoredNote, UnreadableNote, list_notes
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
 from rebound_oro_pipeline.services.reconcile_credit_notes import reconcile_credit_notes
@@ -171,14 +174,11 @@ def stumble_over(shop: Shop, number: str) -> None:
     shop.network.spoil = stumble
 
 
-@pytest.mark.parametrize(
-    "window", [None, Window(DAY, DAY + timedelta(days=1))], ids=["everything", "a window"]
-)
 def test_a_note_that_oro_cannot_give_is_told_and_the_others_are_compared(
-    shop: Shop, oro: OroClient, box: Box, sent: list[str], window: Window | None
+    shop: Shop, oro: OroClient, box: Box, sent: list[str]
 ) -> None:
     stumble_over(shop, "CN-3")
-    reconciled = reconcile_credit_notes(oro, box, window=window)
+    reconciled = reconcile_credit_notes(oro, box)
     assert findings(box) == {**dict.fromkeys(sent, "equal"), "CN-3": "unreadable_in_oro"}
     assert reconciled.read == 5
     [(ours, theirs, detail)] = box.execute(
@@ -188,7 +188,7 @@ def test_a_note_that_oro_cannot_give_is_told_and_the_others_are_compared(
     assert (ours, theirs) == (Decimal("16.85"), None)
     assert detail.startswith("$: OroCommerce cannot give it, its own log says why: oro: GET")
     shop.network.spoil = None
-    reconcile_credit_notes(oro, box, window=window)
+    reconcile_credit_notes(oro, box)
     assert set(findings(box).values()) == {"equal"}
 
 
@@ -250,21 +250,57 @@ def test_notes_are_compared_however_many_there_are(
     assert reconcile_credit_notes(oro, box).findings == {"equal": 4, "lines_differ": 1}
 
 
+def test_what_was_read_is_kept_while_the_rest_is_read(
+    oro: OroClient, box: Box, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million notes fit neither into memory nor into one value of PostgreSQL."""
+    monkeypatch.setattr(reconciling, "COMPARED_AT_ONCE", 2)
+    kept: list[int] = []
+
+    def listed(*arguments: Any) -> Iterator[StoredNote | UnreadableNote]:
+        for note in list_notes(*arguments):
+            kept.extend(box.execute("select count(*) from reconciliation.oro_credit_notes").fetchone() or ())
+            yield note
+
+    monkeypatch.setattr(reconciling, "list_notes", listed)
+    assert reconcile_credit_notes(oro, box).read == 5
+    assert kept == [0, 0, 2, 2, 4]
+
+
+def test_a_reading_that_ends_in_the_middle_leaves_what_was_read_before(
+    shop: Shop, oro: OroClient, box: Box, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile_credit_notes(oro, box)
+    monkeypatch.setattr(reconciling, "COMPARED_AT_ONCE", 2)
+
+    def cut_off(*arguments: Any) -> Iterator[StoredNote | UnreadableNote]:
+        yield from islice(list_notes(*arguments), 3)
+        raise ServerError("oro: out of order")
+
+    monkeypatch.setattr(reconciling, "list_notes", cut_off)
+    with pytest.raises(ServerError, match="out of order"):
+        reconcile_credit_notes(oro, box)
+    assert set(findings(box).values()) == {"equal"}
+
+
+def test_two_readings_at_once_keep_each_note_once(
+    oro: OroClient, box: Box, sent: list[str], database_url: str
+) -> None:
+    def read() -> int:
+        with psycopg.connect(database_url, autocommit=True) as conn:
+            return reconcile_credit_notes(oro, conn).read
+
+    with ThreadPoolExecutor(2) as pool:
+        assert [each.result() for each in [pool.submit(read), pool.submit(read)]] == [5, 5]
+    assert set(findings(box).values()) == {"equal"}
+
+
 def test_a_note_that_is_not_ours_is_found_when_everything_is_read(
     shop: Shop, oro: OroClient, box: Box, sent: list[str]
 ) -> None:
     undecide(box, "CN-1")
     reconciled = reconcile_credit_notes(oro, box)
     assert reconciled.findings == {"equal": 4, "not_ours": 1}
-
-
-def test_a_window_reads_and_counts_its_own_notes_only(
-    shop: Shop, oro: OroClient, box: Box, sent: list[str]
-) -> None:
-    assert reconcile_credit_notes(oro, box, window=Window.day(DAY.date())).findings == {"equal": 5}
-    nothing = reconcile_credit_notes(oro, box, window=Window.day((DAY + timedelta(days=1)).date()))
-    assert (nothing.read, nothing.findings) == (0, {})
-    assert set(findings(box).values()) == {"equal"}
 
 
 def test_stock_is_reconciled_by_units_decided_and_units_written(
