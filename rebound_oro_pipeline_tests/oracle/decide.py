@@ -246,17 +246,17 @@ def _before_the_order(
 
 def _by_status(seen: World, document: Return, line: ReturnLine, credited: Decimal) -> Verdict | None:
     status, statuses = (document.status or "").lower(), seen.seeds.statuses
+    is_withdrawn = status in seen.seeds.withdrawn
+    there = ZERO if is_withdrawn else line.units
+    if there < credited:
+        return Verdict("quarantine", "received_quantity_decreased", "fewer", credited - there)
+    if there == credited > 0:
+        return Verdict("nowhere")
     if status not in statuses:
         return Verdict("quarantine", "unknown_status", status)
-    if status in seen.seeds.withdrawn:
-        if credited > 0:
-            return Verdict("quarantine", "received_quantity_decreased", "withdrawn", credited)
+    if is_withdrawn:
         return Verdict("withdrawn")
-    if line.units < credited:
-        return Verdict("quarantine", "received_quantity_decreased", "fewer", credited - line.units)
-    if statuses[status] < statuses[seen.rules.milestone]:
-        return Verdict("waiting")
-    return Verdict("nowhere") if line.units == credited else None
+    return Verdict("waiting") if statuses[status] < statuses[seen.rules.milestone] else None
 
 
 def _by_codes(seen: World, line: ReturnLine) -> Verdict | None:

@@ -37,8 +37,7 @@ def write_note(
         for name in ("net_amount", "discount_amount", "tax_amount", "total_amount")
     }
     base = _shipping_base(takes, lines, rules, seeds)
-    before = sum((note["_shipping_base"] for note in earlier), ZERO)
-    shipping, shipping_tax = _shipping(books, order, takes, base, before, rules, seeds)
+    shipping, shipping_tax = _shipping(books, order, takes, base, earlier, rules, seeds)
     gross = sums["total_amount"] + shipping + shipping_tax
     fee = sum((_fee(rules, lines, place, order.digits) for place in range(len(lines))), ZERO)
     if fee > 0:
@@ -101,13 +100,17 @@ def _note_line(order: Explained, take: Take, number: str) -> dict[str, Any]:
 def _shipping_base(
     takes: Sequence[Take], lines: Sequence[dict[str, Any]], rules: Rules, seeds: Seeds
 ) -> Decimal:
-    """Return the net along which shipping is cut: all of it, or that of the reasons which credit shipping."""
-    counted = [
-        line["net_amount"]
-        for take, line in zip(takes, lines, strict=True)
-        if rules.shipping != "by_reason" or (take.line.reason or "").lower() in seeds.credits_shipping
-    ]
-    return sum(counted, ZERO)
+    """Return the net along which shipping is cut: all of it, that of the reasons which credit shipping, or none."""
+    if rules.shipping == "pro_rata":
+        return sum((line["net_amount"] for line in lines), ZERO)
+    if rules.shipping == "by_reason":
+        counted = zip(takes, lines, strict=True)
+        return sum((line["net_amount"] for take, line in counted if _credits_shipping(take, seeds)), ZERO)
+    return ZERO
+
+
+def _credits_shipping(take: Take, seeds: Seeds) -> bool:
+    return (take.line.reason or "").lower() in seeds.credits_shipping
 
 
 def _shipping(
@@ -115,20 +118,22 @@ def _shipping(
     order: Explained,
     takes: Sequence[Take],
     base: Decimal,
-    before: Decimal,
+    earlier: Sequence[dict[str, Any]],
     rules: Rules,
     seeds: Seeds,
 ) -> tuple[Decimal, Decimal]:
-    nothing, everything = (ZERO, ZERO), (order.shipping, order.shipping_tax)
-    if rules.shipping == "never":
-        return nothing
-    if rules.shipping == "on_complete_return" or order.net == 0:
-        by_reason = rules.shipping == "by_reason"
-        if by_reason and not any(
-            (take.line.reason or "").lower() in seeds.credits_shipping for take in takes
-        ):
-            return nothing
-        return everything if books.is_complete(order) else nothing
+    """Return the shipping of a note and its tax; the note that completes the order brings what is left of them."""
+    by_reason = rules.shipping == "by_reason"
+    if rules.shipping == "never" or (by_reason and not any(_credits_shipping(take, seeds) for take in takes)):
+        return ZERO, ZERO
+    if books.is_complete(order) and (order.net == 0 or not by_reason):
+        return (
+            order.shipping - sum((note["shipping_amount"] for note in earlier), ZERO),
+            order.shipping_tax - sum((note["shipping_tax_amount"] for note in earlier), ZERO),
+        )
+    if order.net == 0:
+        return ZERO, ZERO
+    before = sum((note["_shipping_base"] for note in earlier), ZERO)
     # A line may be worth less than nothing before tax; shipping still never leaves what was paid for it.
     start, end = (
         min(max(Fraction(net) / Fraction(order.net), Fraction(0)), Fraction(1))

@@ -1,0 +1,95 @@
+-- What OroCommerce is to hold of each note stands beside what it holds, so that every report has the same difference: of two
+-- notes with one number the one that is not ours is too much, and so is one that was never to be sent or was given up. A note
+-- that was confirmed since the notes were last read is not missing.
+create or replace view reconciliation.credit_notes as
+with decided as (
+    select
+        notes.*,
+        messages.state as push_state,
+        coalesce(messages.confirmed_at < readings.read_until, false) as is_read_since_sent
+    from ledger.credit_notes as notes
+    left join outbox.messages
+        on notes.credit_note_number = messages.business_key and messages.kind = 'oro_credit_note'
+    left join landing.watermarks as readings on readings.stream = 'reconciliation of credit notes'
+),
+
+-- The outbox knows which of several is ours; where it does not, the oldest is taken for it.
+held as (
+    select
+        notes.credit_note_number,
+        notes.remote_id,
+        notes.order_id,
+        notes.currency,
+        notes.total_amount,
+        notes.differs_in,
+        notes.differences,
+        notes.read_at,
+        row_number() over (
+            partition by notes.credit_note_number
+            order by coalesce(notes.remote_id = messages.remote_id, false) desc, length(notes.remote_id), notes.remote_id
+        ) as place
+    from reconciliation.oro_credit_notes as notes
+    left join outbox.messages
+        on notes.credit_note_number = messages.business_key and messages.kind = 'oro_credit_note'
+),
+
+found as (
+    select
+        coalesce(decided.credit_note_number, held.credit_note_number) as credit_note_number,
+        decided.registered_at,
+        decided.order_id,
+        coalesce(decided.currency, held.currency) as currency,
+        decided.total_amount as decided_total_amount,
+        held.total_amount as oro_total_amount,
+        held.remote_id as oro_credit_note_id,
+        decided.push_state::text as push_state,
+        held.read_at,
+        case
+            when decided.credit_note_number is null and held.differs_in = 'reading' then 'unreadable_in_oro'
+            when decided.credit_note_number is null then 'not_ours'
+            when held.credit_note_number is null
+                then
+                    case decided.push_state
+                        when 'skipped' then 'nothing_to_send'
+                        when 'confirmed' then case when decided.is_read_since_sent then 'missing_in_oro' else 'not_read' end
+                        when 'rejected' then 'refused'
+                        when 'abandoned' then 'abandoned'
+                        else 'not_sent_yet'
+                    end
+            when decided.push_state in ('skipped', 'abandoned') then 'unexpected_in_oro'
+            when held.place > 1 then 'twice_in_oro'
+            when held.differs_in = 'reading' then 'unreadable_in_oro'
+            when held.differs_in = 'order' then 'order_differs'
+            when held.differs_in = 'amounts' then 'amounts_differ'
+            when held.differs_in = 'lines' then 'lines_differ'
+            when coalesce(decided.push_state, 'pending') <> 'confirmed' then 'sent_not_confirmed'
+            else 'equal'
+        end as finding,
+        held.order_id as oro_order_id,
+        held.differences
+    from decided
+    full join held on decided.credit_note_number = held.credit_note_number
+)
+
+select
+    found.credit_note_number,
+    found.registered_at,
+    found.order_id,
+    found.currency,
+    found.decided_total_amount,
+    found.oro_total_amount,
+    found.oro_credit_note_id,
+    found.push_state,
+    found.read_at,
+    found.finding,
+    found.oro_order_id,
+    found.differences,
+    case
+        when found.finding in ('nothing_to_send', 'unexpected_in_oro', 'twice_in_oro') then 0
+        else found.decided_total_amount
+    end as expected_total_amount
+from found;
+comment on view reconciliation.credit_notes is
+'Every decided note beside what OroCommerce holds of it, with the finding. not_ours means something only after the notes were read back; not_read: confirmed since they were.';
+comment on column reconciliation.credit_notes.expected_total_amount is
+'What OroCommerce is to hold: ours, 0 for what is never sent and for a note that is there although it is not to be; null: nobody here decided it.';
