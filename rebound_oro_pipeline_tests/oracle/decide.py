@@ -168,7 +168,8 @@ def _decide_return(seen: World, books: Books, document: Return, decided_at: date
             _record(document, line, verdict, rest, decided_at, quarantine, held)
     if order is not None and takes:
         books.kept.setdefault(order.order.id, order)
-        write_note(books, order, document, takes, seen.rules, seen.seeds)
+        known = {line.key for line, units in zip(stands.lines, stands.credited, strict=True) if units > 0}
+        write_note(books, order, document, takes, seen.rules, seen.seeds, credited_before=known)
 
 
 def _record(

@@ -1,6 +1,6 @@
 """Credit notes, their lines and the stock they move, cut from the explained order."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -25,9 +25,19 @@ class Take:
 
 
 def write_note(
-    books: Books, order: Explained, document: Return, takes: Sequence[Take], rules: Rules, seeds: Seeds
+    books: Books,
+    order: Explained,
+    document: Return,
+    takes: Sequence[Take],
+    rules: Rules,
+    seeds: Seeds,
+    *,
+    credited_before: Collection[str],
 ) -> None:
-    """Add the note of one return on one order, its lines and its stock movements to the books."""
+    """Add the note of one return on one order, its lines and its stock movements to the books.
+
+    `credited_before` are the keys of lines of which units were credited earlier.
+    """
     earlier = books.notes_of.setdefault(order.order.id, [])
     sequence = 1 + sum(note["return_id"] == document.id for note in earlier)
     number = f"{document.id}-{order.order.identifier}" + (f"-{sequence}" if sequence > 1 else "")
@@ -39,7 +49,13 @@ def write_note(
     base = _shipping_base(takes, lines, rules, seeds)
     shipping, shipping_tax = _shipping(books, order, takes, base, earlier, rules, seeds)
     gross = sums["total_amount"] + shipping + shipping_tax
-    fee = sum((_fee(rules, lines, place, order.digits) for place in range(len(lines))), ZERO)
+    met = set(credited_before)
+    fee = ZERO
+    for line in lines:
+        # A flat amount goes with the first credit of a return line.
+        is_first = line["return_line_key"] not in met
+        met.add(line["return_line_key"])
+        fee += rules.fee(line["reason_code"], line["total_amount"], order.digits, with_flat=is_first)
     if fee > 0:
         fee = min(fee, max(gross, ZERO))
     note = {
@@ -62,13 +78,6 @@ def write_note(
     earlier.append(note)
     books.credit_note_lines += lines
     books.inventory_deltas += _deltas(takes, number, rules)
-
-
-def _fee(rules: Rules, lines: Sequence[dict[str, Any]], place: int, digits: int) -> Decimal:
-    """Return the fee of a note's line; a flat amount goes with the first one of a return line."""
-    line = lines[place]
-    is_first = all(each["return_line_key"] != line["return_line_key"] for each in lines[:place])
-    return rules.fee(line["reason_code"], line["total_amount"], digits, with_flat=is_first)
 
 
 def _item_of(order: Explained, claim: Claim) -> Item:
