@@ -14,7 +14,7 @@ from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline_tests.docs.tables import DOCS, REASONS, ROOT
 
 MIGRATIONS = ROOT / "rebound_oro_pipeline" / "warehouse" / "migrations"
-FINDINGS = ("0037_figures_as_shown.sql", "0052_what_oro_is_to_hold.sql")
+FINDINGS = ("0052_what_oro_is_to_hold.sql",)
 """Where the views of findings were last made."""
 _FINDING = re.compile(r"(?:then|else) '([a-z_]+)'")
 

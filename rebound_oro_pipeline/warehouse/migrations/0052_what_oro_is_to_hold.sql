@@ -93,3 +93,76 @@ comment on view reconciliation.credit_notes is
 'Every decided note beside what OroCommerce holds of it, with the finding. not_ours means something only after the notes were read back; not_read: confirmed since they were.';
 comment on column reconciliation.credit_notes.expected_total_amount is
 'What OroCommerce is to hold: ours, 0 for what is never sent and for a note that is there although it is not to be; null: nobody here decided it.';
+
+-- Movements from before the cut-over are never sent, so there is no level of theirs to be read.
+create or replace view reconciliation.inventory as
+with deltas as (
+    select
+        coalesce(remote_id, 'unsent:' || ordering_key) as level_key,
+        min(remote_id) as level_id,
+        min(payload ->> 'sku') as sku,
+        min(payload ->> 'unit_code') as unit_code,
+        min(registered_at) as first_registered_at,
+        sum((payload ->> 'quantity')::numeric) as quantity_decided,
+        coalesce(sum((payload ->> 'quantity')::numeric) filter (where state = 'confirmed'), 0) as quantity_confirmed,
+        coalesce(sum((payload ->> 'quantity')::numeric) filter (
+            where state in ('pending', 'sending', 'unknown')
+        ), 0) as quantity_waiting,
+        coalesce(sum((payload ->> 'quantity')::numeric) filter (
+            where state in ('rejected', 'abandoned')
+        ), 0) as quantity_refused
+    from outbox.messages
+    where kind = 'oro_inventory_delta' and state <> 'skipped'
+    group by level_key
+),
+
+written as (
+    select
+        level_id,
+        sum(quantity_target - quantity_before) as quantity_written,
+        count(*) as writes,
+        (array_agg(quantity_target order by level_write_id desc))[1] as last_target,
+        max(finished_at) as last_written_at
+    from outbox.level_writes
+    where state = 'confirmed'
+    group by level_id
+),
+
+levels as (
+    select
+        deltas.*,
+        coalesce(written.quantity_written, 0) as quantity_written,
+        coalesce(written.writes, 0) as writes,
+        written.last_target,
+        written.last_written_at,
+        held.quantity as quantity_now,
+        held.read_at,
+        coalesce(held.read_at >= written.last_written_at, false) as is_read_since_write
+    from deltas
+    left join written on deltas.level_id = written.level_id
+    left join reconciliation.oro_inventory_levels as held on deltas.level_id = held.level_id
+)
+
+select
+    levels.level_id,
+    levels.sku,
+    levels.unit_code,
+    levels.quantity_decided,
+    levels.quantity_written,
+    levels.quantity_waiting,
+    levels.quantity_refused,
+    levels.writes,
+    levels.last_target,
+    levels.last_written_at,
+    levels.quantity_now,
+    levels.read_at,
+    case
+        when levels.quantity_written <> levels.quantity_confirmed then 'differs'
+        when levels.quantity_waiting > 0 then 'not_sent_yet'
+        when levels.quantity_refused > 0 then 'refused'
+        when not levels.is_read_since_write then 'not_read'
+        when levels.quantity_now <> levels.last_target then 'moved_since'
+        else 'equal'
+    end as finding,
+    levels.is_read_since_write
+from levels;
