@@ -228,6 +228,20 @@ def test_tax_by_rate_adds_up_to_the_trial_totals_and_says_where_no_rate_is_known
     assert by_rate == total["tax_amount"] + total["shipping_tax_amount"] == Decimal("5.60")
 
 
+def test_goods_without_tax_are_no_base_of_tax_whose_rate_is_not_known(
+    conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Nor are they where the rates are known."""
+    rows = (
+        Row("SHIRT", Decimal(3), Decimal("10.00"), Decimal("0.08")),
+        Row("BOOK", Decimal(3), Decimal("20.00")),
+    )
+    untold = order_document(Sale(id="1", identifier="ORD-1", with_subtotals=False, rows=rows))
+    open_shop(conn, [untold], [a_return("R1", {"quantity": "2"}, {"sku_code": "BOOK"})])
+    [tax] = export_ledger(conn, "2026-11", tmp_path).taxes_by_rate
+    assert (tax["taxable_amount"], tax["tax_amount"]) == (Decimal("20.00"), Decimal("1.60"))
+
+
 def _with_rates(document: dict[str, Any]) -> dict[str, Any]:
     """Let the subtotals say at which rate the tax of 2.40 on goods and of 0.40 on shipping was charged."""
     tax = {"tax": "SALES", "rate": "0.08", "taxAmount": "2.40"}

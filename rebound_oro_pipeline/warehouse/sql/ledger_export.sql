@@ -77,7 +77,8 @@ order by notes.currency, lines.reason_code;
 
 -- name: taxes
 -- Per note, and per note they add up to its tax and its shipping tax: known rates as OroCommerce said them; "no rate
--- known" is what no rate explains, and all tax of orders whose subtotals were not asked for.
+-- known" is what no rate explains, and all tax of orders whose subtotals were not asked for; its base are the goods that bore
+-- tax on the order.
 select
     notes.credit_note_number,
     notes.decided_at,
@@ -91,8 +92,21 @@ select
     coalesce(known.tax_amount, charged.tax_amount) as tax_amount
 from ledger.credit_notes as notes
 cross join lateral (
+    select sum(lines.net_amount) as net_amount
+    from ledger.credit_note_lines as lines
+    where
+        lines.credit_note_number = notes.credit_note_number
+        and exists (
+            select from ledger.order_items as items
+            where
+                items.order_id = lines.order_id
+                and items.order_line_id = lines.order_line_id
+                and items.tax_amount <> 0
+        )
+) as taxed
+cross join lateral (
     values
-    ('goods', notes.net_amount, notes.tax_amount),
+    ('goods', taxed.net_amount, notes.tax_amount),
     ('shipping', notes.shipping_amount, notes.shipping_tax_amount)
 ) as charged (applies_to, taxable_amount, tax_amount)
 left join ledger.credit_note_taxes as known
