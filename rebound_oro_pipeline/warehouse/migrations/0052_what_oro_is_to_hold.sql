@@ -166,3 +166,8 @@ select
     end as finding,
     levels.is_read_since_write
 from levels;
+
+-- What a person vouched for is an order, too: a later version of the return may name another one.
+alter table reference.operator_decisions add column order_reference_key text collate "C";
+comment on column reference.operator_decisions.order_reference_key is
+'Of the return as the person saw it; null: not known.';
