@@ -16,7 +16,8 @@ lines as (
         lines.order_id,
         lines.sku_key,
         lines.unit_code,
-        lines.received_quantity
+        -- What a person took out of the line need not fit.
+        lines.received_quantity - lines.taken_out_quantity as quantity_to_fit
     from intermediate.int_return_lines_gated as lines
     where lines.destination is null
 ),
@@ -39,7 +40,7 @@ coded as (
 found as (
     select
         coded.line_number,
-        coded.received_quantity,
+        coded.quantity_to_fit,
         coded.unit_code as received_unit_code,
         coded.order_id,
         case when coded.is_alias then 2 else 1 end as tier,
@@ -67,7 +68,7 @@ found as (
     union all
     select
         coded.line_number,
-        coded.received_quantity,
+        coded.quantity_to_fit,
         coded.unit_code as received_unit_code,
         coded.order_id,
         case when coded.is_alias then 4 else 3 end as tier,
@@ -179,12 +180,12 @@ select
         converted.returned_rate > 0 and converted.ordered_rate > 0
         and (
             not converted.is_kit
-            or mod(converted.received_quantity * converted.returned_rate, converted.ordered_rate) = 0
+            or mod(converted.quantity_to_fit * converted.returned_rate, converted.ordered_rate) = 0
         )
         and (
             converted.unit_precision is null
             or mod(
-                converted.received_quantity * converted.returned_rate * ('1e' || converted.unit_precision)::numeric,
+                converted.quantity_to_fit * converted.returned_rate * ('1e' || converted.unit_precision)::numeric,
                 converted.ordered_rate
             ) = 0
         ),

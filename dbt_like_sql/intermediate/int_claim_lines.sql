@@ -11,6 +11,7 @@ indexes: (group_number, island)
 columns:
     group_number: the number of the first line of the group
     claimable_quantity: units that the line may claim, those it claimed earlier included
+    is_credited_before: whether earlier decisions credited units of the line, be it under another key
 */
 with
 
@@ -49,6 +50,7 @@ lines as (
         lines.reason_code,
         lines.digits,
         lines.open_quantity + lines.claimed_before_quantity as claimable_quantity,
+        lines.credited_before_quantity > 0 as is_credited_before,
         candidate_lists.candidate_list,
         case
             when crossed_orders.order_id is not null then lines.order_id
@@ -126,6 +128,7 @@ select
     named.reason_code,
     named.digits,
     named.claimable_quantity,
+    named.is_credited_before,
     named.group_number,
     named.island::integer as island,
     named.note_sequence,

@@ -68,8 +68,12 @@ reasoned as (
         coalesce(reasons.credits_shipping, false) as credits_shipping,
         lines.net_amount + lines.tax_amount as total_amount,
         row_number() over of_note as position,
-        -- A flat amount is taken once of a return line, on however many order lines its units lie.
-        case when lines.line_number = lag(lines.line_number) over of_note then 0 else 1 end as flat_amounts,
+        -- A flat amount is taken once of a return line, on however many order lines its units lie, and in however many goes they
+        -- are counted.
+        case
+            when claim_lines.is_credited_before or lines.line_number = lag(lines.line_number) over of_note then 0
+            else 1
+        end as flat_amounts,
         coalesce(policy.restocking_fee -> claim_lines.reason_code, policy.restocking_fee -> '*') as fee,
         coalesce(policy.goodwill -> claim_lines.reason_code, policy.goodwill -> '*') as goodwill
     from lines

@@ -143,7 +143,8 @@ lines as (
     where credits.vanished is not null
 ),
 
--- What people took out of a line for good, and the rules that they set aside for it.
+-- What people took out of a line for good, and the rules that they set aside for it: for the goods, and of the order, that they
+-- saw.
 intervened as (
     select
         lines.return_id,
@@ -155,7 +156,12 @@ intervened as (
             and lines.occurrence = 1
             and reference.is_of_goods(decisions.sku_key, decisions.unit_code, lines.sku_key, lines.unit_code)
         ) as taken_out_quantity,
-        array_agg(decisions.reason) filter (where decisions.verdict = 'released') as released_reasons
+        array_agg(decisions.reason) filter (
+            where
+            decisions.verdict = 'released'
+            and reference.is_of_goods(decisions.sku_key, decisions.unit_code, lines.sku_key, lines.unit_code)
+            and coalesce(decisions.order_reference_key = lines.order_reference_key, true)
+        ) as released_reasons
     from lines
     inner join reference.operator_decisions as decisions
         on

@@ -1,7 +1,8 @@
 /*
 The taxes of the credit notes of this decision by code and rate, where OroCommerce said them when the order was first credited.
-What is charged on an item is cut twice: along its taxes, and along its units. So the taxes of a note add up to its tax, and
-those of all notes of an order to what was charged at each rate. What no rate explains stands under none.
+What is charged on an item is cut twice: along its taxes, and along its units; that of shipping along its taxes, and along what
+the notes of the order bring of it. So the taxes of a note add up to its tax, and those of all notes of an order to what was
+charged at each rate. What no rate explains stands under none.
 
 materialized: append
 window: registered_at
@@ -13,7 +14,8 @@ with
 orders as (
     select
         orders.order_id,
-        orders.digits
+        orders.digits,
+        orders.shipping_tax_amount
     from ledger.orders as orders
     where
         orders.has_subtotals
@@ -82,22 +84,56 @@ goods as (
     where claimed.rate is not null or claimed.tax_amount <> 0
 ),
 
-shipping as (
+-- In the sequence in which they were decided.
+notes_of_orders as (
     select
         notes.credit_note_number,
+        sum(notes.shipping_tax_amount) over upto - notes.shipping_tax_amount as tax_from,
+        sum(notes.shipping_tax_amount) over upto as tax_to
+    from orders
+    inner join ledger.credit_notes as notes on orders.order_id = notes.order_id
+    window
+        upto as (
+            partition by notes.order_id
+            order by notes.decision_id, notes.registered_at, length(notes.return_id), notes.return_id
+        )
+),
+
+brought as (
+    select
+        notes.credit_note_number,
+        notes.shipping_amount,
+        notes.shipping_tax_amount,
+        notes_of_orders.tax_from,
+        notes_of_orders.tax_to,
+        orders.shipping_tax_amount as tax_of_order,
+        orders.digits,
         taxes.tax_code,
         taxes.rate,
-        notes.shipping_amount as taxable_amount,
-        case
-            when taxes.rate is null then notes.shipping_tax_amount
-            else
-                ledger.share(notes.shipping_tax_amount, taxes.weight_after, taxes.weight_of_line, orders.digits)
-                - ledger.share(notes.shipping_tax_amount, taxes.weight_before, taxes.weight_of_line, orders.digits)
-        end as tax_amount
+        ledger.share(orders.shipping_tax_amount, taxes.weight_before, taxes.weight_of_line, orders.digits) as tax_before,
+        ledger.share(orders.shipping_tax_amount, taxes.weight_after, taxes.weight_of_line, orders.digits) as tax_after
     from intermediate.int_credit_notes as notes
+    inner join notes_of_orders on notes.credit_note_number = notes_of_orders.credit_note_number
     inner join orders on notes.order_id = orders.order_id
     left join taxes on notes.order_id = taxes.order_id and taxes.order_line_id = ''
     where notes.shipping_tax_amount <> 0
+),
+
+shipping as (
+    select
+        brought.credit_note_number,
+        brought.tax_code,
+        brought.rate,
+        brought.shipping_amount as taxable_amount,
+        case
+            when brought.rate is null then brought.shipping_tax_amount
+            else
+                ledger.share(brought.tax_after, brought.tax_to, brought.tax_of_order, brought.digits)
+                - ledger.share(brought.tax_after, brought.tax_from, brought.tax_of_order, brought.digits)
+                - ledger.share(brought.tax_before, brought.tax_to, brought.tax_of_order, brought.digits)
+                + ledger.share(brought.tax_before, brought.tax_from, brought.tax_of_order, brought.digits)
+        end as tax_amount
+    from brought
 ),
 
 summed as (

@@ -7,7 +7,8 @@ window: registered_at
 grain: subject, reason
 owner: ops
 columns:
-    amount_at_stake: a refused note's total; of units an estimate as in marts.held_returns; null where none is known
+    amount_at_stake: a refused note's total; of units that were credited and did not come back their share of that credit, without
+        shipping and fees; of others an estimate as in marts.held_returns; null where none is known
 */
 with
 
@@ -45,9 +46,10 @@ select
     open_rows.return_line_key,
     open_rows.order_reference,
     open_rows.quantity,
-    coalesce(notes.currency, worth.currency) as currency,
+    coalesce(notes.currency, credited.currency, worth.currency) as currency,
     coalesce(
         notes.total_amount,
+        credited.amount,
         ledger.amount_at_stake(open_rows.quantity, worth.unit_price, worth.most_amount, worth.digits)
     ) as amount_at_stake,
     open_rows.detail,
@@ -59,7 +61,45 @@ select
 from open_rows
 left join seeds.quarantine_reasons as reasons on open_rows.reason = reasons.reason
 left join ledger.credit_notes as notes on open_rows.subject = notes.credit_note_number
--- An aggregate, because then nothing of it is looked up where nothing of it is read.
+-- Aggregates, because then nothing of them is looked up where nothing of them is read. Of units that the line still lists, fewer
+-- than were credited, the price is told below.
+left join lateral (
+    select
+        min(notes_of_line.currency) as currency,
+        round(
+            sum(notes_of_line.amount) * least(open_rows.quantity / sum(notes_of_line.units), 1), min(notes_of_line.digits)
+        ) as amount
+    from (
+        select
+            min(credited_notes.currency) as currency,
+            max(scale(credited_notes.total_amount)) as digits,
+            sum(claims.received_units) as units,
+            (
+                select sum(lines.total_amount)
+                from ledger.credit_note_lines as lines
+                where
+                    lines.credit_note_number = claims.credit_note_number
+                    and lines.return_line_key = open_rows.return_line_key
+            ) as amount
+        from ledger.claims as claims
+        inner join ledger.credit_notes as credited_notes on claims.credit_note_number = credited_notes.credit_note_number
+        where
+            open_rows.reason = 'received_quantity_decreased'
+            and claims.return_id = open_rows.return_id
+            and claims.return_line_key = open_rows.return_line_key
+            and not exists (
+                select 1
+                from staging.stg_rebound__returns as returns
+                inner join staging.stg_rebound__return_lines as listed on returns.return_id = listed.return_id
+                where
+                    returns.return_id = claims.return_id
+                    and returns.order_reference_key = claims.order_reference_key
+                    and listed.return_line_key = claims.return_line_key
+                    and listed.sku_key = claims.received_sku_key
+            )
+        group by claims.credit_note_number
+    ) as notes_of_line
+) as credited on true
 left join lateral (
     select
         (array_agg(line_values.currency order by line_values.position))[1] as currency,

@@ -41,7 +41,7 @@ notes as (
         end as subject,
         coalesce(decided.order_identifier, orders.identifier, 'id ' || findings.oro_order_id) as order_identifier,
         findings.currency,
-        case when findings.finding = 'unexpected_in_oro' then 0 else findings.decided_total_amount end as ours,
+        findings.expected_total_amount as ours,
         findings.oro_total_amount as theirs,
         case findings.finding
             when 'not_ours'
@@ -70,10 +70,10 @@ notes as (
     left join landing.oro_orders as orders on findings.oro_order_id = orders.order_id
     left join outbox.messages as messages
         on messages.kind = 'oro_credit_note' and findings.credit_note_number = messages.business_key
-    left join landing.watermarks as readings on readings.stream = 'reconciliation of credit notes'
     where
         findings.finding in (
             'not_ours',
+            'missing_in_oro',
             'unexpected_in_oro',
             'twice_in_oro',
             'order_differs',
@@ -82,7 +82,6 @@ notes as (
             'unreadable_in_oro',
             'abandoned'
         )
-        or (findings.finding = 'missing_in_oro' and messages.confirmed_at < readings.read_until)
 ),
 
 -- Levels that we have written, and of which no write is under way: read since then, they stand where our last write left

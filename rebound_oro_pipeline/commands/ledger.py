@@ -87,7 +87,7 @@ def ledger(read_settings: SettingsReader, /, *, month: str, out: Path, as_json: 
                 "credit_note_number",
                 "finding",
                 "currency",
-                "decided_total_amount",
+                "expected_total_amount",
                 "oro_total_amount",
                 "difference",
             ),

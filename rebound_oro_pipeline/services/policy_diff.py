@@ -1,7 +1,8 @@
 """What another policy would change: a window decided under two policies, side by side, in a private database.
 
 The window is decided anew from the landed documents, under the policy in force and under the other one. Earlier
-returns of the same orders are decided before it under the policy in force, so that both find the same units taken.
+returns of the same orders are decided before it under the policy in force, so that both find the same units taken;
+orders that were credited before it go by the figures that were kept.
 The pipeline's own database is only read.
 """
 

@@ -14,8 +14,8 @@ from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline_tests.docs.tables import DOCS, REASONS, ROOT
 
 MIGRATIONS = ROOT / "rebound_oro_pipeline" / "warehouse" / "migrations"
-FINDINGS = ("0005_reconciliation.sql", "0033_what_is_known.sql", "0037_figures_as_shown.sql")
-"""Where the views of findings are made, or replaced."""
+FINDINGS = ("0052_what_oro_is_to_hold.sql",)
+"""Where the views of findings were last made."""
 _FINDING = re.compile(r"(?:then|else) '([a-z_]+)'")
 
 

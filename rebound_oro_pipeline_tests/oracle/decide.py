@@ -168,7 +168,8 @@ def _decide_return(seen: World, books: Books, document: Return, decided_at: date
             _record(document, line, verdict, rest, decided_at, quarantine, held)
     if order is not None and takes:
         books.kept.setdefault(order.order.id, order)
-        write_note(books, order, document, takes, seen.rules, seen.seeds)
+        known = {line.key for line, units in zip(stands.lines, stands.credited, strict=True) if units > 0}
+        write_note(books, order, document, takes, seen.rules, seen.seeds, credited_before=known)
 
 
 def _record(
@@ -246,17 +247,17 @@ def _before_the_order(
 
 def _by_status(seen: World, document: Return, line: ReturnLine, credited: Decimal) -> Verdict | None:
     status, statuses = (document.status or "").lower(), seen.seeds.statuses
+    is_withdrawn = status in seen.seeds.withdrawn
+    there = ZERO if is_withdrawn else line.units
+    if there < credited:
+        return Verdict("quarantine", "received_quantity_decreased", "fewer", credited - there)
+    if there == credited > 0:
+        return Verdict("nowhere")
     if status not in statuses:
         return Verdict("quarantine", "unknown_status", status)
-    if status in seen.seeds.withdrawn:
-        if credited > 0:
-            return Verdict("quarantine", "received_quantity_decreased", "withdrawn", credited)
+    if is_withdrawn:
         return Verdict("withdrawn")
-    if line.units < credited:
-        return Verdict("quarantine", "received_quantity_decreased", "fewer", credited - line.units)
-    if statuses[status] < statuses[seen.rules.milestone]:
-        return Verdict("waiting")
-    return Verdict("nowhere") if line.units == credited else None
+    return Verdict("waiting") if statuses[status] < statuses[seen.rules.milestone] else None
 
 
 def _by_codes(seen: World, line: ReturnLine) -> Verdict | None:

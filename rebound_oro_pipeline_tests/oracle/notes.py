@@ -1,6 +1,6 @@
 """Credit notes, their lines and the stock they move, cut from the explained order."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -25,9 +25,19 @@ class Take:
 
 
 def write_note(
-    books: Books, order: Explained, document: Return, takes: Sequence[Take], rules: Rules, seeds: Seeds
+    books: Books,
+    order: Explained,
+    document: Return,
+    takes: Sequence[Take],
+    rules: Rules,
+    seeds: Seeds,
+    *,
+    credited_before: Collection[str],
 ) -> None:
-    """Add the note of one return on one order, its lines and its stock movements to the books."""
+    """Add the note of one return on one order, its lines and its stock movements to the books.
+
+    `credited_before` are the keys of lines of which units were credited earlier.
+    """
     earlier = books.notes_of.setdefault(order.order.id, [])
     sequence = 1 + sum(note["return_id"] == document.id for note in earlier)
     number = f"{document.id}-{order.order.identifier}" + (f"-{sequence}" if sequence > 1 else "")
@@ -37,10 +47,15 @@ def write_note(
         for name in ("net_amount", "discount_amount", "tax_amount", "total_amount")
     }
     base = _shipping_base(takes, lines, rules, seeds)
-    before = sum((note["_shipping_base"] for note in earlier), ZERO)
-    shipping, shipping_tax = _shipping(books, order, takes, base, before, rules, seeds)
+    shipping, shipping_tax = _shipping(books, order, takes, base, earlier, rules, seeds)
     gross = sums["total_amount"] + shipping + shipping_tax
-    fee = sum((_fee(rules, lines, place, order.digits) for place in range(len(lines))), ZERO)
+    met = set(credited_before)
+    fee = ZERO
+    for line in lines:
+        # A flat amount goes with the first credit of a return line.
+        is_first = line["return_line_key"] not in met
+        met.add(line["return_line_key"])
+        fee += rules.fee(line["reason_code"], line["total_amount"], order.digits, with_flat=is_first)
     if fee > 0:
         fee = min(fee, max(gross, ZERO))
     note = {
@@ -63,13 +78,6 @@ def write_note(
     earlier.append(note)
     books.credit_note_lines += lines
     books.inventory_deltas += _deltas(takes, number, rules)
-
-
-def _fee(rules: Rules, lines: Sequence[dict[str, Any]], place: int, digits: int) -> Decimal:
-    """Return the fee of a note's line; a flat amount goes with the first one of a return line."""
-    line = lines[place]
-    is_first = all(each["return_line_key"] != line["return_line_key"] for each in lines[:place])
-    return rules.fee(line["reason_code"], line["total_amount"], digits, with_flat=is_first)
 
 
 def _item_of(order: Explained, claim: Claim) -> Item:
@@ -101,13 +109,17 @@ def _note_line(order: Explained, take: Take, number: str) -> dict[str, Any]:
 def _shipping_base(
     takes: Sequence[Take], lines: Sequence[dict[str, Any]], rules: Rules, seeds: Seeds
 ) -> Decimal:
-    """Return the net along which shipping is cut: all of it, or that of the reasons which credit shipping."""
-    counted = [
-        line["net_amount"]
-        for take, line in zip(takes, lines, strict=True)
-        if rules.shipping != "by_reason" or (take.line.reason or "").lower() in seeds.credits_shipping
-    ]
-    return sum(counted, ZERO)
+    """Return the net along which shipping is cut: all of it, that of the reasons which credit shipping, or none."""
+    if rules.shipping == "pro_rata":
+        return sum((line["net_amount"] for line in lines), ZERO)
+    if rules.shipping == "by_reason":
+        counted = zip(takes, lines, strict=True)
+        return sum((line["net_amount"] for take, line in counted if _credits_shipping(take, seeds)), ZERO)
+    return ZERO
+
+
+def _credits_shipping(take: Take, seeds: Seeds) -> bool:
+    return (take.line.reason or "").lower() in seeds.credits_shipping
 
 
 def _shipping(
@@ -115,20 +127,22 @@ def _shipping(
     order: Explained,
     takes: Sequence[Take],
     base: Decimal,
-    before: Decimal,
+    earlier: Sequence[dict[str, Any]],
     rules: Rules,
     seeds: Seeds,
 ) -> tuple[Decimal, Decimal]:
-    nothing, everything = (ZERO, ZERO), (order.shipping, order.shipping_tax)
-    if rules.shipping == "never":
-        return nothing
-    if rules.shipping == "on_complete_return" or order.net == 0:
-        by_reason = rules.shipping == "by_reason"
-        if by_reason and not any(
-            (take.line.reason or "").lower() in seeds.credits_shipping for take in takes
-        ):
-            return nothing
-        return everything if books.is_complete(order) else nothing
+    """Return the shipping of a note and its tax; the note that completes the order brings what is left of them."""
+    by_reason = rules.shipping == "by_reason"
+    if rules.shipping == "never" or (by_reason and not any(_credits_shipping(take, seeds) for take in takes)):
+        return ZERO, ZERO
+    if books.is_complete(order) and (order.net == 0 or not by_reason):
+        return (
+            order.shipping - sum((note["shipping_amount"] for note in earlier), ZERO),
+            order.shipping_tax - sum((note["shipping_tax_amount"] for note in earlier), ZERO),
+        )
+    if order.net == 0:
+        return ZERO, ZERO
+    before = sum((note["_shipping_base"] for note in earlier), ZERO)
     # A line may be worth less than nothing before tax; shipping still never leaves what was paid for it.
     start, end = (
         min(max(Fraction(net) / Fraction(order.net), Fraction(0)), Fraction(1))

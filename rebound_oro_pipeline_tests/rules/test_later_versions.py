@@ -286,6 +286,27 @@ def test_what_a_person_rejected_is_not_rejected_in_another_unit(rules_conn: psyc
         assert there.decide(decided_at=DECIDED_AT + HOUR).sums()["total_amount"] == 10
 
 
+@pytest.mark.parametrize(
+    ("then", "credited", "told"),
+    [("29", 20, []), ("24", 0, [("L1", "unit_mismatch", 19)])],
+    ids=["two boxes are left", "no whole boxes are left"],
+)
+def test_what_a_person_took_out_has_to_fit_no_unit_any_more(
+    rules_conn: psycopg.Connection[Any], then: str, credited: int, told: list[tuple[str, str, int]]
+) -> None:
+    """Five items are no box, and written off; of what comes after them whole boxes are credited."""
+    order = sold(1, row("T", "4", "10.00", unit="box", product_id="7"))
+    odd = came_back("R1", "SO-1", item("T", "5", unit_code="item", id="L1"))
+    with landed(rules_conn, [order], [odd], products=[UNITS]) as there:
+        there.decide()
+        rules = Rules(models(), there.policy_version, DECIDED_AT, "op")
+        deed = Deed("mia", "odd")
+        settle(rules_conn, open_rows(rules_conn, QuarantineFilter()), "written_off", deed, rules)
+        land(rules_conn, [], [came_back("R1", "SO-1", item("T", then, unit_code="item", id="L1"))])
+        found = there.decide(decided_at=DECIDED_AT + HOUR)
+        assert (found.sums()["total_amount"], reasons(found)) == (credited, told)
+
+
 def test_a_credited_line_that_cannot_be_read_any_more_stays_credited(
     rules_conn: psycopg.Connection[Any],
 ) -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.warehouse import reference
+from rebound_oro_pipeline_tests.oracle.books import Books
+from rebound_oro_pipeline_tests.oracle.decide import decide, world
 from rebound_oro_pipeline_tests.rules.by_hand import came_back, day, item, row, sold
-from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT, decide_with_oracle
+from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT, decide_with_oracle, seeds
 from rebound_oro_pipeline_tests.rules.sql_runner import Landed, decide_with_sql, land, landed
 
 A = row("A", "4", "3.00")
@@ -71,9 +73,35 @@ def test_a_flat_amount_is_taken_once_of_a_return_line(rules_conn: psycopg.Connec
     orders = [sold(1, row("X", "1", "30.00"), row("X", "1", "50.00")), sold(2, row("X", "2", "40.00"))]
     returns = [came_back(f"R{n}", f"SO-{n}", item("X", "2")) for n in (1, 2)]
     policy = {"credit": {"restocking_fee": {"unwanted": {"flat": "5.00", "percent": "10"}}}}
-    for decide in (decide_with_oracle, lambda *a, **b: decide_with_sql(rules_conn, *a, **b)):
-        found = decide(orders, returns, policy=policy)
+    for decided in (decide_with_oracle, lambda *a, **b: decide_with_sql(rules_conn, *a, **b)):
+        found = decided(orders, returns, policy=policy)
         assert sorted(note["fee_amount"] for note in found.credit_notes) == [Decimal(13), Decimal(13)]
+
+
+@pytest.mark.parametrize(
+    ("then", "fee"),
+    [
+        ([item("A", "3")], 1),
+        ([item("A", "3", id="L1")], 1),
+        ([item("A", "2", id="L1"), item("A", "1", id="L2")], 6),
+    ],
+    ids=["more units", "an id, and more units", "another line"],
+)
+def test_a_flat_amount_is_taken_once_however_often_the_hub_counts(
+    rules_conn: psycopg.Connection[Any], then: list[dict[str, Any]], fee: int
+) -> None:
+    """It comes with the first note of a return line, so it does not matter when we looked."""
+    order = sold(1, row("A", "4", "10.00"))
+    policy = {"credit": {"restocking_fee": {"*": {"flat": "5.00", "percent": "10"}}}}
+    books, fees = Books(), []
+    with landed(rules_conn, [order], [], policy=policy) as there:
+        for number, items in enumerate([[item("A", "2")], then]):
+            version, at = came_back("R1", "SO-1", *items), DECIDED_AT + number * HOUR
+            land(rules_conn, [], [version])
+            fees = [note["fee_amount"] for note in there.decide(decided_at=at).credit_notes]
+            seen = world([order], [version], [], [], policy, seeds())
+            assert fees == [note["fee_amount"] for note in decide(seen, books, decided_at=at).credit_notes]
+    assert fees == [7, fee]
 
 
 @pytest.mark.parametrize("first", ["never", "by_reason", "pro_rata", "on_complete_return"])

@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from rebound_oro_pipeline_tests.oracle.documents import read_orders
+from rebound_oro_pipeline_tests.rules.by_hand import day
+from rebound_oro_pipeline_tests.rules.deciding import Window
 from rebound_oro_pipeline_tests.rules.histories import everything_back
 from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
 from rebound_oro_pipeline_tests.rules.sql_runner import landed
@@ -99,6 +101,32 @@ def test_a_tax_of_shipping_that_no_rate_makes_stands_under_none(
             "select applies_to, rate, tax_amount from ledger.credit_note_taxes"
         ).fetchall()
     assert taxes == [("shipping", None, Decimal("0.01"))]
+
+
+@pytest.mark.parametrize(
+    "windows", [[None], [day(number) for number in range(1, 11)]], ids=["at once", "in turn"]
+)
+def test_taxes_of_shipping_are_given_back_at_each_rate_however_many_notes_there_are(
+    rules_conn: psycopg.Connection[Any], windows: list[Window | None]
+) -> None:
+    """A cent of two taxes is one of them whole: of ten such cents each has five."""
+    row = Row("SHIRT", Decimal(10), Decimal("10.00"))
+    document = order_document(
+        Sale(id="1", identifier="ORD-1", rows=(row,), shipping=Decimal("1.00"), shipping_rate=Decimal("0.1"))
+    )
+    for each in document["included"]:
+        if each["attributes"].get("label") == "Shipping Tax":
+            each["attributes"]["data"] = {
+                "shipping": {"excludingTax": "1.00", "taxAmount": "0.10"},
+                "taxes": [{"tax": code, "rate": "0.05"} for code in ("CITY", "STATE")],
+            }
+    returns = [
+        a_return(f"R{number}", date_added=f"2026-11-{number:02d}T10:00:00Z") for number in range(1, 11)
+    ]
+    with landed(rules_conn, [document], returns) as there:
+        there.decide(windows)
+        given_back = {code: amount for _, _, code, _, amount in there.conn.execute(GIVEN_BACK)}
+    assert given_back == {"CITY": Decimal("0.05"), "STATE": Decimal("0.05")}
 
 
 UNREADABLE: dict[str, Any] = {

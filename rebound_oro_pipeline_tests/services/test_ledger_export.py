@@ -11,6 +11,7 @@ from openpyxl import load_workbook
 
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.services.ledger_export import export_ledger, month_window
+from rebound_oro_pipeline.services.sync_health import discrepancies
 from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
 
@@ -23,11 +24,19 @@ select
     notes.credit_note_number, row_number() over (), notes.order_id, notes.currency, notes.net_amount,
     notes.discount_amount, notes.tax_amount, notes.shipping_amount, notes.shipping_tax_amount, notes.fee_amount,
     notes.total_amount, now()
-from ledger.credit_notes as notes
+from ledger.credit_notes as notes;
+insert into landing.watermarks (stream, read_since, read_until, updated_at)
+values ('reconciliation of credit notes', '-infinity', now() + interval '1 minute', now());
 """
 SENT = """
 update outbox.messages set state = 'sending', claimed_by = 'test', claimed_until = now();
-update outbox.messages set state = 'confirmed', confirmed_at = now();
+update outbox.messages set state = 'confirmed', confirmed_at = now(), remote_id = notes.remote_id
+from reconciliation.oro_credit_notes as notes where messages.business_key = notes.credit_note_number;
+"""
+COPY = """
+insert into reconciliation.oro_credit_notes (credit_note_number, remote_id, order_id, currency, total_amount, read_at)
+select credit_note_number, %s, order_id, currency, total_amount, read_at
+from reconciliation.oro_credit_notes where credit_note_number = 'R2-ORD-1'
 """
 
 
@@ -80,6 +89,68 @@ def test_a_note_deleted_in_oro_is_named_with_its_amount(shop: psycopg.Connection
     assert (difference["finding"], difference["difference"]) == ("missing_in_oro", Decimal("-10.00"))
 
 
+@pytest.mark.parametrize("other_id", ["1", "9"], ids=["the older one", "the newer one"])
+def test_of_two_notes_with_one_number_the_one_that_is_not_ours_is_all_of_the_difference(
+    shop: psycopg.Connection, tmp_path: Path, other_id: str
+) -> None:
+    """The reconciliation says the same."""
+    shop.execute(READ_BACK)
+    shop.execute(
+        "update reconciliation.oro_credit_notes set remote_id = '5' where credit_note_number like 'R2-%'"
+    )
+    shop.execute(SENT)
+    shop.execute(COPY, (other_id,))
+    exported = export_ledger(shop, "2026-11", tmp_path)
+    [total] = exported.trial_totals
+    assert (total["total_amount"], total["oro_total_amount"], total["difference"]) == (30, 40, 10)
+    [difference] = exported.differences
+    assert (difference["finding"], difference["oro_credit_note_id"]) == ("twice_in_oro", other_id)
+    assert (difference["expected_total_amount"], difference["difference"]) == (0, 10)
+    [found] = discrepancies(shop)
+    assert (found.kind, found.subject) == ("note_twice_in_oro", f"R2-ORD-1 ({other_id})")
+    assert (found.ours, found.theirs, found.difference) == (0, 10, 10)
+
+
+def test_a_note_that_was_never_to_be_sent_and_is_there_is_all_of_the_difference(
+    shop: psycopg.Connection, tmp_path: Path
+) -> None:
+    """The reconciliation says the same."""
+    shop.execute(READ_BACK)
+    shop.execute(SENT)
+    shop.execute("alter table outbox.messages disable trigger user")
+    shop.execute(
+        "update outbox.messages set state = 'skipped', confirmed_at = null where business_key = 'R2-ORD-1'"
+    )
+    exported = export_ledger(shop, "2026-11", tmp_path)
+    [total] = exported.trial_totals
+    assert (total["never_sent_amount"], total["difference"], total["verdict"]) == (10, 10, "does not tie")
+    [difference] = exported.differences
+    assert (difference["finding"], difference["difference"]) == ("unexpected_in_oro", 10)
+    assert [each.difference for each in discrepancies(shop)] == [10]
+
+
+def test_a_note_that_was_sent_since_the_notes_were_read_back_is_not_said_to_be_missing(
+    shop: psycopg.Connection, tmp_path: Path
+) -> None:
+    shop.execute(READ_BACK)
+    shop.execute(SENT)
+    shop.execute("delete from reconciliation.oro_credit_notes where credit_note_number = 'R2-ORD-1'")
+    shop.execute("update landing.watermarks set read_until = now() - interval '1 hour'")
+    exported = export_ledger(shop, "2026-11", tmp_path)
+    assert [total["verdict"] for total in exported.trial_totals] == ["not read back yet"]
+    assert [each["finding"] for each in exported.differences] == ["not_read"]
+    assert discrepancies(shop) == []
+
+
+def test_a_month_of_which_nothing_is_in_oro_does_not_tie(shop: psycopg.Connection, tmp_path: Path) -> None:
+    shop.execute(READ_BACK)
+    shop.execute(SENT)
+    shop.execute("delete from reconciliation.oro_credit_notes")
+    exported = export_ledger(shop, "2026-11", tmp_path)
+    assert [total["verdict"] for total in exported.trial_totals] == ["does not tie"]
+    assert {each["finding"] for each in exported.differences} == {"missing_in_oro"}
+
+
 def test_a_note_that_differs_has_both_amounts_with_the_digits_of_the_note(
     shop: psycopg.Connection, tmp_path: Path
 ) -> None:
@@ -92,7 +163,7 @@ def test_a_note_that_differs_has_both_amounts_with_the_digits_of_the_note(
     export_ledger(shop, "2026-11", tmp_path)
     with (tmp_path / "differences-2026-11.csv").open(encoding="utf-8", newline="") as file:
         [difference] = csv.DictReader(file)
-    amounts = [difference[name] for name in ("decided_total_amount", "oro_total_amount", "difference")]
+    amounts = [difference[name] for name in ("expected_total_amount", "oro_total_amount", "difference")]
     assert amounts == ["10.00", "9.00", "-1.00"]
 
 
@@ -155,6 +226,20 @@ def test_tax_by_rate_adds_up_to_the_trial_totals_and_says_where_no_rate_is_known
     [total] = exported.trial_totals
     by_rate = sum(row["tax_amount"] for row in exported.taxes_by_rate)
     assert by_rate == total["tax_amount"] + total["shipping_tax_amount"] == Decimal("5.60")
+
+
+def test_goods_without_tax_are_no_base_of_tax_whose_rate_is_not_known(
+    conn: psycopg.Connection, tmp_path: Path
+) -> None:
+    """Nor are they where the rates are known."""
+    rows = (
+        Row("SHIRT", Decimal(3), Decimal("10.00"), Decimal("0.08")),
+        Row("BOOK", Decimal(3), Decimal("20.00")),
+    )
+    untold = order_document(Sale(id="1", identifier="ORD-1", with_subtotals=False, rows=rows))
+    open_shop(conn, [untold], [a_return("R1", {"quantity": "2"}, {"sku_code": "BOOK"})])
+    [tax] = export_ledger(conn, "2026-11", tmp_path).taxes_by_rate
+    assert (tax["taxable_amount"], tax["tax_amount"]) == (Decimal("20.00"), Decimal("1.60"))
 
 
 def _with_rates(document: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline_tests.rules.by_hand import product
 from rebound_oro_pipeline_tests.rules.price import Part, Row, Sale, order_document
 from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land
-from rebound_oro_pipeline_tests.services.operators_shop import a_return, quarantined
+from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, quarantined
 
 BOXES = Row("SHIRT", Decimal(5), Decimal("100.00"), unit="box", product_id="7")
 ITEMS = Row("SHIRT", Decimal(200), Decimal("2.00"), unit="item", product_id="7")
+CAP = Row("CAP", Decimal(5), Decimal("50.00"))
 IN_BOXES = product(7, "SHIRT", item=(0, "1"), box=(0, "50"))
 TWO_BOXES = product(7, "SHIRT", item=(0, "1"), box=(0, "50"), Box=(0, "10"))
 SPELT = product(7, "SHIRT", item=(0, "1"), BOX=(0, "50"))
@@ -100,3 +101,18 @@ def test_the_figures_add_up_what_is_held_and_what_is_quarantined_in_converted_un
     assert [each.amount_at_stake for each in open_holds(conn, HoldFilter())] == [Decimal("100.00")]
     stake = {each.label: each.value for each in figures(conn) if each.figure == "amount_at_stake"}
     assert stake == {"quarantined USD": 200, "held USD": 100}
+
+
+@pytest.mark.parametrize("then", [[], [{"id": "L1", "sku_code": "CAP"}]], ids=["left out", "other goods"])
+def test_units_that_did_not_come_back_are_worth_what_was_credited_of_them(
+    conn: psycopg.Connection[Any], then: list[dict[str, str]]
+) -> None:
+    """Not nothing, because the line is gone, and not what stands there now."""
+    sale = Sale("1", "ORD-1", (Row("SHIRT", Decimal(3), Decimal("10.00"), Decimal("0.1")), CAP))
+    stays, gone = {"id": "L0", "sku_code": "CAP"}, {"id": "L1", "quantity": "2"}
+    there = open_shop(conn, [order_document(sale)], [a_return("R1", stays, gone)])
+    land(conn, [], [a_return("R1", stays, *then)])
+    there.decide()
+    [row] = quarantined(conn)
+    assert (row.reason, row.quantity) == ("received_quantity_decreased", 2)
+    assert (row.currency, row.amount_at_stake) == ("USD", Decimal("22.00"))

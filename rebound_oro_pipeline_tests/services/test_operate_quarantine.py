@@ -135,6 +135,23 @@ def test_a_person_can_vouch_for_a_line(conn: psycopg.Connection, status: dict[st
     assert restocks is (reason == "order_cancelled")
 
 
+@pytest.mark.parametrize(
+    ("then", "order_reference"),
+    [({"id": "L1"}, "ORD-2"), ({"id": "L1", "sku_code": "CAP"}, "ORD-1")],
+    ids=["another order", "other goods"],
+)
+def test_what_a_person_vouched_for_is_the_order_and_the_goods_that_they_saw(
+    conn: psycopg.Connection, then: dict[str, Any], order_reference: str
+) -> None:
+    """Nobody has said anything of what ReBound lists instead."""
+    cancelled = [order(number, internal_status="cancelled") for number in (1, 2)]
+    there = open_shop(conn, cancelled, [a_return("R1", {"id": "L1"})])
+    settle(conn, quarantined(conn), "released", DEED, rules(there))
+    land(conn, [], [a_return("R1", then, order_reference=order_reference)])
+    there.decide()
+    assert places(conn, "R1")["quarantined", "order_cancelled"] == 1
+
+
 def test_a_hold_that_was_given_up_can_be_released(conn: psycopg.Connection) -> None:
     there = open_shop(conn, [order(shipping_status="not_shipped")], [a_return("R1")])
     conn.execute("update ledger.holds set held_since = held_since - interval '20 days'")

@@ -15,6 +15,7 @@ from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.generate import Habits
 from rebound_oro_pipeline_tests.rules.generate import shop as made_shop
 from rebound_oro_pipeline_tests.rules.laws import POLICIES
+from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
 from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed, models
 from rebound_oro_pipeline_tests.services.operators_shop import NOW, a_return, open_shop, order
 
@@ -114,6 +115,30 @@ def test_an_order_that_changed_after_its_credit_goes_on_by_the_kept_figures(
     shop.commit()
     found = compare({"credit": {"restocking_fee": {"late": {"flat": "1"}}}})
     assert [(note.credit_note_number, note.difference) for note in found.notes] == [("R3-ORD-1", Decimal(-1))]
+
+
+def test_an_order_that_was_credited_before_the_window_goes_on_by_the_kept_figures(
+    conn: psycopg.Connection, database_url: str
+) -> None:
+    """Whichever policy explained it then: neither of the two is asked to explain it again."""
+    shirts = Row("SHIRT", Decimal(3), Decimal("10.00"), Decimal("0.1"))
+    untold = order_document(Sale("1", "ORD-1", (shirts,), with_row_totals=False))
+    by_value = Policy.model_validate({"tax": {"without_rows": "by_value"}})
+    open_shop(conn, [untold], [a_return("R1", date_added="2026-10-31T10:00:00Z")], by_value)
+    land(conn, [], [a_return("R2")])
+    conn.commit()
+    found = policy_diff(
+        conn,
+        database_url,
+        models(),
+        NOVEMBER,
+        in_force=Policy(),
+        proposed=Policy.model_validate({"credit": {"restocking_fee": {"*": {"percent": "10"}}}}),
+        now=NOW,
+    )
+    assert [(note.credit_note_number, note.difference) for note in found.notes] == [
+        ("R2-ORD-1", Decimal("-1.10"))
+    ]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

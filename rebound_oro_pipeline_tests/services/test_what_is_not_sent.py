@@ -54,6 +54,15 @@ def test_nothing_of_returns_registered_before_the_cut_over_is_ever_sent(
     assert conn.execute("select count(*) from ledger.credit_notes").fetchone() == (2,)
 
 
+def test_a_movement_that_is_never_sent_is_no_finding_of_the_reconciliation(
+    conn: psycopg.Connection[Any],
+) -> None:
+    """It would be one for ever: that its level was not read since it was written."""
+    decided(conn, Policy.model_validate({"send": {"not_before": date(2026, 11, 1)}}))
+    found = conn.execute("select finding, quantity_decided from reconciliation.inventory").fetchall()
+    assert found == [("not_sent_yet", 1)]
+
+
 def test_without_a_cut_over_everything_is_sent(conn: psycopg.Connection[Any]) -> None:
     decided(conn, Policy())
     assert set(states(conn).values()) == {"pending"}

@@ -36,7 +36,7 @@ where source_system = 'rebound'
 select
     finding,
     count(*)::integer as count,
-    coalesce(sum(abs(coalesce(decided_total_amount, 0) - coalesce(oro_total_amount, 0))), 0) as difference
+    coalesce(sum(abs(coalesce(expected_total_amount, 0) - coalesce(oro_total_amount, 0))), 0) as difference
 from reconciliation.credit_notes
 group by finding
 order by finding

@@ -77,7 +77,8 @@ order by notes.currency, lines.reason_code;
 
 -- name: taxes
 -- Per note, and per note they add up to its tax and its shipping tax: known rates as OroCommerce said them; "no rate
--- known" is what no rate explains, and all tax of orders whose subtotals were not asked for.
+-- known" is what no rate explains, and all tax of orders whose subtotals were not asked for; its base are the goods that bore
+-- tax on the order.
 select
     notes.credit_note_number,
     notes.decided_at,
@@ -91,8 +92,21 @@ select
     coalesce(known.tax_amount, charged.tax_amount) as tax_amount
 from ledger.credit_notes as notes
 cross join lateral (
+    select sum(lines.net_amount) as net_amount
+    from ledger.credit_note_lines as lines
+    where
+        lines.credit_note_number = notes.credit_note_number
+        and exists (
+            select from ledger.order_items as items
+            where
+                items.order_id = lines.order_id
+                and items.order_line_id = lines.order_line_id
+                and items.tax_amount <> 0
+        )
+) as taxed
+cross join lateral (
     values
-    ('goods', notes.net_amount, notes.tax_amount),
+    ('goods', taxed.net_amount, notes.tax_amount),
     ('shipping', notes.shipping_amount, notes.shipping_tax_amount)
 ) as charged (applies_to, taxable_amount, tax_amount)
 left join ledger.credit_note_taxes as known
@@ -125,21 +139,15 @@ with notes as (
     where notes.decided_at >= %(month_start)s and notes.decided_at < %(month_end)s
 ),
 
-held as (
-    select
-        held.credit_note_number,
-        sum(held.total_amount) as total_amount,
-        min(held.read_at) as read_at
-    from reconciliation.oro_credit_notes as held
-    inner join notes on held.credit_note_number = notes.credit_note_number
-    group by held.credit_note_number
-),
-
 findings as (
     select
         notes.credit_note_number,
+        sum(findings.expected_total_amount) as expected_total_amount,
+        sum(findings.oro_total_amount) as oro_total_amount,
+        min(findings.read_at) as read_at,
         bool_and(findings.finding in ('equal', 'nothing_to_send')) as is_equal,
-        bool_and(findings.finding = 'nothing_to_send') as is_never_sent
+        bool_and(findings.finding = 'nothing_to_send') as is_never_sent,
+        bool_or(findings.finding = 'not_read') as is_not_read
     from notes
     inner join reconciliation.credit_notes as findings on notes.credit_note_number = findings.credit_note_number
     group by notes.credit_note_number
@@ -156,14 +164,14 @@ totals as (
         sum(notes.shipping_tax_amount) as shipping_tax_amount,
         sum(notes.fee_amount) as fee_amount,
         sum(notes.total_amount) as total_amount,
-        coalesce(sum(notes.total_amount) filter (where findings.is_never_sent), 0) as never_sent_amount,
-        coalesce(sum(held.total_amount), 0) as oro_total_amount,
+        sum(findings.expected_total_amount) as expected_total_amount,
+        coalesce(sum(findings.oro_total_amount), 0) as oro_total_amount,
         count(*) filter (where not findings.is_equal) as notes_that_differ,
+        count(*) filter (where findings.is_not_read) as notes_not_read,
         count(*) filter (where not findings.is_never_sent) as notes_to_send,
-        min(held.read_at) as read_at
+        min(findings.read_at) as read_at
     from notes
-    left join held on notes.credit_note_number = held.credit_note_number
-    left join findings on notes.credit_note_number = findings.credit_note_number
+    inner join findings on notes.credit_note_number = findings.credit_note_number
     group by notes.currency
 ),
 
@@ -171,7 +179,8 @@ shown as (
     select
         totals.*,
         ledger.digits_shown(scale(totals.total_amount), totals.oro_total_amount) as digits,
-        totals.oro_total_amount - (totals.total_amount - totals.never_sent_amount) as difference
+        totals.total_amount - totals.expected_total_amount as never_sent_amount,
+        totals.oro_total_amount - totals.expected_total_amount as difference
     from totals
 )
 
@@ -191,7 +200,16 @@ select
     notes_that_differ,
     read_at,
     case
-        when notes_to_send > 0 and not exists (select from reconciliation.oro_credit_notes) then 'not read back yet'
+        when
+            notes_not_read > 0
+            or (
+                notes_to_send > 0
+                and not exists (
+                    select from landing.watermarks as readings
+                    where readings.stream = 'reconciliation of credit notes'
+                )
+            )
+            then 'not read back yet'
         when difference = 0 and notes_that_differ = 0 then 'ties'
         else 'does not tie'
     end as verdict
@@ -205,10 +223,10 @@ select
     findings.credit_note_number,
     findings.finding,
     findings.currency,
-    round(findings.decided_total_amount, shown.digits) as decided_total_amount,
+    round(findings.expected_total_amount, shown.digits) as expected_total_amount,
     round(findings.oro_total_amount, shown.digits) as oro_total_amount,
     round(
-        coalesce(findings.oro_total_amount, 0) - coalesce(findings.decided_total_amount, 0), shown.digits
+        coalesce(findings.oro_total_amount, 0) - coalesce(findings.expected_total_amount, 0), shown.digits
     ) as difference,
     findings.oro_credit_note_id,
     findings.push_state,

@@ -72,7 +72,8 @@ order by quarantine.opened_at, quarantine.reason;
 
 -- name: add_decision
 insert into reference.operator_decisions (
-    subject, reason, return_id, return_line_key, registered_at, verdict, quantity, sku_key, unit_code, who, why, decided_at
+    subject, reason, return_id, return_line_key, registered_at, verdict, quantity, sku_key, unit_code,
+    order_reference_key, who, why, decided_at
 )
 select
     %(subject)s,
@@ -84,6 +85,7 @@ select
     %(quantity)s,
     seen.sku_key,
     seen.unit_code,
+    seen.order_reference_key,
     %(who)s,
     %(why)s,
     %(decided_at)s
@@ -91,8 +93,10 @@ from (values (true)) as decision (is_made)
 left join lateral (
     select
         lines.sku_key,
-        lines.unit_code
+        lines.unit_code,
+        returns.order_reference_key
     from staging.stg_rebound__return_lines as lines
+    inner join staging.stg_rebound__returns as returns on lines.return_id = returns.return_id
     where lines.return_id = %(return_id)s and lines.subject = %(subject)s and lines.fault is null
     order by lines.position
     limit 1

@@ -76,11 +76,20 @@ where
     or products.sku_key in (select skus.sku_key from skus);
 
 -- name: kept_orders
--- Orders that OroCommerce changed after they were first credited: they go on by the figures that were kept.
+-- Orders that go on by the figures that were kept, whichever policy explained them: those that were credited before the window,
+-- and those that OroCommerce changed after they were first credited.
 select kept.order_id
 from ledger.orders as kept
 inner join landing.oro_orders as orders on kept.order_id = orders.order_id
-where kept.order_id = any(%(orders)s::text[]) and kept.document_hash <> orders.document_hash;
+where
+    kept.order_id = any(%(orders)s::text[])
+    and (
+        kept.document_hash <> orders.document_hash
+        or exists (
+            select from ledger.credit_notes as notes
+            where notes.order_id = kept.order_id and notes.registered_at < %(window_start)s
+        )
+    );
 
 -- name: columns
 select attribute.attname
