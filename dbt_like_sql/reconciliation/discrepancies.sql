@@ -238,7 +238,7 @@ orders as (
         changed.order_identifier,
         changed.kept_currency as currency,
         changed.kept_total as ours,
-        changed.landed_total as theirs,
+        case when changed.kept_currency = changed.landed_currency then changed.landed_total end as theirs,
         changed.changes as detail,
         changed.landed_at as seen_at
     from reconciliation.changed_orders as changed

@@ -251,6 +251,14 @@ def test_an_order_is_due_in_full_whichever_of_two_policies_gave_its_shipping(boo
         assert [(each.subject, f"{each.difference:.2f}") for each in of_orders(conn)] == [("ORD-3", "0.01")]
 
 
+def test_what_an_order_comes_to_in_another_currency_is_not_subtracted(books: Landed) -> None:
+    with books.undone():
+        land(books.conn, [order_document(replace(SALE, currency="JPY"))], [])
+        [found] = of_orders(books.conn)
+        assert (found.currency, found.theirs, found.difference) == ("USD", None, -(found.ours or 0))
+        assert found.detail == "currency USD → JPY"
+
+
 def test_a_discrepancy_is_as_old_as_it_has_been_seen_without_a_break(books: Landed) -> None:
     conn = books.conn
 
