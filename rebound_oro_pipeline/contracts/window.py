@@ -66,11 +66,6 @@ class Window:
         ]
 
 
-def bounds_of(window: Window | None) -> dict[str, object]:
-    """Return the same of a window that may be none: then everything lies within."""
-    return window.bounds if window else {"window_start": "-infinity", "window_end": "infinity"}
-
-
 def _after(moment: datetime, length: timedelta) -> datetime:
     # What has landed with an absurd date must stop nothing else; the calendar ends with the year 9999.
     return moment + length if moment < _LAST - length else _LAST

@@ -139,17 +139,10 @@ def find_notes(
     return found
 
 
-def list_notes(
-    oro: OroClient, names: CreditNoteNames, wanted: Mapping[str, str] | None = None
-) -> Iterator[StoredNote | UnreadableNote]:
-    """Yield what `find_notes` reads, or with None every note there is, each that cannot be read by itself."""
-    for condition in [None] if wanted is None else _conditions(names, wanted):
-        for document in oro.pages(
-            names.note_type, filters=condition, selection=note_selection(names), around_failures=True
-        ):
-            for note in _notes(document, names):
-                if wanted is None or note.number in wanted:
-                    yield note
+def list_notes(oro: OroClient, names: CreditNoteNames) -> Iterator[StoredNote | UnreadableNote]:
+    """Yield every note there is; one that cannot be read is named instead."""
+    for document in oro.pages(names.note_type, selection=note_selection(names), around_failures=True):
+        yield from _notes(document, names)
 
 
 def note_selection(names: CreditNoteNames) -> Selection:

@@ -8,7 +8,6 @@ in doubt, and none whose reference was given to another order since.
 
 import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Final
 from uuid import uuid4
 
@@ -26,7 +25,6 @@ from rebound_oro_pipeline.clients.errors import (
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
 from rebound_oro_pipeline.contracts.rebound_order import Offer, order_document
-from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services import sending
 from rebound_oro_pipeline.services.sending import PushCounts, SendingRules, Worker, words_of
 from rebound_oro_pipeline.warehouse import offers, outbox
@@ -47,13 +45,11 @@ def push_rebound_orders(
     mapping: ReboundMapping,
     *,
     run_id: str,
-    window: Window | None = None,
     rules: SendingRules | None = None,
-    now: datetime | None = None,
 ) -> PushCounts:
-    """Send the offers that are due (window: by when they were made), those in doubt again.
+    """Send the offers that are due, those in doubt again.
 
-    `run_id` must be unique among living runs; `now`, if ahead of the clock, makes due what falls due by then.
+    `run_id` must be unique among living runs.
     Raises the ApiErrors after which going on makes no sense: refused credentials, a call that ReBound does not know.
     The circuit is then open for half an hour at least, so that no sensor knocks again at once.
     """
@@ -69,9 +65,7 @@ def push_rebound_orders(
             _Sender(rebound, mapping, worker, claimed).send()
         return bool(claimed)
 
-    return sending.run(
-        database_url, KIND, step, window=window, now=now, run_id=run_id, rules=rules or SendingRules()
-    )
+    return sending.run(database_url, KIND, step, run_id=run_id, rules=rules or SendingRules())
 
 
 class _Sender:

@@ -11,7 +11,6 @@ from psycopg.rows import dict_row
 
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
-from rebound_oro_pipeline.contracts.window import Window, bounds_of
 from rebound_oro_pipeline.services.credit_notes import Note
 from rebound_oro_pipeline.services.oro_documents import (
     StoredNote,
@@ -29,7 +28,7 @@ COMPARED_AT_ONCE: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class ReconciledNotes:
-    """How many notes were read, and how many of the window stand under each finding of the view."""
+    """How many notes were read, and how many stand under each finding of the view."""
 
     read: int
     findings: Mapping[str, int]
@@ -39,29 +38,22 @@ def reconcile_credit_notes(
     oro: OroClient,
     conn: psycopg.Connection,
     *,
-    window: Window | None = None,
     names: CreditNoteNames | None = None,
 ) -> ReconciledNotes:
-    """Read back the notes decided for returns of the window (None: every note there is, ours or not).
+    """Read back every note there is, ours or not.
 
     Each is compared with the ledger's as the push compares it with what it sent (`StoredNote.differences`); one that
     cannot be read is a finding of its own.
     Replaces what was read before in `reconciliation.oro_credit_notes`, in one transaction. Raises ApiError.
     """
     called = names or CreditNoteNames()
-    scope = {**bounds_of(window), "everything": window is None}
     with conn.transaction():
         [(began,)] = conn.execute("select statement_timestamp()").fetchall()
-        wanted: dict[str, str] | None = None
-        if window is not None:
-            wanted = dict(conn.execute(_SQL["decided_notes"], scope).fetchall())
-        rows = list(_rows(conn, list_notes(oro, called, wanted)))
-        numbers = None if wanted is None else list(wanted)
-        conn.execute(_SQL["forget_notes"], {"credit_note_numbers": numbers})
+        rows = list(_rows(conn, list_notes(oro, called)))
+        conn.execute(_SQL["forget_notes"])
         conn.execute(_SQL["keep_notes"], {"notes": json.dumps(rows, default=str)})
-        if window is None:
-            watermarks.advance(conn, STREAM, began)
-        findings: dict[str, int] = dict(conn.execute(_SQL["note_findings"], scope).fetchall())
+        watermarks.advance(conn, STREAM, began)
+        findings: dict[str, int] = dict(conn.execute(_SQL["note_findings"]).fetchall())
     return ReconciledNotes(len(rows), findings)
 
 

@@ -21,7 +21,6 @@ from typing import Literal
 import psycopg
 
 from rebound_oro_pipeline.clients.errors import ApiError, said
-from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.outbox import Claimant, Failure, Kind, Message, MessageState, Outcome
@@ -84,7 +83,7 @@ class SendingRules:
 class PushCounts:
     """What a push did. The first five count messages as this run settled them, one perhaps several times.
 
-    remaining: messages still open in the window, without those that a decision held back.
+    remaining: messages still open, without those that a decision held back.
     next_attempt_at: when the first of them falls due.
     stopped_by: why the circuit is open, if it is. write_requests: requests that may have written something.
     """
@@ -220,12 +219,10 @@ def run(
     kind: Kind,
     step: Step,
     *,
-    window: Window | None,
-    now: datetime | None,
     run_id: str,
     rules: SendingRules,
 ) -> PushCounts:
-    """Send what is due of a kind in the window, and what falls due within the rules' patience.
+    """Send what is due of a kind, and what falls due within the rules' patience.
 
     Raises what `step` raises: errors after which going on makes no sense (a missing permission, credentials).
     """
@@ -237,7 +234,7 @@ def run(
             conn = stack.enter_context(
                 connect(database_url, autocommit=True, application_name=f"rebound-oro {kind}")
             )
-            claims = Claimant(kind, f"{run_id}/{name}", window, now, rules.lease)
+            claims = Claimant(kind, f"{run_id}/{name}", rules.lease)
             return Worker(conn, claims, rules, circuit, batches_off)
 
         workers = [worker("1")]

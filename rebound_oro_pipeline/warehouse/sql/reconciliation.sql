@@ -1,12 +1,5 @@
 -- Statements of services/reconcile_*.py.
 
--- name: decided_notes
-select
-    credit_note_number,
-    order_id
-from ledger.credit_notes
-where registered_at >= %(window_start)s::timestamptz and registered_at < %(window_end)s::timestamptz;
-
 -- name: ledger_notes
 select
     credit_note_number,
@@ -37,8 +30,7 @@ where credit_note_number = any(%(credit_note_numbers)s::text[])
 order by credit_note_number, position;
 
 -- name: forget_notes
-delete from reconciliation.oro_credit_notes
-where %(credit_note_numbers)s::text[] is null or credit_note_number = any(%(credit_note_numbers)s::text[]);
+delete from reconciliation.oro_credit_notes;
 
 -- name: keep_notes
 insert into reconciliation.oro_credit_notes (
@@ -93,9 +85,6 @@ select
     finding,
     count(*) as found
 from reconciliation.credit_notes
-where
-    (registered_at >= %(window_start)s::timestamptz and registered_at < %(window_end)s::timestamptz)
-    or (registered_at is null and %(everything)s)
 group by finding;
 
 -- name: written_levels

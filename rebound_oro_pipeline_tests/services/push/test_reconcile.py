@@ -1,6 +1,5 @@
 """What the shop holds against what was decided, without regard to what we believe to have sent."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import LINE_FIELDS, CreditNoteNames
-from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services import reconcile_credit_notes as reconciling
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
@@ -171,14 +169,11 @@ def stumble_over(shop: Shop, number: str) -> None:
     shop.network.spoil = stumble
 
 
-@pytest.mark.parametrize(
-    "window", [None, Window(DAY, DAY + timedelta(days=1))], ids=["everything", "a window"]
-)
 def test_a_note_that_oro_cannot_give_is_told_and_the_others_are_compared(
-    shop: Shop, oro: OroClient, box: Box, sent: list[str], window: Window | None
+    shop: Shop, oro: OroClient, box: Box, sent: list[str]
 ) -> None:
     stumble_over(shop, "CN-3")
-    reconciled = reconcile_credit_notes(oro, box, window=window)
+    reconciled = reconcile_credit_notes(oro, box)
     assert findings(box) == {**dict.fromkeys(sent, "equal"), "CN-3": "unreadable_in_oro"}
     assert reconciled.read == 5
     [(ours, theirs, detail)] = box.execute(
@@ -188,7 +183,7 @@ def test_a_note_that_oro_cannot_give_is_told_and_the_others_are_compared(
     assert (ours, theirs) == (Decimal("16.85"), None)
     assert detail.startswith("$: OroCommerce cannot give it, its own log says why: oro: GET")
     shop.network.spoil = None
-    reconcile_credit_notes(oro, box, window=window)
+    reconcile_credit_notes(oro, box)
     assert set(findings(box).values()) == {"equal"}
 
 
@@ -256,15 +251,6 @@ def test_a_note_that_is_not_ours_is_found_when_everything_is_read(
     undecide(box, "CN-1")
     reconciled = reconcile_credit_notes(oro, box)
     assert reconciled.findings == {"equal": 4, "not_ours": 1}
-
-
-def test_a_window_reads_and_counts_its_own_notes_only(
-    shop: Shop, oro: OroClient, box: Box, sent: list[str]
-) -> None:
-    assert reconcile_credit_notes(oro, box, window=Window.day(DAY.date())).findings == {"equal": 5}
-    nothing = reconcile_credit_notes(oro, box, window=Window.day((DAY + timedelta(days=1)).date()))
-    assert (nothing.read, nothing.findings) == (0, {})
-    assert set(findings(box).values()) == {"equal"}
 
 
 def test_stock_is_reconciled_by_units_decided_and_units_written(
