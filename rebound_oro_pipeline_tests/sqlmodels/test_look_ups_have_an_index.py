@@ -84,6 +84,10 @@ LOOK_UPS = {
         ),
         "Index Cond: (return_id = notes.return_id)",
     ),
+    "rates of claims that are listed in another unit": (
+        "select quantity from intermediate.int_claims_as_listed where return_id = '1'",
+        "Index Scan using oro_product_units_pkey",
+    ),
     "notes that bear the numbers of a decision": (
         (
             "select notes.sequence from intermediate.int_claim_lines as lines"
