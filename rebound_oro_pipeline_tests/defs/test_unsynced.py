@@ -11,7 +11,8 @@ from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.versions import versions_without_days
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.model import Models
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop, models, prepare
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, prepare
+from rebound_oro_pipeline_tests.prepared import models
 
 DAY, ANOTHER = "2026-03-04", "2026-03-05"
 DAYS = {"dagster/asset_partition_range_start": ANOTHER, "dagster/asset_partition_range_end": "2026-03-08"}

@@ -9,9 +9,8 @@ from rebound_oro_pipeline.sqlmodels.build import Builder
 from rebound_oro_pipeline.sqlmodels.catalog import columns_of
 from rebound_oro_pipeline.sqlmodels.errors import BuildError
 from rebound_oro_pipeline.sqlmodels.model import Models
-from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline.sqlmodels.relations import OWNED, create_views, ensure_schema
-from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+from rebound_oro_pipeline_tests import prepared
 
 WINDOW = {"window_start": "2026-01-01", "window_end": "2026-01-02"}
 FILES = {
@@ -284,11 +283,9 @@ def test_a_connection_in_autocommit_is_refused_unless_a_transaction_is_open(data
             assert create_views(conn, models) == ["staging.one"]
 
 
-def test_whichever_model_of_ours_changes_nothing_that_reads_it_is_missing(conn):
+def test_whichever_model_of_ours_changes_nothing_that_reads_it_is_missing(prepared_conn):
     """As when a new version of the project meets the database of the last one."""
-    models = read_models()
-    load_seeds(conn, models)
-    create_views(conn, models)
+    conn, models = prepared_conn, prepared.models()
     owned = [relation for relation, model in models.items() if model.materialized in OWNED]
     for relation in owned:
         changed = {**models, relation: replace(models[relation], code_version="another")}
