@@ -57,7 +57,6 @@ def land_changed_oro_orders(
     run_id: str,
     with_subtotals: bool = False,
     stream: str = STREAM,
-    overlap: timedelta = OVERLAP,
     lookback: timedelta = LOOKBACK,
     workers: int = 4,
 ) -> ChangedOrders:
@@ -69,7 +68,7 @@ def land_changed_oro_orders(
     """
     read_before = watermarks.read_until(conn, stream, now=now)
     conn.commit()
-    since = read_before - overlap if read_before else now - lookback
+    since = read_before - OVERLAP if read_before else now - lookback
 
     def land(orders: Iterator[OrderDocument | Fault]) -> Landed:
         return land_orders(conn, orders, source="api", landed_by=run_id, landed_at=now)
@@ -92,7 +91,7 @@ def land_changed_oro_orders(
         landed += land(one_by_one(answers))
     # Changes are dated by the shop's clock. By how much ours may be ahead unnoticed, the overlap covers.
     ahead = min(oro.clock_ahead, _MOST_AHEAD)
-    until = now - ahead if ahead > overlap / 2 else now
+    until = now - ahead if ahead > OVERLAP / 2 else now
     watermarks.advance(conn, stream, until, since=since)
     conn.commit()
     return ChangedOrders(landed, field, since, until)

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 from uuid import uuid4
 
-from pydantic import ValidationError
-
 from rebound_oro_pipeline.clients.errors import (
     ApiError,
     AuthenticationError,
@@ -26,7 +24,7 @@ from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
 from rebound_oro_pipeline.contracts.rebound_order import Offer, order_document
 from rebound_oro_pipeline.services import sending
-from rebound_oro_pipeline.services.sending import PushCounts, SendingRules, Worker, words_of
+from rebound_oro_pipeline.services.sending import PushCounts, SendingRules, Worker, read_payload, words_of
 from rebound_oro_pipeline.warehouse import offers, outbox
 from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
 
@@ -103,14 +101,11 @@ class _Sender:
         """Yield what has to be sent; settle what was overtaken under its reference, or cannot be read."""
         readable: list[tuple[Message, Offer]] = []
         for message in list(self._open.values()):
-            try:
-                readable.append((message, Offer.model_validate(message.payload)))
-            except ValidationError as error:
-                faults = "; ".join(
-                    f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-                    for fault in error.errors(include_url=False)
-                )
-                self._end(Outcome.rejected(message, f"Nothing was sent, the offer is faulty: {faults}"))
+            offer = read_payload(message, Offer)
+            if isinstance(offer, Outcome):
+                self._end(offer)
+            else:
+                readable.append((message, offer))
         instead = offers.overtaken(
             self._worker.conn, [(offer.order_id, offer.version) for _, offer in readable]
         )

@@ -16,9 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 import psycopg
+from pydantic import BaseModel, ValidationError
 
 from rebound_oro_pipeline.clients.errors import ApiError, said
 from rebound_oro_pipeline.warehouse import outbox
@@ -26,6 +27,8 @@ from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.outbox import Claimant, Failure, Kind, Message, MessageState, Outcome
 
 log = logging.getLogger(__name__)
+
+PayloadT = TypeVar("PayloadT", bound=BaseModel)
 
 SendingMode = Literal["batch", "single"]
 """`batch`: many records in one synchronous batch, as long as OroCommerce takes them; `single`: one by one."""
@@ -198,6 +201,17 @@ class Worker:
     def is_given_up(self, message: Message, failure: Failure | None = None) -> bool:
         """Whether a record has failed by itself as often as the rules allow, the present failure included."""
         return message.own_failures + (failure == "own") >= self.rules.attempts_at_most
+
+
+def read_payload(message: Message, model: type[PayloadT]) -> PayloadT | Outcome:
+    """Return what a message sends, or its rejection where that cannot be read."""
+    try:
+        return model.model_validate(message.payload)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)
+        )
+        return Outcome.rejected(message, f"Nothing was sent, the payload is faulty: {faults}")
 
 
 def words_of(error: ApiError) -> str:
