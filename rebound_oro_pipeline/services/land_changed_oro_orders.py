@@ -22,7 +22,7 @@ from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import OrderDocument
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
-from rebound_oro_pipeline.services.land_oro_orders import orders_where, refuses
+from rebound_oro_pipeline.services.land_oro_orders import orders_where
 from rebound_oro_pipeline.warehouse import watermarks
 from rebound_oro_pipeline.warehouse.landing import Landed, land_orders
 
@@ -105,4 +105,4 @@ def orders_by_id(
 
 
 def _cannot_filter(error: Refused, field: Field) -> bool:
-    return any(refuses(error, f"filter[{field}]{operator}") for operator in ("", "[gte]"))
+    return any(error.does_not_know(f"filter[{field}]{operator}") for operator in ("", "[gte]"))
