@@ -66,6 +66,10 @@ class Window:
         ]
 
 
+ALWAYS: Final = Window(datetime.min.replace(tzinfo=UTC), _LAST)
+"""The window in which everything lies."""
+
+
 def _after(moment: datetime, length: timedelta) -> datetime:
     # What has landed with an absurd date must stop nothing else; the calendar ends with the year 9999.
     return moment + length if moment < _LAST - length else _LAST

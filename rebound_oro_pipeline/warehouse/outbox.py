@@ -63,7 +63,6 @@ class Message:
 
     message_id: int
     business_key: str
-    ordering_key: str
     payload: dict[str, Any]
     attempts: int
     failures: int

@@ -6,6 +6,7 @@ import pytest
 
 from rebound_oro_pipeline.defs.tables import column_types
 from rebound_oro_pipeline.sqlmodels.catalog import columns_of
+from rebound_oro_pipeline.sqlmodels.cursor import Statements
 from rebound_oro_pipeline.sqlmodels.lineage import column_lineage
 from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.sqlmodels.origins import origins_of
@@ -111,7 +112,7 @@ def test_a_column_that_is_named_otherwise_is_told(conn, models, monkeypatch):
 def test_columns_are_followed_to_the_relations_that_are_read(conn, models):
     columns = {
         name: [column.name for column in found]
-        for name, found in columns_of(conn, [*models, "landing.items", *HIDDEN]).items()
+        for name, found in columns_of(Statements(conn), [*models, "landing.items", *HIDDEN]).items()
     }
     assert column_lineage(models["staging.items"], columns) == {
         "id": (("landing.items", "id"),),

@@ -113,7 +113,6 @@ with taken as (
 select
     message_id,
     business_key,
-    ordering_key,
     payload,
     attempts,
     failures,
@@ -370,7 +369,6 @@ inner join outbox.messages
 select
     message_id,
     business_key,
-    ordering_key,
     payload,
     attempts,
     failures,
