@@ -1,10 +1,8 @@
 """What the shop holds against what was decided, without regard to what we believe to have sent."""
 
 from decimal import Decimal
-from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.oro import OroClient
@@ -18,13 +16,12 @@ from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     DAY,
+    Box,
     Shop,
     put_delta,
     put_note,
     states,
 )
-
-Box = psycopg.Connection[Any]
 
 
 def decide_note(box: Box, number: str, order_id: str, lines: int = 1) -> None:
