@@ -6,7 +6,6 @@ of one order never overtake each other here: only the latest under each referenc
 in doubt, and none whose reference was given to another order since.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 from uuid import uuid4
@@ -24,6 +23,7 @@ from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
 from rebound_oro_pipeline.contracts.rebound_order import Offer, order_document
 from rebound_oro_pipeline.services import sending
+from rebound_oro_pipeline.services.message_claim import MessageClaim
 from rebound_oro_pipeline.services.sending import PushCounts, SendingRules, Worker, read_payload, words_of
 from rebound_oro_pipeline.warehouse import offers, outbox
 from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
@@ -75,19 +75,17 @@ class _Sender:
         self._rebound = rebound
         self._mapping = mapping
         self._worker = worker
-        self._open = {message.message_id: message for message in messages}
-        self._outcomes: list[Outcome] = []
+        self._claim = MessageClaim(worker, messages)
         self._taken: list[Offer] = []
         """Later versions that ReBound took, whose refused forerunners nobody needs to look at any more."""
         self._in_flight: int | None = None
-        self._renewed_at = time.monotonic()
 
     def send(self) -> None:
         try:
             for message, offer in list(self._latest()):
                 if not self._worker.circuit.wait():
                     return
-                self._keep_claim()
+                self._claim.keep()
                 self._push(message, offer)
         except ApiError as error:
             outbox.open_circuit(
@@ -100,10 +98,10 @@ class _Sender:
     def _latest(self) -> Iterator[tuple[Message, Offer]]:
         """Yield what has to be sent; settle what was overtaken under its reference, or cannot be read."""
         readable: list[tuple[Message, Offer]] = []
-        for message in list(self._open.values()):
+        for message in self._claim.open:
             offer = read_payload(message, Offer)
             if isinstance(offer, Outcome):
-                self._end(offer)
+                self._claim.end(offer)
             else:
                 readable.append((message, offer))
         instead = offers.overtaken(
@@ -114,7 +112,7 @@ class _Sender:
             if words is None:
                 yield message, offer
             else:
-                self._end(Outcome.skipped(message, words))
+                self._claim.end(Outcome.skipped(message, words))
 
     def _push(self, message: Message, offer: Offer) -> None:
         worker = self._worker
@@ -131,12 +129,12 @@ class _Sender:
                 self._in_flight = None
                 raise
             worker.circuit.succeeded()
-            self._end(Outcome.rejected(message, words_of(error), request_id=request_id))
+            self._claim.end(Outcome.rejected(message, words_of(error), request_id=request_id))
         except ApiError as error:
-            self._end(self._failed(message, error))
+            self._claim.end(self._failed(message, error))
         else:
             worker.circuit.succeeded()
-            self._end(Outcome.confirmed(message, offer.order_reference, request_id))
+            self._claim.end(Outcome.confirmed(message, offer.order_reference, request_id))
             if offer.version > 1:
                 self._taken.append(offer)
         self._in_flight = None
@@ -154,23 +152,9 @@ class _Sender:
         delay = worker.rules.delay(message.attempts, error.retry_after)
         return Outcome.unknown(message, str(error), delay, request_id=error.request_id, failure=failure)
 
-    def _keep_claim(self) -> None:
-        if time.monotonic() - self._renewed_at > self._worker.rules.lease / 4:
-            self._worker.claims.renew(self._worker.conn, self._open.values())
-            self._renewed_at = time.monotonic()
-
-    def _end(self, outcome: Outcome) -> None:
-        # Written at the end of the claim: if we are killed before, all of it is sent again, which changes nothing.
-        del self._open[outcome.message_id]
-        self._outcomes.append(outcome)
-
     def _close(self) -> None:
-        for message in list(self._open.values()):
-            if message.message_id == self._in_flight:
-                self._end(Outcome.unknown(message, "The run ended before ReBound had answered.", 0.0))
-            else:
-                self._end(Outcome.released(message))
-        self._worker.settle(self._outcomes)
+        in_flight = () if self._in_flight is None else (self._in_flight,)
+        self._claim.settle(in_flight, "The run ended before ReBound had answered.")
         for offer in self._taken:
             offers.give_up_refused(
                 self._worker.conn, offer.order_id, offer.version, actor=self._worker.claims.worker
