@@ -106,10 +106,7 @@ def build_upto(
 ) -> None:
     """Build a relation and all it is made of, as a decision would, without deciding anything."""
     wanted = ancestors(models, relation) | {relation}
-    builder = Builder(conn, models)
-    for model in models.values():
-        if model.relation in wanted and model.materialized != "view":
-            builder.build(model, values)
+    Builder(conn, models).build_all((models[each] for each in models if each in wanted), values)
 
 
 @contextmanager

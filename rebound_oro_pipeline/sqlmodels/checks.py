@@ -48,6 +48,11 @@ class CheckResult:
     blocking: bool
     description: str
 
+    @property
+    def refuses(self) -> bool:
+        """Whether what was built may not stay."""
+        return not self.passed and self.blocking and self.severity == "error"
+
 
 def checks_of(models: Models, *, relations: Collection[str] | None = None) -> tuple[Check, ...]:
     """Return all checks, or those on some relations: first what headers promise, then the tests."""
@@ -86,6 +91,11 @@ def run_checks(
         with blamed_on(f"{check.relation}, check {check.name}", check.path):
             results.append(_run(statements, check, given))
     return results
+
+
+def refusals(results: Iterable[CheckResult]) -> str:
+    """Name the checks by which what was built may not stay, and how many rows each found; empty: it may."""
+    return ", ".join(f"{result.name} ({result.failing_rows} rows)" for result in results if result.refuses)
 
 
 def _promises(model: Model) -> Iterator[Check]:
