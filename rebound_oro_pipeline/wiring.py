@@ -5,6 +5,7 @@ Building any of them opens nothing that needs the network, but `connect_database
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import psycopg
@@ -16,6 +17,7 @@ from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames, load_names
 from rebound_oro_pipeline.contracts.policy import Policy, load_policy
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping, load_mapping
+from rebound_oro_pipeline.services.follow_up import Follower
 from rebound_oro_pipeline.settings import PREFIX, MissingSetting, Settings, WrongSetting
 from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.sqlmodels.relations import create_views, ensure_schema
@@ -117,6 +119,36 @@ def credit_note_names(settings: Settings) -> CreditNoteNames:
         settings.oro_credit_note_names_file,
         note_type=settings.oro_credit_note_type,
         line_type=settings.oro_credit_note_line_type,
+    )
+
+
+def follower(
+    settings: Settings,
+    oro: OroClient,
+    rebound: ReboundClient,
+    conn: psycopg.Connection,
+    models: Models,
+    *,
+    now: datetime,
+    run_id: str,
+    decide_only: bool = False,
+) -> Follower:
+    """Return what looks at single returns again, by the policy in force, which is stored; commits."""
+    version = save_policy(settings, conn)
+    conn.commit()
+    return Follower(
+        oro=oro,
+        rebound=rebound,
+        conn=conn,
+        models=models,
+        mapping=rebound_mapping(settings),
+        policy=policy(settings),
+        policy_version=version,
+        now=now,
+        run_id=run_id,
+        with_subtotals=settings.oro_subtotals,
+        workers=settings.oro_connections,
+        decide_only=decide_only,
     )
 
 

@@ -19,7 +19,7 @@ from psycopg import sql
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres
 from rebound_oro_pipeline.warehouse.migrate import migrate
-from rebound_oro_pipeline_tests.rules.sql_runner import prepare
+from rebound_oro_pipeline_tests.prepared import prepare
 
 # Nothing in a test's database needs to survive it; everything else is as in production.
 SERVER_SETTINGS = {
@@ -211,6 +211,13 @@ def database_url(clone_database: CloneDatabase, template_database: str) -> Itera
 def conn(database_url: str) -> Iterator[psycopg.Connection]:
     """Yield a connection to the database of `database_url`; not in autocommit."""
     with connect(database_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def prepared_conn(clone_database: CloneDatabase, prepared_database: str) -> Iterator[psycopg.Connection]:
+    """Yield a connection to a fresh copy of `prepared_database`; not in autocommit."""
+    with clone_database(prepared_database) as url, connect(url) as connection:
         yield connection
 
 

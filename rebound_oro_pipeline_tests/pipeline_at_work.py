@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +21,10 @@ from rebound_oro_pipeline.defs.all import build_definitions
 from rebound_oro_pipeline.defs.local import execute, local_instance
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.settings import PREFIX, Settings
-from rebound_oro_pipeline.sqlmodels.model import Models
-from rebound_oro_pipeline.sqlmodels.read import read_models
-from rebound_oro_pipeline.sqlmodels.relations import create_views, ensure_schema
-from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+from rebound_oro_pipeline.sqlmodels.relations import ensure_schema
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.wiring import DAGSTER_SCHEMA
+from rebound_oro_pipeline_tests import prepared
 from rebound_oro_pipeline_tests.sandbox_process import Box
 
 KEPT = ("landing", "reference", "ledger", "outbox")
@@ -66,18 +63,11 @@ def variables(home: Path, database_url: str, box: Box, first_day: str, **others:
     return {f"{PREFIX}{name}": value for name, value in settings.items()}
 
 
-@cache
-def models() -> Models:
-    """Return the SQL models."""
-    return read_models()
-
-
 def prepare(database_url: str) -> None:
     """Load seeds and create views and Dagster's schema in a migrated database."""
-    with connect(database_url) as conn, conn.transaction():
+    with connect(database_url) as conn:
         ensure_schema(conn, DAGSTER_SCHEMA)
-        load_seeds(conn, models())
-        create_views(conn, models())
+        prepared.prepare(conn)
 
 
 @dataclass(frozen=True)

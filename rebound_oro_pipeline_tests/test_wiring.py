@@ -10,7 +10,7 @@ from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.settings import MissingSetting, Settings
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.embedded import EmbeddedPostgres
-from rebound_oro_pipeline_tests.pipeline_at_work import models
+from rebound_oro_pipeline_tests.prepared import models
 
 GIVEN = "postgres://user:p%40ss@db.example:5433/shop?sslmode=require"
 SYSTEMS: dict[str, Any] = {

@@ -7,7 +7,6 @@ materialized: table
 step: offers
 grain: order_id, sku_key, unit_or_none
 owner: ops
-previous: ledger.claims, ledger.order_items
 columns:
     unit_or_none: unit in which the return counts; empty where it does not say
 */
@@ -17,7 +16,6 @@ listed as (
     select
         orders.order_id,
         lines.return_id,
-        landing.line_match_key(lines.return_id, lines.return_line_key) as line_match_key,
         lines.sku_key,
         lower(lines.unit_code) as unit_key,
         lines.unit_code,
@@ -49,117 +47,30 @@ returns_at_hand as (
     from listed
 ),
 
--- Claims of older versions do not tell their SKU and unit; the SKU is that of the order's item.
-claimed as (
-    select
-        claims.order_id,
-        claims.return_id,
-        landing.line_match_key(claims.return_id, claims.return_line_key) as line_match_key,
-        coalesce(
-            claims.received_sku_key, case when claims.is_whole_kit then items.line_sku_key else items.sku_key end
-        ) as sku_key,
-        case
-            when claims.received_sku_key is not null then coalesce(lower(claims.received_unit_code), '')
-        end as unit_or_none,
-        lower(case when claims.is_whole_kit then items.line_unit_code else items.unit_code end) as ordered_unit_key,
-        case when claims.is_whole_kit then items.line_product_id else items.product_id end as product_id,
-        claims.received_units as quantity
-    from returns_at_hand as returns
-    inner join ledger.claims as claims on returns.return_id = claims.return_id and returns.order_id = claims.order_id
-    inner join ledger.order_items as items on claims.item_number = items.item_number
-),
-
--- What came back and what was credited of it, one above the other: beside each other they would have to be joined by keys of
--- which the planner knows nothing.
-counted as (
+-- What was credited counts where the line that was credited lists the same goods by another code or in another unit since.
+recounted as (
     select
         listed.order_id,
         listed.return_id,
-        listed.line_match_key,
         listed.sku_key,
         coalesce(listed.unit_key, '') as unit_or_none,
         listed.unit_code,
-        null as ordered_unit_key,
-        null as product_id,
         greatest(listed.quantity, 0) as quantity,
-        true as is_listed
+        false as is_converted
     from listed
     where listed.occurrence = 1
     union all
     select
-        claimed.order_id,
-        claimed.return_id,
-        claimed.line_match_key,
-        claimed.sku_key,
-        claimed.unit_or_none,
+        credited.order_id,
+        credited.return_id,
+        credited.sku_key,
+        credited.unit_or_none,
         null as unit_code,
-        claimed.ordered_unit_key,
-        claimed.product_id,
-        -claimed.quantity as quantity,
-        false as is_listed
-    from claimed
-),
-
-with_its_line as (
-    select
-        counted.*,
-        max(counted.sku_key) filter (where counted.is_listed) over its_line as own_sku_key,
-        max(counted.unit_or_none) filter (where counted.is_listed) over its_line as own_unit_or_none,
-        max(counted.unit_or_none) filter (where counted.is_listed) over its_sku as any_unit_or_none
-    from counted
-    window
-        its_line as (partition by counted.order_id, counted.return_id, counted.line_match_key),
-        its_sku as (partition by counted.order_id, counted.return_id, counted.sku_key)
-),
-
--- Where the line that was credited lists the same goods by another code or in another unit since, it is there that its credit
--- counts. Materialized, so that its rate is looked up once.
-compared as materialized (
-    select
-        with_its_line.*,
-        case
-            when with_its_line.is_listed or with_its_line.own_sku_key is null then null
-            when
-                with_its_line.sku_key <> with_its_line.own_sku_key
-                and not exists (
-                    select 1
-                    from intermediate.int_same_skus as codes
-                    where
-                        codes.sku_key = with_its_line.sku_key and codes.same_sku_key = with_its_line.own_sku_key
-                )
-                then null
-            when coalesce(with_its_line.unit_or_none, with_its_line.own_unit_or_none) = with_its_line.own_unit_or_none then 1
-            when
-                coalesce(nullif(with_its_line.unit_or_none, ''), with_its_line.ordered_unit_key)
-                = coalesce(nullif(with_its_line.own_unit_or_none, ''), with_its_line.ordered_unit_key)
-                then 1
-            else (
-                select conversions.rate
-                from intermediate.int_unit_conversions as conversions
-                where
-                    conversions.product_id = with_its_line.product_id
-                    and conversions.unit_key
-                    = coalesce(nullif(with_its_line.unit_or_none, ''), with_its_line.ordered_unit_key)
-                    and conversions.into_unit_key
-                    = coalesce(nullif(with_its_line.own_unit_or_none, ''), with_its_line.ordered_unit_key)
-            )
-        end as rate
-    from with_its_line
-),
-
-recounted as (
-    select
-        compared.order_id,
-        compared.return_id,
-        case when compared.rate is null then compared.sku_key else compared.own_sku_key end as sku_key,
-        case
-            when compared.rate is null then coalesce(compared.unit_or_none, compared.any_unit_or_none, '')
-            else compared.own_unit_or_none
-        end as unit_or_none,
-        compared.unit_code,
-        compared.quantity * coalesce(compared.rate, 1) as quantity,
-        coalesce(compared.rate <> 1, false) as is_converted
-    from compared
+        -credited.quantity as quantity,
+        credited.is_converted
+    from returns_at_hand as returns
+    inner join intermediate.int_claims_as_listed as credited
+        on returns.return_id = credited.return_id and returns.order_id = credited.order_id
 ),
 
 -- What a return was credited of a SKU is not open on whichever line lists it now.

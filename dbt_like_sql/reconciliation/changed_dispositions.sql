@@ -79,59 +79,23 @@ suspected as materialized (
         end
 ),
 
+-- Of a line that stands twice the first one was credited.
 listed as (
     select
         lines.return_id,
         lines.position,
-        landing.line_match_key(lines.return_id, lines.return_line_key) as line_match_key,
         lines.sku_key,
         coalesce(lower(lines.unit_code), '') as unit_or_none,
         coalesce(lines.disposition, 'unknown') as disposition,
         coalesce(lines.disposition = any(policy.saleable_dispositions), false) as is_saleable,
-        lines.fault is null as is_readable,
         case when coalesce(statuses.is_withdrawn, false) then 0 else lines.received_quantity end as quantity,
-        -- Of a line that stands twice the first one was credited.
-        row_number() over (
-            partition by lines.return_id, lines.return_line_key, lines.fault is null order by lines.position
-        ) = 1 as is_first
+        row_number() over (partition by lines.return_id, lines.return_line_key order by lines.position) = 1 as is_first
     from suspected
     inner join staging.stg_rebound__returns as returns on suspected.return_id = returns.return_id
     inner join staging.stg_rebound__return_lines as lines on suspected.return_id = lines.return_id
     left join seeds.rebound_statuses as statuses on returns.status = statuses.status
     cross join policy
-),
-
--- Whatever becomes of a free-form line, it has no stock. Claims of older versions do not tell their SKU and unit; the SKU is
--- that of the order's item.
-claimed as (
-    select
-        claims.credit_note_number,
-        claims.return_id,
-        claims.return_line_key,
-        coalesce(
-            claims.received_sku_key, case when claims.is_whole_kit then items.line_sku_key else items.sku_key end
-        ) as sku_key,
-        case
-            when claims.received_sku_key is not null then coalesce(lower(claims.received_unit_code), '')
-        end as unit_or_none,
-        lower(case when claims.is_whole_kit then items.line_unit_code else items.unit_code end) as ordered_unit_key,
-        case when claims.is_whole_kit then items.line_product_id else items.product_id end as product_id,
-        claims.received_units as quantity
-    from suspected
-    inner join staging.stg_rebound__returns as returns on suspected.return_id = returns.return_id
-    inner join ledger.claims as claims on suspected.return_id = claims.return_id
-    inner join ledger.order_items as items on claims.item_number = items.item_number
-    where
-        not items.is_free_form
-        and (
-            claims.order_reference_key is null
-            or claims.order_reference_key = returns.order_reference_key
-            or exists (
-                select 1
-                from intermediate.int_order_references as known
-                where known.order_id = claims.order_id and known.reference_key = returns.order_reference_key
-            )
-        )
+    where lines.fault is null
 ),
 
 shelves as (
@@ -145,131 +109,53 @@ shelves as (
     group by deltas.credit_note_number, deltas.return_line_key
 ),
 
--- What is listed and what was credited, one above the other: beside each other they would have to be joined by keys of which
--- the planner knows nothing.
-counted as (
-    select
-        listed.return_id,
-        listed.line_match_key,
-        listed.sku_key,
-        listed.unit_or_none,
-        listed.position,
-        listed.is_readable,
-        true as is_listed,
-        null as credit_note_number,
-        null as return_line_key,
-        null as ordered_unit_key,
-        null as product_id,
-        null as disposition,
-        null::boolean as restocks,
-        null::numeric as quantity
-    from listed
-    where listed.is_first
-    union all
-    select
-        claimed.return_id,
-        landing.line_match_key(claimed.return_id, claimed.return_line_key) as line_match_key,
-        claimed.sku_key,
-        claimed.unit_or_none,
-        null as position,
-        null as is_readable,
-        false as is_listed,
-        claimed.credit_note_number,
-        claimed.return_line_key,
-        claimed.ordered_unit_key,
-        claimed.product_id,
-        shelves.disposition,
-        shelves.restocks,
-        claimed.quantity
-    from claimed
-    inner join shelves
-        on
-            claimed.credit_note_number = shelves.credit_note_number
-            and claimed.return_line_key = shelves.return_line_key
-),
-
-with_its_line as (
-    select
-        counted.*,
-        max(counted.position) filter (where counted.is_readable) over its_line as own_position,
-        max(counted.sku_key) filter (where counted.is_readable) over its_line as own_sku_key,
-        max(counted.unit_or_none) filter (where counted.is_readable) over its_line as own_unit_or_none,
-        bool_and(counted.is_readable) filter (where counted.is_listed) over its_line as is_line_readable,
-        max(counted.unit_or_none) filter (where counted.is_readable) over its_sku as any_unit_or_none
-    from counted
-    window
-        its_line as (partition by counted.return_id, counted.line_match_key),
-        its_sku as (partition by counted.return_id, counted.sku_key)
-),
-
--- What was credited of a line that cannot be read stays there. Materialized, so that the rate is looked up once.
-compared as materialized (
-    select
-        credits.*,
-        case
-            when credits.own_sku_key is null then null
-            when
-                credits.sku_key <> credits.own_sku_key
-                and not exists (
-                    select 1
-                    from intermediate.int_same_skus as codes
-                    where codes.sku_key = credits.sku_key and codes.same_sku_key = credits.own_sku_key
-                )
-                then null
-            when coalesce(credits.unit_or_none, credits.own_unit_or_none) = credits.own_unit_or_none then 1
-            when
-                coalesce(nullif(credits.unit_or_none, ''), credits.ordered_unit_key)
-                = coalesce(nullif(credits.own_unit_or_none, ''), credits.ordered_unit_key)
-                then 1
-            else (
-                select conversions.rate
-                from intermediate.int_unit_conversions as conversions
-                where
-                    conversions.product_id = credits.product_id
-                    and conversions.unit_key = coalesce(nullif(credits.unit_or_none, ''), credits.ordered_unit_key)
-                    and conversions.into_unit_key = coalesce(nullif(credits.own_unit_or_none, ''), credits.ordered_unit_key)
-            )
-        end as rate
-    from with_its_line as credits
-    where
-        not credits.is_listed
-        and (credits.own_position is not null or coalesce(credits.is_line_readable, true))
-),
-
-by_claim as (
-    select
-        compared.credit_note_number,
-        compared.return_id,
-        compared.return_line_key,
-        compared.line_match_key,
-        case when compared.rate is null then compared.sku_key else compared.own_sku_key end as sku_key,
-        case
-            when compared.rate is null then coalesce(compared.unit_or_none, compared.any_unit_or_none, '')
-            else compared.own_unit_or_none
-        end as unit_or_none,
-        case when compared.rate is not null then compared.own_position end as position,
-        compared.disposition,
-        compared.restocks,
-        compared.quantity * coalesce(compared.rate, 1) as quantity
-    from compared
-),
-
+-- As far as the return still names the order that was credited. Whatever becomes of a free-form line, it has no stock; what was
+-- credited of a line that cannot be read stays there. An aggregate, because then claims are looked up return by return.
 recounted as (
     select
-        by_claim.credit_note_number,
-        by_claim.return_id,
-        by_claim.return_line_key,
-        by_claim.line_match_key,
-        by_claim.sku_key,
-        by_claim.unit_or_none,
-        by_claim.position,
-        by_claim.disposition,
-        by_claim.restocks,
-        sum(by_claim.quantity) as quantity
-    from by_claim
-    group by
-        by_claim.credit_note_number, by_claim.return_id, by_claim.return_line_key, by_claim.line_match_key, by_claim.sku_key,
-        by_claim.unit_or_none, by_claim.position, by_claim.disposition, by_claim.restocks
+        credited.credit_note_number,
+        suspected.return_id,
+        credited.return_line_key,
+        credited.line_match_key,
+        credited.sku_key,
+        credited.unit_or_none,
+        credited.position,
+        shelves.disposition,
+        shelves.restocks,
+        credited.quantity
+    from suspected
+    inner join staging.stg_rebound__returns as returns on suspected.return_id = returns.return_id
+    inner join lateral (
+        select
+            claims.credit_note_number,
+            claims.return_line_key,
+            claims.line_match_key,
+            claims.sku_key,
+            claims.unit_or_none,
+            claims.position,
+            sum(claims.quantity) as quantity
+        from intermediate.int_claims_as_listed as claims
+        where
+            claims.return_id = suspected.return_id
+            and not claims.is_free_form
+            and not claims.is_of_unreadable_line
+            and (
+                claims.order_reference_key is null
+                or claims.order_reference_key = returns.order_reference_key
+                or exists (
+                    select 1
+                    from intermediate.int_order_references as known
+                    where known.order_id = claims.order_id and known.reference_key = returns.order_reference_key
+                )
+            )
+        group by
+            claims.credit_note_number, claims.return_line_key, claims.line_match_key, claims.sku_key, claims.unit_or_none,
+            claims.position
+    ) as credited on true
+    inner join shelves
+        on
+            credited.credit_note_number = shelves.credit_note_number
+            and credited.return_line_key = shelves.return_line_key
 ),
 
 laid_out as (
@@ -284,7 +170,7 @@ laid_out as (
         true as is_listed,
         listed.quantity
     from listed
-    where listed.is_readable and listed.is_first
+    where listed.is_first
     union all
     select
         recounted.return_id,

@@ -258,114 +258,32 @@ orders as (
     from reconciliation.changed_order_lines as lines
 ),
 
--- Shipping is part of what is due where every note of the order was decided under a policy that credits it with the goods.
-credited as (
-    select
-        notes.order_id,
-        sum(notes.net_amount + notes.tax_amount) as goods_amount,
-        sum(notes.shipping_amount + notes.shipping_tax_amount) as shipping_amount,
-        max(notes.decided_at) as decided_at,
-        bool_and(policies.shipping in ('pro_rata', 'on_complete_return')) as credits_shipping
-    from ledger.credit_notes as notes
-    inner join intermediate.int_policies as policies on notes.policy_version = policies.policy_version
-    group by notes.order_id
-),
-
-returned as (
-    select units.order_id
-    from (
-        select
-            items.order_id,
-            items.quantity
-        from ledger.order_items as items
-        union all
-        select
-            claims.order_id,
-            lower(claims.units) - upper(claims.units) as quantity
-        from ledger.claims as claims
-    ) as units
-    group by units.order_id
-    having sum(units.quantity) = 0
-),
-
 returned_in_full as (
     select
         'order_not_credited_in_full' as kind,
-        kept.order_identifier as subject,
-        kept.order_identifier,
-        kept.currency,
-        credited.goods_amount + case when credited.credits_shipping then credited.shipping_amount else 0 end as ours,
-        kept.net_amount
-        + kept.tax_amount
-        + case when credited.credits_shipping then kept.shipping_amount + kept.shipping_tax_amount else 0 end as theirs,
-        case when credited.credits_shipping then 'with shipping' else 'without shipping' end as detail,
-        credited.decided_at as seen_at
-    from returned
-    inner join ledger.orders as kept on returned.order_id = kept.order_id
-    inner join credited on returned.order_id = credited.order_id
-),
-
--- A sub-order is numbered as the order that it was split off, with a count behind, and both list the same lines: a return of
--- each is credited by each.
-families as (
-    select
-        parts.order_id,
-        parts.order_identifier,
-        parents.order_id as parent_order_id,
-        parents.order_identifier as parent_order_identifier
-    from ledger.orders as parts
-    inner join ledger.orders as parents
-        on regexp_replace(parts.order_identifier, '-[0-9]+$', '') = parents.order_identifier
-    where parts.order_identifier ~ '-[0-9]+$'
-),
-
-shared_items as (
-    select
-        families.order_identifier,
-        families.parent_order_identifier,
-        items.order_item_id,
-        items.sku,
-        items.quantity,
-        items.item_number,
-        twins.item_number as twin_number
-    from families
-    inner join ledger.order_items as items on families.order_id = items.order_id
-    inner join ledger.order_items as twins
-        on families.parent_order_id = twins.order_id and items.order_item_id = twins.order_item_id
-),
-
-credited_of_shared as (
-    select
-        claims.item_number,
-        sum(upper(claims.units) - lower(claims.units)) as units,
-        max(decisions.decided_at) as decided_at
-    from ledger.claims as claims
-    inner join ledger.decisions as decisions on claims.decision_id = decisions.decision_id
-    where
-        claims.item_number in (
-            select items.item_number from shared_items as items
-            union all
-            select items.twin_number from shared_items as items
-        )
-    group by claims.item_number
+        returned.order_identifier as subject,
+        returned.order_identifier,
+        returned.currency,
+        returned.credited_amount as ours,
+        returned.due_amount as theirs,
+        case when returned.is_shipping_due then 'with shipping' else 'without shipping' end as detail,
+        returned.decided_at as seen_at
+    from reconciliation.orders_not_credited_in_full as returned
 ),
 
 credited_on_both as (
     select
         'order_line_credited_on_both' as kind,
-        items.order_identifier || ', line ' || items.order_item_id as subject,
-        items.order_identifier,
+        lines.order_identifier || ', line ' || lines.order_item_id as subject,
+        lines.order_identifier,
         null as currency,
-        here.units + there.units as ours,
-        items.quantity as theirs,
-        items.sku
-        || ': ' || trim_scale(here.units) || ' on ' || items.order_identifier
-        || ', ' || trim_scale(there.units) || ' on ' || items.parent_order_identifier as detail,
-        greatest(here.decided_at, there.decided_at) as seen_at
-    from shared_items as items
-    inner join credited_of_shared as here on items.item_number = here.item_number
-    inner join credited_of_shared as there on items.twin_number = there.item_number
-    where here.units + there.units > items.quantity
+        lines.credited_quantity + lines.parent_credited_quantity as ours,
+        lines.quantity as theirs,
+        lines.sku
+        || ': ' || trim_scale(lines.credited_quantity) || ' on ' || lines.order_identifier
+        || ', ' || trim_scale(lines.parent_credited_quantity) || ' on ' || lines.parent_order_identifier as detail,
+        lines.decided_at as seen_at
+    from reconciliation.order_lines_credited_on_both as lines
 ),
 
 -- A return that the hub has processed is credited, or says why not, within the agreed time.
@@ -493,7 +411,6 @@ found as (
     select * from orders
     union all
     select * from returned_in_full
-    where returned_in_full.ours <> returned_in_full.theirs
     union all
     select * from credited_on_both
     union all

@@ -37,6 +37,7 @@ from rebound_oro_pipeline.contracts.values import storable
 _RECORD = re.compile(r"^/(data|included)/(\d+)(?:/|$)")
 _SHOWN = 3  # reasons named in a message; `reasons` has all of them
 _LONGEST_WORDS = 2000  # of one member of a reason, in characters
+_NOT_SUPPORTED = "The filter is not supported."
 _NO_ACCESS = "No access to this type of entities."
 
 
@@ -158,6 +159,13 @@ class Refused(ApiError):
     def forbids_the_type(self) -> bool:
         """Whether it speaks of the user and not of the record that it names: no other one would be taken either."""
         return any(reason.forbids_the_type for reason in self.reasons)
+
+    def does_not_know(self, parameter: str | None = None) -> bool:
+        """Whether the release has no such filter, or no such fields, as this parameter names (None: any)."""
+        return any(
+            reason.detail == _NOT_SUPPORTED and parameter in (None, reason.parameter)
+            for reason in self.reasons
+        )
 
 
 class Forbidden(Refused):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, Literal, Self, Unpack
 from urllib.parse import quote
@@ -25,6 +25,8 @@ SYNC_RECORDS: Final = 100
 """Most records of a synchronous batch; one more, and its operation fails without a word."""
 SYNC_INCLUDED: Final = 50
 """Most included records of a synchronous batch."""
+ABSENT_ID: Final = "2147483647"
+"""The last id that a column can hold: no record has it, so that what is asked of it tells of the API alone."""
 
 Mode = Literal["sync", "async"]
 _FINISHED: Final = frozenset({"success", "failed", "cancelled"})
@@ -35,14 +37,11 @@ _Parameters = list[tuple[str, str]]
 class Operation:
     """A batch in OroCommerce's queue.
 
-    Its word is no proof: `success` may have written nothing, and `createCount` counts what existed before.
-
-    `summary` (readCount, writeCount, errorCount, …) is empty until it is finished.
+    Its word is no proof: `success` may have written nothing.
     """
 
     id: str
     status: str
-    summary: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_finished(self) -> bool:
@@ -55,7 +54,6 @@ class Batch:
     """The answer to a batch: the written records in request order, or the operation that is to write them."""
 
     records: tuple[dict[str, Any], ...] = ()
-    included: tuple[dict[str, Any], ...] = ()
     operation: Operation | None = None
 
 
@@ -255,7 +253,7 @@ def _read_batch(call: Call, response: httpx.Response) -> Batch:
     document = jsonapi.read_document(call, response)
     if isinstance(document["data"], list):
         jsonapi.check_records(call, document["data"])
-        return Batch(records=tuple(document["data"]), included=tuple(document.get("included") or ()))
+        return Batch(records=tuple(document["data"]))
     return Batch(operation=_operation(call, document))
 
 
@@ -263,9 +261,7 @@ def _operation(call: Call, document: Document) -> Operation:
     data = document["data"]
     attributes = data.get("attributes") if isinstance(data, dict) else None
     if isinstance(attributes, dict) and data.get("type") == "asyncoperations" and "status" in attributes:
-        return Operation(
-            id=str(data["id"]), status=str(attributes["status"]), summary=attributes.get("summary") or {}
-        )
+        return Operation(id=str(data["id"]), status=str(attributes["status"]))
     raise MalformedAnswer(
         f"{call} was answered with something else than an operation", request_id=call.request_id
     )

@@ -153,7 +153,7 @@ def _decide(
 ) -> tuple[int, list[Destination]]:
     """Return how many credit notes were added, and where the lines of the file's returns are now."""
     from rebound_oro_pipeline import wiring
-    from rebound_oro_pipeline.services.follow_up import Follower, follow_history
+    from rebound_oro_pipeline.services.follow_up import follow_history
     from rebound_oro_pipeline.services.import_history import LANDED_BY
     from rebound_oro_pipeline.services.summarise import destinations_of_returns
     from rebound_oro_pipeline.sqlmodels.read import read_models
@@ -164,20 +164,14 @@ def _decide(
         wiring.rebound_client(settings) as rebound,
         wiring.connect_database(settings, application_name="rebound-oro history") as conn,
     ):
-        version = wiring.save_policy(settings, conn)
-        conn.commit()
-        look = Follower(
-            oro=oro,
-            rebound=rebound,
-            conn=conn,
-            models=read_models(),
-            mapping=wiring.rebound_mapping(settings),
-            policy=wiring.policy(settings),
-            policy_version=version,
+        look = wiring.follower(
+            settings,
+            oro,
+            rebound,
+            conn,
+            read_models(),
             now=now,
             run_id=f"{LANDED_BY} {uuid4().hex}",
-            with_subtotals=settings.oro_subtotals,
-            workers=settings.oro_connections,
             decide_only=True,
         )
         notes = follow_history(look, done.registered_at).notes

@@ -212,6 +212,7 @@ def _send(settings: Settings, *, credit_notes: bool, stock: bool, offers: bool, 
     from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
     from rebound_oro_pipeline.services.push_rebound_orders import push_rebound_orders
     from rebound_oro_pipeline.services.restore_in_stock import restore_by_policy
+    from rebound_oro_pipeline.services.sending import SendingRules
 
     pushed = {}
     restored = None
@@ -229,8 +230,13 @@ def _send(settings: Settings, *, credit_notes: bool, stock: bool, offers: bool, 
             restored = restore_by_policy(oro, url, wiring.policy(settings).stock, run_id=run_id)
         if offers:
             rebound = stack.enter_context(wiring.rebound_client(settings))
-            mapping = wiring.rebound_mapping(settings)
-            pushed["offers"] = push_rebound_orders(rebound, url, mapping, run_id=uuid4().hex)
+            pushed["offers"] = push_rebound_orders(
+                rebound,
+                url,
+                wiring.rebound_mapping(settings),
+                run_id=uuid4().hex,
+                rules=SendingRules(workers=settings.rebound_connections),
+            )
     if as_json:
         shown = {
             name: asdict(each) | {"to_be_continued": each.to_be_continued} for name, each in pushed.items()

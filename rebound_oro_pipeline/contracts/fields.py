@@ -44,7 +44,6 @@ SmallInt = Annotated[int, Field(ge=-(2**31), lt=2**31)]
 # OroCommerce keeps quantities to ten digits after the point.
 Precision = Annotated[int, Field(ge=0, le=10)]
 Moment = Annotated[datetime | None, BeforeValidator(read_moment)]
-RequiredMoment = Annotated[datetime, BeforeValidator(_required(read_moment))]
 
 
 def faulty_fields(error: ValidationError) -> dict[str, str]:

@@ -66,9 +66,8 @@ class Window:
         ]
 
 
-def bounds_of(window: Window | None) -> dict[str, object]:
-    """Return the same of a window that may be none: then everything lies within."""
-    return window.bounds if window else {"window_start": "-infinity", "window_end": "infinity"}
+ALWAYS: Final = Window(datetime.min.replace(tzinfo=UTC), _LAST)
+"""The window in which everything lies."""
 
 
 def _after(moment: datetime, length: timedelta) -> datetime:

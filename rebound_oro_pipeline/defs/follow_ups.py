@@ -4,8 +4,7 @@ They are ops and not assets, because what they touch is no partition: a handful 
 the assets of those days what these hold now.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -38,41 +37,47 @@ REPORTED = (
 )
 """Assets that are told what they hold, for each day that was looked at."""
 
+Step = Callable[[dg.OpExecutionContext, Follower], None]
+"""What a job does, and reports of it."""
+
 
 def build_follow_ups(models: Models, partitions: dg.DailyPartitionsDefinition) -> list[dg.JobDefinition]:
     """Return the jobs that look again, each a single step."""
-    looks: tuple[tuple[str, Callable[[Follower], FollowedUp], str], ...] = (
+
+    def decided(look: Callable[[Follower], FollowedUp]) -> Step:
+        def step(context: dg.OpExecutionContext, follower: Follower) -> None:
+            _report(context, follower, look(follower), partitions)
+
+        return step
+
+    steps: tuple[tuple[str, Step, str], ...] = (
         (
             FOLLOW_UP,
-            service.follow_up,
+            decided(service.follow_up),
             "Look at what webhooks brought, at holds that are due, and at what people said: their returns only.",
         ),
         (
             OPEN_RETURNS,
-            service.follow_open_returns,
+            decided(service.follow_open_returns),
             "Read the open returns of the last 30 days again, and decide those that changed.",
         ),
         (
             CATCH_UP,
-            service.catch_up,
+            decided(service.catch_up),
             "Look for what webhooks and schedules missed: returns nobody told us of, and orders that changed.",
         ),
+        (
+            CATALOGUE,
+            _refresh_catalogue,
+            "Read the products that ever came back again, with their stock levels.",
+        ),
     )
-    return [
-        *(_job(name, look, description, models, partitions) for name, look, description in looks),
-        _catalogue(models),
-    ]
+    return [_single_step_job(name, step, description, models) for name, step, description in steps]
 
 
-def _job(
-    name: str,
-    look: Callable[[Follower], FollowedUp],
-    description: str,
-    models: Models,
-    partitions: dg.DailyPartitionsDefinition,
-) -> dg.JobDefinition:
+def _single_step_job(name: str, step: Step, description: str, models: Models) -> dg.JobDefinition:
     @dg.op(name=f"{name}_step", description=description, pool=READING, out=dg.Out(dg.Nothing))
-    def step(
+    def op(
         context: dg.OpExecutionContext,
         warehouse: dg.ResourceParam[Warehouse],
         oro: dg.ResourceParam[OroCommerce],
@@ -81,81 +86,39 @@ def _job(
     ) -> None:
         with (
             named_failure(context, tries=TRIES),
-            _follower(context, models, warehouse, oro, rebound, settings=settings) as follower,
+            oro.client() as shop,
+            rebound.client() as returns,
+            warehouse.connect("follow up") as conn,
         ):
-            found = look(follower)
-            _report(context, follower, found, partitions)
-
-    return _single_step_job(name, step, description)
-
-
-def _catalogue(models: Models) -> dg.JobDefinition:
-    description = "Read the products that ever came back again, with their stock levels."
-
-    @dg.op(name=f"{CATALOGUE}_step", description=description, pool=READING, out=dg.Out(dg.Nothing))
-    def step(
-        context: dg.OpExecutionContext,
-        warehouse: dg.ResourceParam[Warehouse],
-        oro: dg.ResourceParam[OroCommerce],
-        rebound: dg.ResourceParam[ReBound],
-        settings: dg.ResourceParam[Settings],
-    ) -> None:
-        with (
-            named_failure(context, tries=TRIES),
-            _follower(context, models, warehouse, oro, rebound, settings=settings) as follower,
-        ):
-            landed = service.refresh_catalogue(follower)
-        for relation, name in (
-            ("landing.oro_products", "products"),
-            ("landing.oro_inventory_levels", "levels"),
-        ):
-            counts = landed[name]
-            context.log_event(
-                dg.AssetObservation(
-                    key_of(relation),
-                    metadata={"read": counts.received, "new or changed": counts.new + counts.changed},
-                )
+            step(
+                context,
+                wiring.follower(
+                    settings, shop, returns, conn, models, now=datetime.now(UTC), run_id=context.run_id
+                ),
             )
-        context.add_output_metadata({name: counts.received for name, counts in landed.items()})
 
-    return _single_step_job(CATALOGUE, step, description)
-
-
-def _single_step_job(name: str, step: dg.OpDefinition, description: str) -> dg.JobDefinition:
     # Whatever executes the steps of others: a single step elsewhere would only have the run's process wait for it.
     @dg.job(name=name, description=description, executor_def=IN_PROCESS)
     def job() -> None:
-        step()
+        op()
 
     return job
 
 
-@contextmanager
-def _follower(
-    context: dg.OpExecutionContext,
-    models: Models,
-    warehouse: Warehouse,
-    oro: OroCommerce,
-    rebound: ReBound,
-    *,
-    settings: Settings,
-) -> Iterator[Follower]:
-    with oro.client() as shop, rebound.client() as returns, warehouse.connect("follow up") as conn:
-        version = wiring.save_policy(settings, conn)
-        conn.commit()
-        yield Follower(
-            oro=shop,
-            rebound=returns,
-            conn=conn,
-            models=models,
-            mapping=wiring.rebound_mapping(settings),
-            policy=wiring.policy(settings),
-            policy_version=version,
-            now=datetime.now(UTC),
-            run_id=context.run_id,
-            with_subtotals=settings.oro_subtotals,
-            workers=settings.oro_connections,
+def _refresh_catalogue(context: dg.OpExecutionContext, follower: Follower) -> None:
+    landed = service.refresh_catalogue(follower)
+    for relation, name in (
+        ("landing.oro_products", "products"),
+        ("landing.oro_inventory_levels", "levels"),
+    ):
+        counts = landed[name]
+        context.log_event(
+            dg.AssetObservation(
+                key_of(relation),
+                metadata={"read": counts.received, "new or changed": counts.new + counts.changed},
+            )
         )
+    context.add_output_metadata({name: counts.received for name, counts in landed.items()})
 
 
 def _report(

@@ -38,10 +38,12 @@ NOTES_AT_FAULT = (
 LEVELS_AT_FAULT = ("level_books_differ",)
 DISCREPANCIES = "reconciliation.discrepancies"
 SYNC_HEALTH = "reconciliation.sync_health"
-CHANGED = {
+BY_KIND = {
     "reconciliation.changed_dispositions": "disposition_changed_after_credit",
     "reconciliation.changed_order_lines": "order_line_changed_after_credit",
     "reconciliation.changed_orders": "order_changed_after_credit",
+    "reconciliation.order_lines_credited_on_both": "order_line_credited_on_both",
+    "reconciliation.orders_not_credited_in_full": "order_not_credited_in_full",
     "reconciliation.overwritten_sales": "level_sale_overwritten",
 }
 """What is worked out on the way, and the kind of discrepancy that each of its rows is."""
@@ -145,7 +147,7 @@ def _comparison(models: Models, origins: Mapping[str, Origins]) -> list[dg.Asset
             found, measured = discrepancies(conn), figures(conn)
         counts = Counter(each.kind for each in found)
         is_open = [each for each in found if not each.is_acknowledged]
-        for relation, kind in CHANGED.items():
+        for relation, kind in BY_KIND.items():
             yield dg.MaterializeResult(
                 asset_key=key_of(relation), metadata={"dagster/row_count": counts[kind]}
             )

@@ -14,11 +14,13 @@ from rebound_oro_pipeline.sqlmodels.model import Origins
 
 _NO_DESCRIPTIONS: Mapping[str, str] = {}
 _NO_ORIGINS: Origins = {}
+_LITERAL = r"'(?:[^']|'')*'"
+# Literals on lines that follow each other are one.
 _COMMENT = re.compile(
-    r"comment on (?:table|view|column) (\w+\.\w+)(?:\.(\w+))? is\s*'((?:[^']|''|'\s*\n\s*')*)'", re.IGNORECASE
+    rf"comment on (?:table|view|column) (\w+\.\w+)(?:\.(\w+))? is\s*({_LITERAL}(?:\s*\n\s*{_LITERAL})*)",
+    re.IGNORECASE,
 )
-_CONTINUED = re.compile(r"'\s*\n\s*'")
-"""Between literals on lines of their own, which are one."""
+_BETWEEN_LITERALS = re.compile(r"'\s*\n\s*'")
 
 
 @cache
@@ -97,7 +99,7 @@ def _said() -> Sequence[tuple[str, str, str]]:
         if entry.name.endswith(".sql")
     ]
     return [
-        (relation, column, _CONTINUED.sub("", comment).replace("''", "'"))
+        (relation, column, _BETWEEN_LITERALS.sub("", comment)[1:-1].replace("''", "'"))
         for text in texts
         for relation, column, comment in _COMMENT.findall(text)
     ]

@@ -18,10 +18,9 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
-from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.contracts.window import ALWAYS, Window
 from rebound_oro_pipeline.services.audit_gaps import Gap, find_gaps
 from rebound_oro_pipeline.services.audit_landing import (
-    ALWAYS,
     RUN,
     ask_rules_about_orders,
     build_upto,

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ def lines_by_day(window: Window, places: Sequence[tuple[date, str, int]]) -> str
     if not places:
         return None
     found = {(day, destination): lines for day, destination, lines in places}
-    days = sorted({day for day, _, _ in places} | set(_days(window)))
+    days = sorted({day for day, _, _ in places} | {day for day, _ in window.spans(1)})
     chart = pygal.StackedBar(
         **_options(tuple(_COLOURS.values()), height=300),
         legend_at_bottom=True,
@@ -129,8 +129,3 @@ def _options(colours: tuple[str, ...], *, height: int) -> dict[str, Any]:
 def _svg(chart: Any) -> str:
     text: str = chart.render(is_unicode=True)
     return _COMMENT.sub("", _SCRIPT.sub("", text))
-
-
-def _days(window: Window) -> list[date]:
-    first, last = window.start.date(), (window.end - timedelta(microseconds=1)).date()
-    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

@@ -12,7 +12,7 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
-from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.contracts.window import ALWAYS, Window
 from rebound_oro_pipeline.services.land_oro_inventory_levels import land_levels_of
 from rebound_oro_pipeline.services.land_oro_orders import land_orders_created, land_oro_orders
 from rebound_oro_pipeline.services.land_oro_products import land_products_of
@@ -25,7 +25,6 @@ from rebound_oro_pipeline.warehouse import reference, statements
 from rebound_oro_pipeline.warehouse.landed import Goods, goods_at_hand
 
 RUN = "audit"
-ALWAYS = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 _SQL = statements.load("audit_landing")
 _PROBED_AT = datetime.min.replace(tzinfo=UTC)
@@ -107,10 +106,7 @@ def build_upto(
 ) -> None:
     """Build a relation and all it is made of, as a decision would, without deciding anything."""
     wanted = ancestors(models, relation) | {relation}
-    builder = Builder(conn, models)
-    for model in models.values():
-        if model.relation in wanted and model.materialized != "view":
-            builder.build(model, values)
+    Builder(conn, models).build_all((models[each] for each in models if each in wanted), values)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The report of an audit: one HTML file that needs nothing beside it, and the same for machines."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -146,5 +146,6 @@ def _grouped(number: Decimal | int | None) -> str:
     return f"{number:,f}" if isinstance(number, Decimal) else f"{number:,}"
 
 
-def _days(audit: Audit) -> tuple[Any, Any]:
-    return audit.window.start.date(), (audit.window.end - timedelta(microseconds=1)).date()
+def _days(audit: Audit) -> tuple[date, date]:
+    days = audit.window.spans(1)
+    return days[0][0], days[-1][1]

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pydantic import ValidationError
-
 from rebound_oro_pipeline.clients.errors import Refused
 from rebound_oro_pipeline.clients.oro import SYNC_INCLUDED, SYNC_RECORDS
 from rebound_oro_pipeline.services.credit_notes import Note
+from rebound_oro_pipeline.services.sending import read_payload
 from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
 
 
@@ -21,13 +20,8 @@ class Entry:
 
 def read_entry(message: Message) -> Entry | Outcome:
     """Return the note of a message, or its rejection where the payload cannot be read."""
-    try:
-        return Entry(message, Note.model_validate(message.payload))
-    except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)
-        )
-        return Outcome.rejected(message, f"Nothing was sent, the payload is faulty: {faults}")
+    note = read_payload(message, Note)
+    return note if isinstance(note, Outcome) else Entry(message, note)
 
 
 def refuse_or_skip(entry: Entry) -> Outcome | None:

@@ -16,7 +16,6 @@ and found equal.
                               and it does not
 """
 
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -43,6 +42,7 @@ from rebound_oro_pipeline.services.credit_note_packs import (
     record_named,
     refuse_or_skip,
 )
+from rebound_oro_pipeline.services.message_claim import MessageClaim
 from rebound_oro_pipeline.services.oro_documents import (
     StoredNote,
     find_notes,
@@ -70,14 +70,12 @@ class CreditNoteSender:
         self._oro = oro
         self._names = names
         self._worker = worker
-        self._open = {message.message_id: message for message in messages}
+        self._claim = MessageClaim(worker, messages)
         self._touched: set[int] = set()
         self._first_try = {each.message_id for each in messages if each.attempts == 1 and not each.checks}
         self._said_to_be_there: set[int] = set()
         self._perhaps_written: set[int] = set()
         self._sent_elsewhere: list[str] = []
-        self._outcomes: list[Outcome] = []
-        self._renewed_at = time.monotonic()
 
     def send(self) -> None:
         """Send what was claimed as pending."""
@@ -88,7 +86,7 @@ class CreditNoteSender:
 
     def verify(self) -> None:
         """Read what was claimed as unknown; nothing is sent."""
-        self._touched.update(self._open)
+        self._touched.update(message.message_id for message in self._claim.open)
         try:
             self._verify()
         finally:
@@ -105,7 +103,7 @@ class CreditNoteSender:
                 if len(pack) > 1 and not self._worker.batches:
                     queue.extendleft([entry] for entry in reversed(pack))
                     continue
-                self._keep_claim()
+                self._claim.keep()
                 if len(pack) == 1:
                     answered += self._create(pack[0])
                 else:
@@ -128,12 +126,12 @@ class CreditNoteSender:
         except Refused as error:
             if _is_of_a_firewall(error):
                 self._worker.circuit.failed(error)
-                self._end(self._not_taken(entry.message, str(error)))
+                self._claim.end(self._not_taken(entry.message, str(error)))
                 return []
             if isinstance(error, Forbidden | NotFound | NotAllowed) and not _names_a_place(error):
                 raise
             self._worker.circuit.succeeded()
-            self._end(Outcome.rejected(entry.message, words_of(error), request_id=error.request_id))
+            self._claim.end(Outcome.rejected(entry.message, words_of(error), request_id=error.request_id))
         except ApiError as error:
             return self._unanswered([entry], error)
         else:
@@ -163,7 +161,7 @@ class CreditNoteSender:
             # No message consumer runs, or it is late: the next batch would take 25 s, too.
             self._worker.batches_off.set()
             for index, entry in enumerate(pack):
-                self._end(self._still_to_run(entry.message, (operation.id, index)))
+                self._claim.end(self._still_to_run(entry.message, (operation.id, index)))
             return [], []
         # A batch is carried out as a whole or not at all; one reason to fail is a number that exists already.
         failed = operation is not None and operation.status == "failed"
@@ -181,7 +179,7 @@ class CreditNoteSender:
             if error.forbids_the_type:
                 # A note that is sent alone and refused so ends the run, and is due again.
                 return [[named], others]
-            self._end(Outcome.rejected(named.message, words_of(error), request_id=error.request_id))
+            self._claim.end(Outcome.rejected(named.message, words_of(error), request_id=error.request_id))
             return [others] if others else []
         if isinstance(error, NotFound):
             raise error
@@ -200,7 +198,7 @@ class CreditNoteSender:
             self._perhaps_written.update(entry.message.message_id for entry in pack)
             return [(pack, error)]
         for entry in pack:
-            self._end(self._worker.put_off(entry.message, error))
+            self._claim.end(self._worker.put_off(entry.message, error))
         return []
 
     # --- reading back ------------------------------------------------------------------------------
@@ -218,9 +216,9 @@ class CreditNoteSender:
                 continue
             for entry in absent:
                 if error is not None and len(pack) > 1:
-                    self._end(self._worker.put_off(entry.message, error, "shared"))
+                    self._claim.end(self._worker.put_off(entry.message, error, "shared"))
                 else:
-                    self._end(self._absent(entry.message, error))
+                    self._claim.end(self._absent(entry.message, error))
         return again
 
     def _absent(self, message: Message, error: ApiError | None) -> Outcome:
@@ -258,7 +256,7 @@ class CreditNoteSender:
                 return [*self._prove(entries[:middle]), *self._prove(entries[middle:])]
             for entry in entries:
                 words = f"could not be read back: {error}"
-                self._end(Outcome.unknown(entry.message, words, self._check_delay(entry.message)))
+                self._claim.end(Outcome.unknown(entry.message, words, self._check_delay(entry.message)))
             if not error.retryable:
                 raise
             self._worker.circuit.failed(error)
@@ -273,7 +271,7 @@ class CreditNoteSender:
             remark = _SENT_ELSEWHERE if entry.note.credit_note_number in elsewhere else None
             if remark is not None:
                 self._sent_elsewhere.append(entry.note.credit_note_number)
-            self._end(_judged(entry, held, remark))
+            self._claim.end(_judged(entry, held, remark))
         return absent
 
     def _by_another_database(self, entries: Iterable[Entry]) -> frozenset[str]:
@@ -294,17 +292,17 @@ class CreditNoteSender:
                 if outcome is None:
                     for entry in pack:
                         place = (operation_id, entry.message.operation_index or 0)
-                        self._end(self._still_to_run(entry.message, place))
+                        self._claim.end(self._still_to_run(entry.message, place))
                     continue
                 errors = outcome
             for entry in self._prove(pack):
                 reason = errors.get(entry.message.operation_index)
                 if reason is not None and _is_final(reason):
-                    self._end(Outcome.rejected(entry.message, str(reason)))
+                    self._claim.end(Outcome.rejected(entry.message, str(reason)))
                 else:
                     failure: Failure | None = "shared" if operation_id is not None else None
                     words = "not found when read back"
-                    self._end(Outcome.retry(entry.message, words, 0.0, failure=failure))
+                    self._claim.end(Outcome.retry(entry.message, words, 0.0, failure=failure))
 
     def _errors_of(self, operation_id: str) -> dict[int | None, Reason] | None:
         """Return the errors of an operation that has ended, by record; None while it has not."""
@@ -324,10 +322,10 @@ class CreditNoteSender:
     # --- the claim ---------------------------------------------------------------------------------
 
     def _readable(self) -> Iterator[Entry]:
-        for message in list(self._open.values()):
+        for message in self._claim.open:
             entry = read_entry(message)
             if isinstance(entry, Outcome):
-                self._end(entry)
+                self._claim.end(entry)
             else:
                 yield entry
 
@@ -337,7 +335,7 @@ class CreditNoteSender:
             if outcome is None:
                 yield entry
             else:
-                self._end(outcome)
+                self._claim.end(outcome)
 
     @contextmanager
     def _request(self, pack: Iterable[Entry]) -> Iterator[str]:
@@ -355,29 +353,15 @@ class CreditNoteSender:
                 self._touched -= touched
             raise
 
-    def _keep_claim(self) -> None:
-        if time.monotonic() - self._renewed_at > self._worker.rules.lease / 4:
-            self._worker.claims.renew(self._worker.conn, self._open.values())
-            self._renewed_at = time.monotonic()
-
     def _still_to_run(self, message: Message, operation: tuple[str, int]) -> Outcome:
         return Outcome.unknown(message, still_to_run(operation[0]), self._check_delay(message), operation)
 
     def _check_delay(self, message: Message) -> float:
         return self._worker.rules.delay(message.checks + 1)
 
-    def _end(self, outcome: Outcome) -> None:
-        del self._open[outcome.message_id]
-        self._outcomes.append(outcome)
-
     def _close(self) -> None:
-        for message in list(self._open.values()):
-            if message.message_id in self._touched:
-                self._end(Outcome.unknown(message, "The run ended before it was read back.", 0.0))
-            else:
-                self._end(Outcome.released(message))
         with self._worker.conn.transaction():
-            self._worker.settle(self._outcomes)
+            self._claim.settle(self._touched, "The run ended before it was read back.")
             if self._sent_elsewhere:
                 # Who has sent the note has probably put its units back, too, and no level tells.
                 outbox.hold_back(

@@ -13,7 +13,7 @@ from psycopg.rows import tuple_row
 
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.sqlmodels.build import Builder, BuildResult
-from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult, checks_of, run_checks
+from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult, checks_of, refusals, run_checks
 from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.warehouse import statements
 
@@ -28,10 +28,7 @@ class DecisionRefused(RuntimeError):  # noqa: N818 - an outcome, named like one
 
     def __init__(self, window: Window, checks: Sequence[CheckResult]) -> None:
         self.checks = tuple(checks)
-        failing = ", ".join(
-            f"{check.name} ({check.failing_rows} rows)" for check in checks if _refuses(check)
-        )
-        super().__init__(f"the decision of {window} was rolled back, because it breaks: {failing}")
+        super().__init__(f"the decision of {window} was rolled back, because it breaks: {refusals(checks)}")
 
 
 @dataclass(frozen=True)
@@ -81,14 +78,9 @@ def decide(
             "decision_id": decision_id,
             "run_id": run_id,
         }
-        builder = Builder(conn, models)
-        built = {
-            model.relation: builder.build(model, parameters)
-            for model in models.of_step("returns")
-            if model.materialized != "view"
-        }
+        built = Builder(conn, models).build_all(models.of_step("returns"), parameters)
         checks = tuple(run_checks(conn, checks_of_decisions(models), parameters))
-        if any(_refuses(check) for check in checks):
+        if refusals(checks):
             raise DecisionRefused(window, checks)
         if decide_only:
             conn.execute(_SQL["hold_back"], {"newest_message": newest_message})
@@ -116,10 +108,6 @@ def checks_of_decisions(models: Models) -> tuple[Check, ...]:
         for check in checks_of(models)
         if (check.relation in written if check.is_promise else check.relation not in offered)
     )
-
-
-def _refuses(check: CheckResult) -> bool:
-    return not check.passed and check.blocking and check.severity == "error"
 
 
 def _number(conn: psycopg.Connection, name: str) -> int:

@@ -6,7 +6,7 @@ Nothing that is asked leaves a trace but one harmless entry in OroCommerce's mes
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Literal, get_args
 
 import psycopg
 
@@ -97,10 +97,9 @@ def examine_database(url: str) -> list[Finding]:
 
 
 def _suspended(conn: psycopg.Connection) -> list[Finding]:
-    kinds: tuple[outbox.Kind, ...] = ("oro_credit_note", "oro_inventory_delta", "rebound_order")
     remedy = "Find out why the other system failed; sending goes on by itself after that time."
     return [
         Finding(f"pushing {kind}", "warning", f"suspended until {until:%Y-%m-%d %H:%M:%S} UTC", remedy)
-        for kind in kinds
+        for kind in get_args(outbox.Kind)
         if (until := outbox.circuit_open_until(conn, kind)) is not None
     ]

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, NotFound
 from rebound_oro_pipeline.clients.jsonapi import Filters
-from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.clients.oro import ABSENT_ID, OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
 from rebound_oro_pipeline.services.doctor import Finding, failure_of
 from rebound_oro_pipeline.services.doctor_oro_fields import examine_fields, examine_orders
@@ -110,7 +110,7 @@ def viewing(oro: OroClient, resource: str) -> Finding:
 
 def _filters(oro: OroClient, names: CreditNoteNames, references: Sequence[str]) -> Iterator[Finding]:
     two = ["rebound-oro-doctor-1", "rebound-oro-doctor-2"]
-    ids = ["2147483646", "2147483647"]
+    ids = ["2147483646", ABSENT_ID]
     first, last = _FAR_FUTURE
     needed: list[tuple[str, str, Any]] = [
         ("orders", "identifier", two),

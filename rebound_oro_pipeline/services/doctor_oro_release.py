@@ -11,7 +11,6 @@ from rebound_oro_pipeline.services.doctor import Finding, failure_of
 Release = Literal["5.1", "6.0", "6.1", "7.0"]
 """What the API behaves as."""
 
-_UNSUPPORTED: Final = "The filter is not supported."
 # Of what is asked for; `externalId` came with patches of 6.1 and 7.0, so that its filter tells.
 _SINCE_6_0: Final[Mapping[str, Sequence[str]]] = {
     "orders": ("subtotalWithDiscounts", "discount", "shippingDiscount", "internalStatus"),
@@ -79,7 +78,7 @@ def takes_filter(oro: OroClient, resource: str, filters: Filters) -> bool:
     except (Forbidden, NotFound, NotAllowed):
         return True  # told elsewhere
     except Refused as error:
-        if not any(reason.detail == _UNSUPPORTED for reason in error.reasons):
+        if not error.does_not_know():
             raise
         return False
     return True

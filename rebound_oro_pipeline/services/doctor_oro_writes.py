@@ -15,15 +15,13 @@ from rebound_oro_pipeline.clients.errors import (
     ServerError,
 )
 from rebound_oro_pipeline.clients.jsonapi import Document
-from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.clients.oro import ABSENT_ID, OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
 from rebound_oro_pipeline.services.credit_notes import Note, NoteLine
 from rebound_oro_pipeline.services.doctor import Finding
 from rebound_oro_pipeline.services.oro_documents import single_document
 from rebound_oro_pipeline.services.oro_levels import LEVELS, probe_document
 
-_ABSENT: Final = "2147483647"
-"""An id that no record has: the last one that the column could hold."""
 _NO_FIELD: Final = "reboundOroDoctor"
 """An attribute that no entity has, so that a note with it is refused."""
 _EXTRA: Final = "extra fields constraint"
@@ -35,7 +33,7 @@ def examine_levels(oro: OroClient) -> Finding:
     [level] = probe_document()["data"]
     del level["meta"]
     try:
-        oro.update(LEVELS, _ABSENT, {"data": level})
+        oro.update(LEVELS, ABSENT_ID, {"data": level})
     except NotFound:
         return Finding(subject, "ok", "allowed")
     except Forbidden as error:
@@ -44,7 +42,7 @@ def examine_levels(oro: OroClient) -> Finding:
     return Finding(
         subject,
         "warning",
-        f"{LEVELS}/{_ABSENT} exists and was set to 1",
+        f"{LEVELS}/{ABSENT_ID} exists and was set to 1",
         "Set it back; this shop has reached the last id its column can hold.",
     )
 
@@ -85,7 +83,7 @@ def examine_notes(oro: OroClient, names: CreditNoteNames, *, may_validate: bool)
 
 def _creation(subject: str, names: CreditNoteNames, refusal: ApiError | None) -> Finding:
     if refusal is None:
-        remedy = f"Delete the note of order {_ABSENT} there, and validate order and fields in the entity."
+        remedy = f"Delete the note of order {ABSENT_ID} there, and validate order and fields in the entity."
         return Finding(subject, "failure", "an impossible note was taken", remedy)
     match refusal:
         case Forbidden():
@@ -140,7 +138,7 @@ def _impossible_note(names: CreditNoteNames) -> dict[str, Any]:
     note = Note(
         credit_note_number=word,
         return_id=word,
-        order_id=_ABSENT,
+        order_id=ABSENT_ID,
         currency="USD",
         shipping_amount=zero,
         shipping_tax_amount=zero,
@@ -202,7 +200,7 @@ def examine_batches(oro: OroClient, *, sync: bool, patience: float) -> Finding:
 def _following(oro: OroClient, subject: str) -> Finding | None:
     """Ask for the permission to look at a batch that waits in the queue; None: it is there."""
     try:
-        oro.operation(_ABSENT)
+        oro.operation(ABSENT_ID)
     except NotFound:
         pass
     except Forbidden as error:

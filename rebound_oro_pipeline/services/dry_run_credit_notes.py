@@ -20,7 +20,6 @@ from rebound_oro_pipeline.clients.errors import (
 )
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
-from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.concurrently import in_order
 from rebound_oro_pipeline.services.credit_note_packs import Entry, read_entry, refuse_or_skip
 from rebound_oro_pipeline.services.oro_documents import (
@@ -52,17 +51,16 @@ def dry_run_credit_notes(
     oro: OroClient,
     conn: psycopg.Connection,
     *,
-    window: Window | None = None,
     names: CreditNoteNames | None = None,
 ) -> DryRun:
-    """Have every pending note of the window validated; neither the outbox nor the shop is changed.
+    """Have every pending note validated; neither the outbox nor the shop is changed.
 
     Raises DryRunImpossible, or ApiError where the API cannot be reached or a permission is missing.
     """
     called = names or CreditNoteNames()
     entries: list[Entry] = []
     refused: dict[str, str] = {}
-    for message in waiting(conn, "oro_credit_note", window):
+    for message in waiting(conn, "oro_credit_note"):
         entry = read_entry(message)
         outcome = entry if isinstance(entry, Outcome) else refuse_or_skip(entry)
         if isinstance(entry, Entry) and outcome is None:

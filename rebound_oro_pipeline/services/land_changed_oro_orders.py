@@ -22,7 +22,7 @@ from rebound_oro_pipeline.contracts.faults import Fault
 from rebound_oro_pipeline.contracts.oro import OrderDocument
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
-from rebound_oro_pipeline.services.land_oro_orders import orders_where, refuses
+from rebound_oro_pipeline.services.land_oro_orders import orders_where
 from rebound_oro_pipeline.warehouse import watermarks
 from rebound_oro_pipeline.warehouse.landing import Landed, land_orders
 
@@ -57,7 +57,6 @@ def land_changed_oro_orders(
     run_id: str,
     with_subtotals: bool = False,
     stream: str = STREAM,
-    overlap: timedelta = OVERLAP,
     lookback: timedelta = LOOKBACK,
     workers: int = 4,
 ) -> ChangedOrders:
@@ -69,7 +68,7 @@ def land_changed_oro_orders(
     """
     read_before = watermarks.read_until(conn, stream, now=now)
     conn.commit()
-    since = read_before - overlap if read_before else now - lookback
+    since = read_before - OVERLAP if read_before else now - lookback
 
     def land(orders: Iterator[OrderDocument | Fault]) -> Landed:
         return land_orders(conn, orders, source="api", landed_by=run_id, landed_at=now)
@@ -92,7 +91,7 @@ def land_changed_oro_orders(
         landed += land(one_by_one(answers))
     # Changes are dated by the shop's clock. By how much ours may be ahead unnoticed, the overlap covers.
     ahead = min(oro.clock_ahead, _MOST_AHEAD)
-    until = now - ahead if ahead > overlap / 2 else now
+    until = now - ahead if ahead > OVERLAP / 2 else now
     watermarks.advance(conn, stream, until, since=since)
     conn.commit()
     return ChangedOrders(landed, field, since, until)
@@ -106,4 +105,4 @@ def orders_by_id(
 
 
 def _cannot_filter(error: Refused, field: Field) -> bool:
-    return any(refuses(error, f"filter[{field}]{operator}") for operator in ("", "[gte]"))
+    return any(error.does_not_know(f"filter[{field}]{operator}") for operator in ("", "[gte]"))

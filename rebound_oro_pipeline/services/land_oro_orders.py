@@ -32,7 +32,6 @@ _PAGE_WITH_SUBTOTALS: Final = 100
 # A request costs as much as twenty orders; fewer at once would gain little time and ask more of the shop.
 _FEW: Final = 25
 _ALWAYS_KNOWN: Final = "identifier"
-_NOT_SUPPORTED: Final = "The filter is not supported."
 # Naming the fields of every type halves an order's size and time.
 _ORDER: Final = Selection(
     include=("lineItems", "lineItems.kitItemLineItems", "discounts"),
@@ -195,7 +194,7 @@ class _Search:
         try:
             return list(_pages(self._oro, {field: references}, with_subtotals=self._with_subtotals))
         except Refused as error:
-            if field == _ALWAYS_KNOWN or not refuses(error, f"filter[{field}]"):
+            if field == _ALWAYS_KNOWN or not error.does_not_know(f"filter[{field}]"):
                 raise
         self._without_filter.add(field)
         return []
@@ -232,11 +231,6 @@ def _pages(oro: OroClient, filters: Filters, *, with_subtotals: bool) -> Iterato
         )
     except Refused as error:
         # Before 6.1 there are no subtotals, so that naming their fields may be refused.
-        if not (with_subtotals and refuses(error, "fields[ordersubtotals]")):
+        if not (with_subtotals and error.does_not_know("fields[ordersubtotals]")):
             raise
         yield from _pages(oro, filters, with_subtotals=False)
-
-
-def refuses(error: Refused, parameter: str) -> bool:
-    """Whether OroCommerce says that it knows no such filter, or no such fields."""
-    return any(reason.detail == _NOT_SUPPORTED and reason.parameter == parameter for reason in error.reasons)

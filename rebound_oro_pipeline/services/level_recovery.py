@@ -10,7 +10,6 @@ answered, the queue has carried out what stood before it
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from rebound_oro_pipeline.clients.errors import ApiError, NotFound, Refused
 from rebound_oro_pipeline.clients.oro import OroClient
@@ -33,9 +32,7 @@ class LevelRecovery:
 
     def step(self) -> bool:
         """Settle what can be settled; False: nothing was due."""
-        # A write may carry deltas of several windows, and is settled with all of them.
-        everywhere = replace(self._worker.claims, window=None)
-        messages = everywhere.claim_unknown_levels(self._worker.conn)
+        messages = self._worker.claims.claim_unknown_levels(self._worker.conn)
         writes = level_writes.open_writes(self._worker.conn, self._worker.claims.worker)
         claim = LevelClaim(self._oro, self._worker, messages)
         try:

@@ -12,8 +12,6 @@ from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
-from pydantic import ValidationError
-
 from rebound_oro_pipeline.clients.errors import ApiError, Forbidden, NotAllowed, Refused
 from rebound_oro_pipeline.clients.jsonapi import is_listable
 from rebound_oro_pipeline.clients.oro import SYNC_RECORDS, Batch, OroClient
@@ -28,7 +26,7 @@ from rebound_oro_pipeline.services.oro_levels import (
     product_ids,
     quantity,
 )
-from rebound_oro_pipeline.services.sending import Worker, still_to_run, words_of
+from rebound_oro_pipeline.services.sending import Worker, read_payload, still_to_run, words_of
 from rebound_oro_pipeline.warehouse import level_writes
 from rebound_oro_pipeline.warehouse.level_writes import LevelWrite, PlannedWrite, SentAs, level_key
 from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
@@ -90,16 +88,11 @@ class LevelSender:
 
     def _readable(self) -> Iterator[_Entry]:
         for message in list(self._claim.open.values()):
-            try:
-                yield message, Delta.model_validate(message.payload)
-            except ValidationError as error:
-                faults = "; ".join(
-                    f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-                    for fault in error.errors(include_url=False)
-                )
-                self._claim.settle(
-                    [Outcome.rejected(message, f"Nothing was sent, the payload is faulty: {faults}")]
-                )
+            delta = read_payload(message, Delta)
+            if isinstance(delta, Outcome):
+                self._claim.settle([delta])
+            else:
+                yield message, delta
 
     def _write(self, by_level: dict[_Level, list[_Entry]]) -> None:
         waiting = list(by_level)

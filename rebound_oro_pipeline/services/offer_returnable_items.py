@@ -14,7 +14,7 @@ from psycopg.rows import class_row, dict_row
 
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.sqlmodels.build import Builder, BuildResult
-from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult, checks_of, run_checks
+from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult, checks_of, refusals, run_checks
 from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.warehouse import statements
 
@@ -30,10 +30,7 @@ class OfferRefused(RuntimeError):  # noqa: N818 - an outcome, named like one
 
     def __init__(self, checks: tuple[CheckResult, ...]) -> None:
         self.checks = checks
-        failing = ", ".join(
-            f"{check.name} ({check.failing_rows} rows)" for check in checks if _refuses(check)
-        )
-        super().__init__(f"the offers were rolled back, because they break: {failing}")
+        super().__init__(f"the offers were rolled back, because they break: {refusals(checks)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +84,9 @@ def offer_returnable_items(
             "decision_id": seen["decision_id"],
             "run_id": run_id,
         }
-        builder = Builder(conn, models)
-        built = {
-            model.relation: builder.build(model, parameters)
-            for model in models.of_step("offers")
-            if model.materialized != "view"
-        }
+        built = Builder(conn, models).build_all(models.of_step("offers"), parameters)
         checks = tuple(run_checks(conn, checks_of_offers(models), parameters))
-        if any(_refuses(check) for check in checks):
+        if refusals(checks):
             raise OfferRefused(checks)
         with conn.cursor(row_factory=class_row(OfferCounts)) as cursor:
             [counts] = cursor.execute(_SQL["counted"], parameters).fetchall()
@@ -113,7 +105,3 @@ def checks_of_offers(models: Models) -> tuple[Check, ...]:
         for check in checks_of(models, relations=made)
         if not (check.is_promise and made[check.relation].materialized == "append")
     )
-
-
-def _refuses(check: CheckResult) -> bool:
-    return not check.passed and check.blocking and check.severity == "error"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from rebound_oro_pipeline.clients.errors import MalformedAnswer
 from rebound_oro_pipeline.clients.jsonapi import Document, Selection, in_lists, plain
-from rebound_oro_pipeline.clients.oro import OroClient
+from rebound_oro_pipeline.clients.oro import ABSENT_ID, OroClient
 from rebound_oro_pipeline.contracts.fields import Key, RequiredKey, RequiredNumber
 from rebound_oro_pipeline.contracts.jsonapi_resources import Resource, Resources, attributes, related_id
 from rebound_oro_pipeline.contracts.values import read_decimal, read_text
@@ -157,9 +157,9 @@ def levels_document(writes: Sequence[LevelWrite]) -> Document:
 
 
 def probe_document() -> Document:
-    """Return a batch that can change nothing: the level that it names is the last that an id could name."""
+    """Return a batch that can change nothing: no level has the id that it names."""
     attribute = {"quantity": "1"}
-    return {"data": [{"type": LEVELS, "id": "2147483647", "attributes": attribute, "meta": {"update": True}}]}
+    return {"data": [{"type": LEVELS, "id": ABSENT_ID, "attributes": attribute, "meta": {"update": True}}]}
 
 
 def _level_resource(write: LevelWrite) -> dict[str, object]:

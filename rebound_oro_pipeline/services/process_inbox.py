@@ -7,7 +7,7 @@ that dies in between leaves its deliveries unsettled, and the next call names th
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import psycopg
@@ -35,18 +35,15 @@ MOST_BATCHES: Final = 40
 class ProcessedInbox:
     """What was read in this call, and everything that is to be done because of it or of earlier calls.
 
-    `delivery_ids` are to be settled once that is done. `registered_at` are the moments, and `days` (UTC) the days, at
-    which the returns `return_ids`, and documents that could not be read, were registered. `held` are the returns
-    that wait for the orders `order_ids` and `deleted_order_ids`, as far as these are known yet: ask
-    `inbox.held_returns` again once they are read.
+    `delivery_ids` are to be settled once that is done. `registered_at` are the moments at which the returns, and
+    documents that could not be read, were registered. `held` are the returns that wait for the orders `order_ids` and
+    `deleted_order_ids`, as far as these are known yet: ask `inbox.held_returns` again once they are read.
     """
 
     outcomes: Mapping[inbox.Outcome, int]
     landed: Landed
     delivery_ids: tuple[int, ...]
     registered_at: tuple[datetime, ...]
-    days: tuple[date, ...]
-    return_ids: tuple[str, ...]
     order_ids: tuple[str, ...]
     deleted_order_ids: tuple[str, ...]
     held: tuple[HeldReturn, ...]
@@ -164,7 +161,6 @@ def _what_follows(
     conn: psycopg.Connection[Any], outcomes: Mapping[inbox.Outcome, int], landed: Landed
 ) -> ProcessedInbox:
     left = inbox.unsettled(conn)
-    returns = [each for each in left if each.source == "rebound"]
     # Versions before took notices of ids that no order can have.
     orders = [each for each in left if each.source == "oro" and is_order_id(each.document_id or "")]
     deleted = {each.document_id for each in orders if each.outcome == "order_deleted"}
@@ -178,10 +174,6 @@ def _what_follows(
         landed=landed,
         delivery_ids=tuple(each.delivery_id for each in left),
         registered_at=tuple(sorted({each.registered_at for each in left if each.registered_at})),
-        days=tuple(
-            sorted({each.registered_at.astimezone(UTC).date() for each in left if each.registered_at})
-        ),
-        return_ids=tuple(sorted({each.document_id for each in returns if each.document_id})),
         order_ids=tuple(
             sorted({each.document_id for each in orders if each.document_id} - deleted, key=_by_number)
         ),

@@ -1,11 +1,9 @@
 """Credit notes from the outbox into OroCommerce: each once in effect, and proven by reading it back."""
 
-from datetime import datetime
 from typing import Final
 
 from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.credit_note_names import CreditNoteNames
-from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services import sending
 from rebound_oro_pipeline.services.credit_note_sender import CreditNoteSender
 from rebound_oro_pipeline.services.sending import PushCounts, SendingRules, Worker
@@ -18,16 +16,13 @@ def push_credit_notes(
     database_url: str,
     *,
     run_id: str,
-    window: Window | None = None,
     names: CreditNoteNames | None = None,
     rules: SendingRules | None = None,
-    now: datetime | None = None,
 ) -> PushCounts:
-    """Send the notes of the window that are due, those whose fate is unknown being read first.
+    """Send the notes that are due, those whose fate is unknown being read first.
 
-    `run_id` must be unique among living runs; `now`, if ahead of the clock, makes due what falls due by then.
-    Raises the ApiErrors after which going on makes no sense: refused credentials, a missing permission or
-    resource. What was claimed is put back first.
+    `run_id` must be unique among living runs. Raises the ApiErrors after which going on makes no sense: refused
+    credentials, a missing permission or resource. What was claimed is put back first.
     """
     called = names or CreditNoteNames()
 
@@ -41,6 +36,4 @@ def push_credit_notes(
             CreditNoteSender(oro, called, worker, claimed).send()
         return bool(claimed)
 
-    return sending.run(
-        database_url, KIND, step, window=window, now=now, run_id=run_id, rules=rules or SendingRules()
-    )
+    return sending.run(database_url, KIND, step, run_id=run_id, rules=rules or SendingRules())

@@ -1,10 +1,8 @@
 """Stock from the outbox into OroCommerce: units that were credited and are saleable, back on their levels."""
 
-from datetime import datetime
 from typing import Final
 
 from rebound_oro_pipeline.clients.oro import OroClient
-from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services import sending
 from rebound_oro_pipeline.services.level_recovery import LevelRecovery
 from rebound_oro_pipeline.services.level_sender import LevelSender
@@ -18,14 +16,11 @@ def push_inventory_levels(
     database_url: str,
     *,
     run_id: str,
-    window: Window | None = None,
     rules: SendingRules | None = None,
-    now: datetime | None = None,
 ) -> PushCounts:
-    """Add the due deltas of the window to their levels, a level at a time in one write.
+    """Add the due deltas to their levels, a level at a time in one write; writes in doubt are read first.
 
-    Writes in doubt are read first, whatever their window. `run_id` must be unique among living runs; `now`,
-    if ahead of the clock, makes due what falls due by then. The counts are of deltas, not of levels.
+    `run_id` must be unique among living runs. The counts are of deltas, not of levels.
     Raises the ApiErrors after which going on makes no sense: refused credentials, a missing permission, an
     action that is switched off.
     """
@@ -37,6 +32,4 @@ def push_inventory_levels(
             LevelSender(oro, worker, claimed).send()
         return recovered or bool(claimed)
 
-    return sending.run(
-        database_url, KIND, step, window=window, now=now, run_id=run_id, rules=rules or SendingRules()
-    )
+    return sending.run(database_url, KIND, step, run_id=run_id, rules=rules or SendingRules())

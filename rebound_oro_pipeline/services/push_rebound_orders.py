@@ -6,13 +6,9 @@ of one order never overtake each other here: only the latest under each referenc
 in doubt, and none whose reference was given to another order since.
 """
 
-import time
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import Final
 from uuid import uuid4
-
-from pydantic import ValidationError
 
 from rebound_oro_pipeline.clients.errors import (
     ApiError,
@@ -26,9 +22,9 @@ from rebound_oro_pipeline.clients.errors import (
 from rebound_oro_pipeline.clients.rebound import ReboundClient
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
 from rebound_oro_pipeline.contracts.rebound_order import Offer, order_document
-from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services import sending
-from rebound_oro_pipeline.services.sending import PushCounts, SendingRules, Worker, words_of
+from rebound_oro_pipeline.services.message_claim import MessageClaim
+from rebound_oro_pipeline.services.sending import PushCounts, SendingRules, Worker, read_payload, words_of
 from rebound_oro_pipeline.warehouse import offers, outbox
 from rebound_oro_pipeline.warehouse.outbox import Message, Outcome
 
@@ -47,13 +43,11 @@ def push_rebound_orders(
     mapping: ReboundMapping,
     *,
     run_id: str,
-    window: Window | None = None,
     rules: SendingRules | None = None,
-    now: datetime | None = None,
 ) -> PushCounts:
-    """Send the offers that are due (window: by when they were made), those in doubt again.
+    """Send the offers that are due, those in doubt again.
 
-    `run_id` must be unique among living runs; `now`, if ahead of the clock, makes due what falls due by then.
+    `run_id` must be unique among living runs.
     Raises the ApiErrors after which going on makes no sense: refused credentials, a call that ReBound does not know.
     The circuit is then open for half an hour at least, so that no sensor knocks again at once.
     """
@@ -69,9 +63,7 @@ def push_rebound_orders(
             _Sender(rebound, mapping, worker, claimed).send()
         return bool(claimed)
 
-    return sending.run(
-        database_url, KIND, step, window=window, now=now, run_id=run_id, rules=rules or SendingRules()
-    )
+    return sending.run(database_url, KIND, step, run_id=run_id, rules=rules or SendingRules())
 
 
 class _Sender:
@@ -83,19 +75,17 @@ class _Sender:
         self._rebound = rebound
         self._mapping = mapping
         self._worker = worker
-        self._open = {message.message_id: message for message in messages}
-        self._outcomes: list[Outcome] = []
+        self._claim = MessageClaim(worker, messages)
         self._taken: list[Offer] = []
         """Later versions that ReBound took, whose refused forerunners nobody needs to look at any more."""
         self._in_flight: int | None = None
-        self._renewed_at = time.monotonic()
 
     def send(self) -> None:
         try:
             for message, offer in list(self._latest()):
                 if not self._worker.circuit.wait():
                     return
-                self._keep_claim()
+                self._claim.keep()
                 self._push(message, offer)
         except ApiError as error:
             outbox.open_circuit(
@@ -108,15 +98,12 @@ class _Sender:
     def _latest(self) -> Iterator[tuple[Message, Offer]]:
         """Yield what has to be sent; settle what was overtaken under its reference, or cannot be read."""
         readable: list[tuple[Message, Offer]] = []
-        for message in list(self._open.values()):
-            try:
-                readable.append((message, Offer.model_validate(message.payload)))
-            except ValidationError as error:
-                faults = "; ".join(
-                    f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-                    for fault in error.errors(include_url=False)
-                )
-                self._end(Outcome.rejected(message, f"Nothing was sent, the offer is faulty: {faults}"))
+        for message in self._claim.open:
+            offer = read_payload(message, Offer)
+            if isinstance(offer, Outcome):
+                self._claim.end(offer)
+            else:
+                readable.append((message, offer))
         instead = offers.overtaken(
             self._worker.conn, [(offer.order_id, offer.version) for _, offer in readable]
         )
@@ -125,7 +112,7 @@ class _Sender:
             if words is None:
                 yield message, offer
             else:
-                self._end(Outcome.skipped(message, words))
+                self._claim.end(Outcome.skipped(message, words))
 
     def _push(self, message: Message, offer: Offer) -> None:
         worker = self._worker
@@ -142,12 +129,12 @@ class _Sender:
                 self._in_flight = None
                 raise
             worker.circuit.succeeded()
-            self._end(Outcome.rejected(message, words_of(error), request_id=request_id))
+            self._claim.end(Outcome.rejected(message, words_of(error), request_id=request_id))
         except ApiError as error:
-            self._end(self._failed(message, error))
+            self._claim.end(self._failed(message, error))
         else:
             worker.circuit.succeeded()
-            self._end(Outcome.confirmed(message, offer.order_reference, request_id))
+            self._claim.end(Outcome.confirmed(message, offer.order_reference, request_id))
             if offer.version > 1:
                 self._taken.append(offer)
         self._in_flight = None
@@ -165,23 +152,9 @@ class _Sender:
         delay = worker.rules.delay(message.attempts, error.retry_after)
         return Outcome.unknown(message, str(error), delay, request_id=error.request_id, failure=failure)
 
-    def _keep_claim(self) -> None:
-        if time.monotonic() - self._renewed_at > self._worker.rules.lease / 4:
-            self._worker.claims.renew(self._worker.conn, self._open.values())
-            self._renewed_at = time.monotonic()
-
-    def _end(self, outcome: Outcome) -> None:
-        # Written at the end of the claim: if we are killed before, all of it is sent again, which changes nothing.
-        del self._open[outcome.message_id]
-        self._outcomes.append(outcome)
-
     def _close(self) -> None:
-        for message in list(self._open.values()):
-            if message.message_id == self._in_flight:
-                self._end(Outcome.unknown(message, "The run ended before ReBound had answered.", 0.0))
-            else:
-                self._end(Outcome.released(message))
-        self._worker.settle(self._outcomes)
+        in_flight = () if self._in_flight is None else (self._in_flight,)
+        self._claim.settle(in_flight, "The run ended before ReBound had answered.")
         for offer in self._taken:
             offers.give_up_refused(
                 self._worker.conn, offer.order_id, offer.version, actor=self._worker.claims.worker

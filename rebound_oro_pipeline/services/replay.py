@@ -18,7 +18,7 @@ from rebound_oro_pipeline.contracts.oro import OrderDocument, ProductDocument
 from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound import ReturnDocument
 from rebound_oro_pipeline.contracts.rebound_mapping import ReboundMapping
-from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.contracts.window import ALWAYS
 from rebound_oro_pipeline.services.decide import DecisionRefused, decide
 from rebound_oro_pipeline.services.private_database import analyse_landed, private_database
 from rebound_oro_pipeline.services.reading import readers
@@ -44,7 +44,6 @@ _EXPECTED = {
     "products": "JSON:API documents of products, as OroCommerce answers them with include=unitPrecisions",
     "returns": "ReBound's return documents, one a line",
 }
-_ALWAYS = Window(datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 _Document = TypeVar("_Document", OrderDocument, ProductDocument, ReturnDocument)
 
 
@@ -87,13 +86,13 @@ def replay(
         policy_version = reference.save_policy(conn, policy.document())
         conn.commit()
         try:
-            decide(conn, models, _ALWAYS, policy_version=policy_version, decided_at=moment, run_id="replay")
+            decide(conn, models, ALWAYS, policy_version=policy_version, decided_at=moment, run_id="replay")
             broken: tuple[str, ...] = ()
         except DecisionRefused as refused:
             broken = (str(refused),)
         conn.commit()
         rows = {name: _write(conn, name, out / f"{name}.jsonl") for name in OUTPUTS}
-        conserved = not broken and lines_without_a_place(conn, _ALWAYS) == 0
+        conserved = not broken and lines_without_a_place(conn, ALWAYS) == 0
         summary = {**_read_summary(conn), "conserved": conserved}
         if unusable:
             summary["unusable_files"] = unusable

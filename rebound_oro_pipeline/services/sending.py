@@ -16,17 +16,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 import psycopg
+from pydantic import BaseModel, ValidationError
 
 from rebound_oro_pipeline.clients.errors import ApiError, said
-from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.outbox import Claimant, Failure, Kind, Message, MessageState, Outcome
 
 log = logging.getLogger(__name__)
+
+PayloadT = TypeVar("PayloadT", bound=BaseModel)
 
 SendingMode = Literal["batch", "single"]
 """`batch`: many records in one synchronous batch, as long as OroCommerce takes them; `single`: one by one."""
@@ -84,7 +86,7 @@ class SendingRules:
 class PushCounts:
     """What a push did. The first five count messages as this run settled them, one perhaps several times.
 
-    remaining: messages still open in the window, without those that a decision held back.
+    remaining: messages still open, without those that a decision held back.
     next_attempt_at: when the first of them falls due.
     stopped_by: why the circuit is open, if it is. write_requests: requests that may have written something.
     """
@@ -201,6 +203,17 @@ class Worker:
         return message.own_failures + (failure == "own") >= self.rules.attempts_at_most
 
 
+def read_payload(message: Message, model: type[PayloadT]) -> PayloadT | Outcome:
+    """Return what a message sends, or its rejection where that cannot be read."""
+    try:
+        return model.model_validate(message.payload)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)
+        )
+        return Outcome.rejected(message, f"Nothing was sent, the payload is faulty: {faults}")
+
+
 def words_of(error: ApiError) -> str:
     """Return the other side's own words: title, detail and pointer of each error it named."""
     return said("; ".join(str(reason) for reason in error.reasons)) or str(error)
@@ -220,12 +233,10 @@ def run(
     kind: Kind,
     step: Step,
     *,
-    window: Window | None,
-    now: datetime | None,
     run_id: str,
     rules: SendingRules,
 ) -> PushCounts:
-    """Send what is due of a kind in the window, and what falls due within the rules' patience.
+    """Send what is due of a kind, and what falls due within the rules' patience.
 
     Raises what `step` raises: errors after which going on makes no sense (a missing permission, credentials).
     """
@@ -237,7 +248,7 @@ def run(
             conn = stack.enter_context(
                 connect(database_url, autocommit=True, application_name=f"rebound-oro {kind}")
             )
-            claims = Claimant(kind, f"{run_id}/{name}", window, now, rules.lease)
+            claims = Claimant(kind, f"{run_id}/{name}", rules.lease)
             return Worker(conn, claims, rules, circuit, batches_off)
 
         workers = [worker("1")]

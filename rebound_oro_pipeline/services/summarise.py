@@ -1,6 +1,6 @@
 """Figures for people and plots: where the units of a window are, and what was credited."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -34,15 +34,17 @@ class Credited:
 
 def destinations(conn: psycopg.Connection, window: Window) -> list[Destination]:
     """Return lines and units of the window by destination and reason."""
-    with conn.cursor(row_factory=class_row(Destination)) as cursor:
-        return cursor.execute(_SQL["destinations"], window.bounds).fetchall()
+    return _destinations(conn, {**window.bounds, "return_ids": None})
 
 
 def destinations_of_returns(conn: psycopg.Connection, return_ids: Collection[str]) -> list[Destination]:
     """Return lines and units of these returns by destination and reason."""
+    return _destinations(conn, {"window_start": None, "window_end": None, "return_ids": sorted(return_ids)})
+
+
+def _destinations(conn: psycopg.Connection, asked: Mapping[str, object]) -> list[Destination]:
     with conn.cursor(row_factory=class_row(Destination)) as cursor:
-        asked = {"return_ids": sorted(return_ids)}
-        return cursor.execute(_SQL["destinations_of_returns"], asked).fetchall()
+        return cursor.execute(_SQL["destinations"], asked).fetchall()
 
 
 def credited(conn: psycopg.Connection, window: Window) -> list[Credited]:

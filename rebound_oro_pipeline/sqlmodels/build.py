@@ -6,7 +6,7 @@ append     what the query gives is added, in rounds if the header says so
 state      open rows become what the query gives; what no longer holds is closed, nothing is deleted
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, assert_never
@@ -48,6 +48,12 @@ class Builder:
         self._models = models
         self._columns: dict[str, tuple[str, ...]] = {}
         self._views_are_there = False
+
+    def build_all(self, models: Iterable[Model], parameters: Mapping[str, object]) -> dict[str, BuildResult]:
+        """Build, in their order, those models that hold rows of their own."""
+        return {
+            model.relation: self.build(model, parameters) for model in models if model.materialized != "view"
+        }
 
     def build(self, model: Model, parameters: Mapping[str, object]) -> BuildResult:
         """Bring a relation up to date for the window and values in `parameters`; surplus ones are ignored.

@@ -3,9 +3,6 @@
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import psycopg
 
 from rebound_oro_pipeline.sqlmodels.cursor import Statements
 
@@ -75,13 +72,8 @@ def marked(description: str, mark: tuple[str, str]) -> str:
     return f"{description}\n\ndefinition {'.'.join(mark)}"
 
 
-def columns_of(conn: psycopg.Connection[Any], relations: Collection[str]) -> Mapping[str, tuple[Column, ...]]:
+def columns_of(statements: Statements, relations: Collection[str]) -> Mapping[str, tuple[Column, ...]]:
     """Return the columns of those relations that exist, in their order, by `schema.name`."""
-    return read_columns(Statements(conn), relations)
-
-
-def read_columns(statements: Statements, relations: Collection[str]) -> Mapping[str, tuple[Column, ...]]:
-    """As `columns_of`, inside a running piece of work."""
     found: dict[str, list[Column]] = {}
     for relation, name, kind, description in statements.rows(_COLUMNS, {"relations": list(relations)}):
         found.setdefault(relation, []).append(Column(name, kind, description))

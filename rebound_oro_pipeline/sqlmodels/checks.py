@@ -2,23 +2,19 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from rebound_oro_pipeline.contracts.window import ALWAYS
 from rebound_oro_pipeline.sqlmodels.cursor import Statements, blamed_on, listed, quoted
 from rebound_oro_pipeline.sqlmodels.errors import BuildError
 from rebound_oro_pipeline.sqlmodels.model import WINDOW_END, WINDOW_START, Model, Models, Severity
 
 SAMPLE_ROWS = 20
-ALWAYS: Mapping[str, object] = {
-    WINDOW_START: datetime.min.replace(tzinfo=UTC),
-    WINDOW_END: datetime.max.replace(tzinfo=UTC),
-}
-"""The window in which everything lies."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,11 @@ class CheckResult:
     blocking: bool
     description: str
 
+    @property
+    def refuses(self) -> bool:
+        """Whether what was built may not stay."""
+        return not self.passed and self.blocking and self.severity == "error"
+
 
 def checks_of(models: Models, *, relations: Collection[str] | None = None) -> tuple[Check, ...]:
     """Return all checks, or those on some relations: first what headers promise, then the tests."""
@@ -80,7 +81,7 @@ def run_checks(
     Relations whose header names a window, and tests that use one, are looked at in the window given, if any.
     Raises BuildError where a test needs another parameter.
     """
-    given = {**ALWAYS, **(parameters or {})}
+    given = {**ALWAYS.bounds, **(parameters or {})}
     statements = Statements(conn)
     results = []
     for check in checks:
@@ -90,6 +91,11 @@ def run_checks(
         with blamed_on(f"{check.relation}, check {check.name}", check.path):
             results.append(_run(statements, check, given))
     return results
+
+
+def refusals(results: Iterable[CheckResult]) -> str:
+    """Name the checks by which what was built may not stay, and how many rows each found; empty: it may."""
+    return ", ".join(f"{result.name} ({result.failing_rows} rows)" for result in results if result.refuses)
 
 
 def _promises(model: Model) -> Iterator[Check]:

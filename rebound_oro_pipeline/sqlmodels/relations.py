@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import errors, sql
 
-from rebound_oro_pipeline.sqlmodels.catalog import Made, marked, read_columns, relations_in
+from rebound_oro_pipeline.sqlmodels.catalog import Made, columns_of, marked, relations_in
 from rebound_oro_pipeline.sqlmodels.cursor import TYPED_VALUES, Statements, blamed_on, listed, quoted
 from rebound_oro_pipeline.sqlmodels.errors import BuildError
 from rebound_oro_pipeline.sqlmodels.graph import descendants
@@ -61,7 +61,7 @@ def create_views(conn: psycopg.Connection[Any], models: Models) -> list[str]:
             before = relations_in(statements, [model.schema]).get(relation)
             if before is None or before.mark is None or before.mark[0] != marks[relation][0]:
                 _make(conn, models, model, before)
-            _check_columns(model, [column.name for column in read_columns(statements, [relation])[relation]])
+            _check_columns(model, [column.name for column in columns_of(statements, [relation])[relation]])
             comment(
                 conn,
                 "view" if model.materialized == "view" else "table",
@@ -183,7 +183,7 @@ def _make_working_set(statements: Statements, models: Models, model: Model) -> N
 def _alter_partition(statements: Statements, models: Models, model: Model) -> None:
     drop_readers(statements, models, model.relation)
     statements.run(_empty_table("table", _SHAPE, model), TYPED_VALUES)
-    found = read_columns(statements, [model.relation, _SHAPE])
+    found = columns_of(statements, [model.relation, _SHAPE])
     statements.run(f"drop table {_SHAPE}")
     held = {column.name: column.type for column in found[model.relation]}
     wanted = {column.name: column.type for column in found[_SHAPE]}

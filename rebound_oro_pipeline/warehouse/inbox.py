@@ -87,12 +87,10 @@ class HeldReturn:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What is in the inbox: `unread` of `unsettled` deliveries, since when, up to which id."""
+    """What is in the inbox: `unread` of `unsettled` deliveries."""
 
     unread: int
     unsettled: int
-    oldest_received_at: datetime | None
-    latest_delivery_id: int | None
 
     def __bool__(self) -> bool:
         return self.unsettled > 0
@@ -188,7 +186,7 @@ def settle(
 def waiting(conn: psycopg.Connection[Any]) -> Waiting:
     """Say what is in the inbox; false where there is nothing to do. Reads only."""
     row = conn.execute(load("inbox")["waiting"]).fetchone()
-    return Waiting(*row) if row else Waiting(0, 0, None, None)
+    return Waiting(*row) if row else Waiting(0, 0)
 
 
 def held_returns(

@@ -23,7 +23,6 @@ from typing import Any, Final, Literal, Self
 import psycopg
 from psycopg.rows import class_row
 
-from rebound_oro_pipeline.contracts.window import Window, bounds_of
 from rebound_oro_pipeline.warehouse import statements
 
 Kind = Literal["oro_credit_note", "oro_inventory_delta", "rebound_order"]
@@ -64,7 +63,6 @@ class Message:
 
     message_id: int
     business_key: str
-    ordering_key: str
     payload: dict[str, Any]
     attempts: int
     failures: int
@@ -189,15 +187,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Claimant:
-    """Who claims what: kind, name of the worker (unique among living ones), window, lease in seconds.
-
-    `now`, when it lies ahead of the database's clock, makes messages due that fall due by then.
-    """
+    """Who claims what: kind, name of the worker (unique among living ones), lease in seconds."""
 
     kind: Kind
     worker: str
-    window: Window | None = None
-    now: datetime | None = None
     lease: float = LEASE_SECONDS
 
     def claim(self, conn: psycopg.Connection, limit: int) -> list[Message]:
@@ -239,16 +232,14 @@ class Claimant:
         return Counter(MessageState(state) for (state,) in settled)
 
     def progress(self, conn: psycopg.Connection) -> Progress:
-        """How much of the kind is open in the window."""
+        """How much of the kind is open."""
         with conn.cursor(row_factory=class_row(Progress)) as cursor:
-            [progress] = cursor.execute(_SQL["progress"], _scope(self.kind, self.window)).fetchall()
+            [progress] = cursor.execute(_SQL["progress"], {"kind": self.kind}).fetchall()
             return progress
 
     def _take(self, conn: psycopg.Connection, lock: str, limit: int | None) -> list[Message]:
         with conn.transaction(), conn.cursor(row_factory=class_row(Message)) as cursor:
-            locked = conn.execute(
-                _SQL[lock], {**_scope(self.kind, self.window), "now": self.now, "at_most": limit}
-            ).fetchall()
+            locked = conn.execute(_SQL[lock], {"kind": self.kind, "at_most": limit}).fetchall()
             if not locked:
                 return []
             conn.execute(_SQL["keep_alive"], {"worker": self.worker})
@@ -292,10 +283,10 @@ def resume(conn: psycopg.Connection, kind: Kind) -> datetime | None:
     return row[0] if row else None
 
 
-def waiting(conn: psycopg.Connection, kind: Kind, window: Window | None = None) -> list[Message]:
-    """Return the pending messages of the window, without claiming them."""
+def waiting(conn: psycopg.Connection, kind: Kind) -> list[Message]:
+    """Return the pending messages, without claiming them."""
     with conn.cursor(row_factory=class_row(Message)) as cursor:
-        return cursor.execute(_SQL["waiting"], _scope(kind, window)).fetchall()
+        return cursor.execute(_SQL["waiting"], {"kind": kind}).fetchall()
 
 
 def due(conn: psycopg.Connection, kind: Kind) -> int:
@@ -388,7 +379,3 @@ def _intervene(
         **change,
     }
     return sorted(key for (key,) in conn.execute(_SQL[statement], given))
-
-
-def _scope(kind: Kind, window: Window | None) -> dict[str, Any]:
-    return {**bounds_of(window), "kind": kind}

@@ -23,15 +23,6 @@ _SQL = statements.load("reference")
 
 
 @dataclass(frozen=True)
-class StoredPolicy:
-    """A policy as it was stored; ledger rows name its version. `loaded_at`: when it last came into force."""
-
-    policy_version: int
-    document: dict[str, Any]
-    loaded_at: datetime
-
-
-@dataclass(frozen=True)
 class SkuAlias:
     """Goods sold as `sku` may come back as `alias`; both as they were written, compared by their keys."""
 
@@ -78,12 +69,6 @@ def save_policy(conn: psycopg.Connection, document: Mapping[str, Any]) -> int:
     )
     conn.execute(_SQL["renew_policy"], {"policy_version": version})
     return int(version)
-
-
-def latest_policy(conn: psycopg.Connection) -> StoredPolicy | None:
-    """Return the policy in force, None before the first was saved."""
-    with conn.cursor(row_factory=class_row(StoredPolicy)) as cursor:
-        return cursor.execute(_SQL["latest_policy"]).fetchone()
 
 
 def import_aliases(conn: psycopg.Connection, path: Path, added_by: str) -> AliasImport:

@@ -9,9 +9,7 @@ import pytest
 import rebound_oro_pipeline.defs as package
 from rebound_oro_pipeline.definitions import defs
 from rebound_oro_pipeline.defs.tables import column_comments, column_types, comments
-from rebound_oro_pipeline.sqlmodels.read import read_models
-from rebound_oro_pipeline.sqlmodels.relations import create_views
-from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+from rebound_oro_pipeline_tests.prepared import models
 
 FILE = Path(package.__file__).parent / "column_types.json"
 QUERY = """
@@ -33,21 +31,18 @@ where n.nspname <> all('{pg_catalog,information_schema,migrations}')
 
 
 def test_column_types_are_those_of_the_database(
-    conn: psycopg.Connection, request: pytest.FixtureRequest
+    prepared_conn: psycopg.Connection, request: pytest.FixtureRequest
 ) -> None:
     """If it fails: `pytest rebound_oro_pipeline_tests/defs --snapshot-update` writes the file anew."""
-    models = read_models()
-    load_seeds(conn, models)
-    create_views(conn, models)
     assets = {".".join(key.path) for key in defs.resolve_asset_graph().get_all_asset_keys()}
     found: dict[str, dict[str, str]] = {}
-    for relation, column, kind in conn.execute(QUERY, (sorted(assets - set(models.seeds)),)):
+    for relation, column, kind in prepared_conn.execute(QUERY, (sorted(assets - set(models().seeds)),)):
         found.setdefault(relation, {})[column] = kind
     if request.config.option.update_snapshots:
         FILE.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         column_types.cache_clear()
     assert column_types() == found
-    assert found.keys() == assets - set(models.seeds)
+    assert found.keys() == assets - set(models().seeds)
 
 
 def test_every_column_that_a_migration_makes_has_a_meaning() -> None:
@@ -55,7 +50,7 @@ def test_every_column_that_a_migration_makes_has_a_meaning() -> None:
     bare = {
         f"{relation}.{column}"
         for relation, columns in column_types().items()
-        if relation not in read_models()
+        if relation not in models()
         for column in columns
         if column not in column_comments().get(relation, {})
     }

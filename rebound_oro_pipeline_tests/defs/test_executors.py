@@ -13,14 +13,10 @@ OF_A_SINGLE_STEP = ("follow_up", "open_returns", "catch_up", "catalogue")
 
 
 @pytest.mark.parametrize("chosen", ["in_process", "multiprocess"])
-def test_every_job_has_the_executor_that_is_set(chosen: str) -> None:
+def test_a_job_has_the_executor_that_is_set_unless_it_is_a_single_step(chosen: str) -> None:
+    """A single step executes in its run, and keeps its connections."""
     defs = build_definitions(Settings.model_validate({"executor": chosen}))
     assert {job: defs.resolve_job_def(job).executor_def.name for job in JOBS} == dict.fromkeys(JOBS, chosen)
-
-
-@pytest.mark.parametrize("chosen", ["in_process", "multiprocess"])
-def test_jobs_of_a_single_step_execute_in_their_run_and_keep_its_connections(chosen: str) -> None:
-    defs = build_definitions(Settings.model_validate({"executor": chosen}))
     for job in OF_A_SINGLE_STEP:
         assert defs.resolve_job_def(job).executor_def is IN_PROCESS, job
 

@@ -10,6 +10,7 @@ import pytest
 from dagster import AutomationCondition
 from syrupy.assertion import SnapshotAssertion
 
+from rebound_oro_pipeline.definitions import defs
 from rebound_oro_pipeline.defs.all import build_definitions
 from rebound_oro_pipeline.settings import Settings, WrongSetting
 from rebound_oro_pipeline_tests.docs.tables import ROOT
@@ -36,15 +37,7 @@ PRINCIPAL = {
 
 
 @pytest.fixture(scope="module")
-def defs() -> dg.Definitions:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in Settings.model_fields:
-            patch.delenv(f"REBOUND_ORO_{name.upper()}", raising=False)
-        return build_definitions(Settings())
-
-
-@pytest.fixture(scope="module")
-def nodes(defs: dg.Definitions) -> dict[str, Any]:
+def nodes() -> dict[str, Any]:
     graph = defs.resolve_asset_graph()
     return {key.to_user_string(): graph.get(key) for key in sorted(graph.get_all_asset_keys())}
 
@@ -53,9 +46,7 @@ def test_assets_are_those_of_the_snapshot(nodes: dict[str, Any], snapshot: Snaps
     assert {key: _asset(node) for key, node in nodes.items()} == snapshot
 
 
-def test_checks_jobs_schedules_and_sensors_are_those_of_the_snapshot(
-    defs: dg.Definitions, snapshot: SnapshotAssertion
-) -> None:
+def test_checks_jobs_schedules_and_sensors_are_those_of_the_snapshot(snapshot: SnapshotAssertion) -> None:
     graph = defs.resolve_asset_graph()
     repository = defs.get_repository_def()
     shown = {
@@ -155,12 +146,12 @@ def test_dependencies_are_the_tables_that_the_sql_names(nodes: dict[str, Any]) -
         assert {parent.to_user_string() for parent in node.parent_keys} <= set(nodes), key
 
 
-def test_a_backfill_of_the_job_is_a_single_run(defs: dg.Definitions) -> None:
+def test_a_backfill_of_the_job_is_a_single_run() -> None:
     """What docs/operations.md tells; Dagster takes it from the policies of the job's assets."""
     assert defs.resolve_job_def("returns").backfill_policy == dg.BackfillPolicy.single_run()
 
 
-def test_everything_that_a_person_chooses_is_off_until_it_is_switched_on(defs: dg.Definitions) -> None:
+def test_everything_that_a_person_chooses_is_off_until_it_is_switched_on() -> None:
     """A fresh installation writes to no one's shop."""
     repository = defs.get_repository_def()
     for automation in (*repository.schedule_defs, *repository.sensor_defs):

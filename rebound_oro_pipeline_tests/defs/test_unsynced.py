@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from rebound_oro_pipeline.definitions import defs
 from rebound_oro_pipeline.defs.all import build_definitions
 from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.defs.versions import versions_without_days
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.model import Models
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop, models, prepare
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, prepare
+from rebound_oro_pipeline_tests.prepared import models
 
 DAY, ANOTHER = "2026-03-04", "2026-03-05"
 DAYS = {"dagster/asset_partition_range_start": ANOTHER, "dagster/asset_partition_range_end": "2026-03-08"}
@@ -94,7 +96,7 @@ def test_a_policy_is_news_to_what_it_decides_and_a_seed_to_what_it_is_for(tmp_pa
 
 
 def test_every_view_and_working_set_that_a_day_is_made_from_has_such_a_version() -> None:
-    graph = build_definitions(Settings()).resolve_asset_graph()
+    graph = defs.resolve_asset_graph()
     versions = versions_without_days(models(), 1)
     read = {
         parent

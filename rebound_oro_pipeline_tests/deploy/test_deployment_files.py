@@ -22,7 +22,7 @@ from dagster._daemon.cli import create_dagster_daemon_cli
 from dagster_webserver.cli import create_dagster_webserver_cli
 
 from rebound_oro_pipeline.cli import main
-from rebound_oro_pipeline.defs.all import build_definitions
+from rebound_oro_pipeline.definitions import defs
 from rebound_oro_pipeline.defs.jobs import RETURNS
 from rebound_oro_pipeline.defs.storage import EventLog
 from rebound_oro_pipeline.processes import accepts_connections, port_to_listen_on, running
@@ -420,13 +420,10 @@ def test_the_documentation_waits_for_the_migration_and_names_pools_that_there_ar
         install.index("helm/migrate.yaml\n") < install.index(f"job/{name}\n") < install.index("helm upgrade")
     )
     named = set(re.findall(r"concurrency set (\w+)", text))
-    definitions = build_definitions(Settings())
-    pools = {node.pool for job in definitions.resolve_all_job_defs() for node in job.graph.iterate_op_defs()}
+    pools = {node.pool for job in defs.resolve_all_job_defs() for node in job.graph.iterate_op_defs()}
     assert named <= pools
     assert {"oro_reading", "rebound_api"} == {
-        node.pool
-        for node in definitions.resolve_job_def(RETURNS).graph.iterate_op_defs()
-        if node.pool is not None
+        node.pool for node in defs.resolve_job_def(RETURNS).graph.iterate_op_defs() if node.pool is not None
     }
 
 

@@ -24,7 +24,8 @@ from rebound_oro_pipeline_tests.docs.worked_documents import (
     return_document,
     told,
 )
-from rebound_oro_pipeline_tests.rules.sql_runner import land, models
+from rebound_oro_pipeline_tests.prepared import models
+from rebound_oro_pipeline_tests.rules.sql_runner import land
 
 FIRST_DAY = datetime(2026, 3, 1, tzinfo=UTC)
 """Examples with one policy and one rhythm share a day of returns; the next such group takes the next day."""

@@ -22,6 +22,7 @@ import psycopg
 
 from rebound_oro_pipeline_tests.end_to_end import stages
 from rebound_oro_pipeline_tests.end_to_end.stages import Place
+from rebound_oro_pipeline_tests.prepared import models
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _fork(told: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    stages.models()
+    models()
     for line in sys.stdin:
         sys.stdout.write(json.dumps(_fork(json.loads(line))) + "\n")
         sys.stdout.flush()

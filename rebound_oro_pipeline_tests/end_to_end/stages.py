@@ -4,7 +4,6 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
 from pathlib import Path
 from uuid import uuid4
 
@@ -21,13 +20,10 @@ from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
 from rebound_oro_pipeline.services.sending import PushCounts, SendingRules
 from rebound_oro_pipeline.services.summarise import lines_without_a_place
-from rebound_oro_pipeline.sqlmodels.model import Models
-from rebound_oro_pipeline.sqlmodels.read import read_models
-from rebound_oro_pipeline.sqlmodels.relations import create_views
-from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
 from rebound_oro_pipeline.warehouse import reference
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.migrate import migrate
+from rebound_oro_pipeline_tests import prepared
 from rebound_oro_pipeline_tests.sandbox_process import Box
 
 RETURN_WORKERS = 32
@@ -104,18 +100,11 @@ class Place:
         return asdict(self)
 
 
-@cache
-def models() -> Models:
-    """Return the SQL models, read once in a process."""
-    return read_models()
-
-
 def prepare(place: Place) -> None:
     """Bring an empty database up to this version, and store aliases and the default policy."""
     migrate(place.database_url)
-    with connect(place.database_url) as conn, conn.transaction():
-        load_seeds(conn, models())
-        create_views(conn, models())
+    with connect(place.database_url) as conn:
+        prepared.prepare(conn)
         reference.import_aliases(conn, Path(place.aliases), added_by="test")
         reference.save_policy(conn, Policy().document())
 
@@ -141,7 +130,7 @@ def decide_all(place: Place) -> None:
         conn.commit()
         decide(
             conn,
-            models(),
+            prepared.models(),
             place.window,
             policy_version=version,
             decided_at=datetime.now(UTC),

@@ -1,17 +1,13 @@
 """One story that many tests look at: a day, then many days, then everything again, between sandbox and database."""
 
-import csv
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import httpx
 
 from rebound_oro_pipeline.contracts.policy import load_policy
 from rebound_oro_pipeline.contracts.window import Window
@@ -20,13 +16,13 @@ from rebound_oro_pipeline.demo_report import Report, read_report
 from rebound_oro_pipeline.services.decide import decide as decide_by_sql
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.reference import import_aliases, save_policy
-from rebound_oro_pipeline_tests.oracle.decide import Outcome, decide, world
-from rebound_oro_pipeline_tests.oracle.rules import read_seeds
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, models, prepare, variables
+from rebound_oro_pipeline_tests.oracle.decide import Outcome, decide
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, prepare, variables
+from rebound_oro_pipeline_tests.prepared import models
+from rebound_oro_pipeline_tests.sandbox_by_the_oracle import world_of
 from rebound_oro_pipeline_tests.sandbox_process import Box, sandbox
 
 DAYS = 12
-SEEDS = Path(__file__).parents[2] / "dbt_like_sql" / "seeds"
 Row = Mapping[str, Any]
 
 
@@ -107,12 +103,7 @@ def told(database_url: str, home: Path) -> Iterator[Story]:
 
 def by_the_rules(box: Box) -> Outcome:
     """Decide what the sandbox holds now with the rules' oracle, which shares nothing with the pipeline."""
-    orders = _pages(box, "orders", "lineItems,lineItems.kitItemLineItems,discounts,shippingTrackings")
-    with box.aliases.open(encoding="utf-8") as file:
-        aliases = [(row["alias"], row["sku"]) for row in csv.DictReader(file)]
-    returns = [each["document"] for each in box.state("returns")["returns"]]
-    products = _pages(box, "products", "unitPrecisions")
-    return decide(world(orders, returns, products, aliases, {}, read_seeds(SEEDS)))
+    return decide(world_of(box))
 
 
 def _everything(loop: Loop, box: Box, days: tuple[str, str]) -> Act:
@@ -140,20 +131,3 @@ def _two_weeks_later(loop: Loop, window: Window) -> list[tuple[str, str, str | N
             run_id="later",
         )
     return _destinations(loop)
-
-
-def _pages(box: Box, resource: str, include: str) -> list[dict[str, Any]]:
-    headers = {
-        "Authorization": f"Bearer {box.oro_token()}",
-        "Accept": "application/vnd.api+json",
-        "X-Include": "noHateoas",
-    }
-    found = []
-    for number in range(1, 100):
-        query = {"page[size]": "100", "page[number]": str(number), "sort": "id", "include": include}
-        answer = httpx.get(f"{box.oro_url}/admin/api/{resource}", params=query, headers=headers, timeout=60)
-        document = json.loads(answer.raise_for_status().text, parse_float=Decimal)
-        if not document["data"]:
-            break
-        found.append(document)
-    return found

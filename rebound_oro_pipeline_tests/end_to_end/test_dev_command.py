@@ -13,7 +13,7 @@ from rebound_oro_pipeline.demo_scene import Scale, scene_of
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.wiring import connect_database, prepare_database, running_database
 from rebound_oro_pipeline_tests.end_to_end.commands import left_in, line_with, run, running_in, started
-from rebound_oro_pipeline_tests.pipeline_at_work import models
+from rebound_oro_pipeline_tests.prepared import models
 
 ASSETS = "{ assetNodes { assetKey { path } groupName } }"
 RUNS = """

@@ -25,7 +25,8 @@ from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline.warehouse.reference import add_alias, import_aliases, save_policy
 from rebound_oro_pipeline_tests.conftest import CloneDatabase
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, models, prepare, variables
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, prepare, variables
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.sandbox_process import Box, sandbox
 
 DAYS = 12

@@ -20,7 +20,8 @@ from rebound_oro_pipeline.services.operate_discrepancies import DiscrepancyFilte
 from rebound_oro_pipeline.sqlmodels.model import Assertion, Models
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.conftest import CloneDatabase
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, models, prepare, variables
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, prepare, variables
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.sandbox_process import Box, sandbox
 
 DAYS = 8

@@ -4,22 +4,15 @@
 looks into the sandbox's own state.
 """
 
-import csv
-import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import httpx
-
-from rebound_oro_pipeline_tests.oracle.decide import decide, world
-from rebound_oro_pipeline_tests.oracle.rules import read_seeds
+from rebound_oro_pipeline_tests.oracle.decide import decide
+from rebound_oro_pipeline_tests.sandbox_by_the_oracle import world_of
 from rebound_oro_pipeline_tests.sandbox_process import Box
 
-_SEEDS = Path(__file__).parents[2] / "dbt_like_sql" / "seeds"
 _AMOUNTS = {
     "net_amount": "netAmount",
     "discount_amount": "discountAmount",
@@ -42,18 +35,7 @@ class Expected:
 
 def expected(box: Box) -> Expected:
     """Decide everything that the sandbox shows now."""
-    with box.aliases.open(encoding="utf-8") as file:
-        aliases = [(row["alias"], row["sku"]) for row in csv.DictReader(file)]
-    include = "lineItems,lineItems.kitItemLineItems,discounts,shippingTrackings"
-    seen = world(
-        _pages(box, "orders", include),
-        [each["document"] for each in box.state("returns")["returns"]],
-        _pages(box, "products", "unitPrecisions"),
-        aliases,
-        {},
-        read_seeds(_SEEDS),
-    )
-    outcome = decide(seen)
+    outcome = decide(world_of(box))
     lines: dict[str, Counter[tuple[object, ...]]] = {}
     for line in outcome.credit_note_lines:
         row = (line["sku"], Decimal(line["quantity"]), *(Decimal(line[name]) for name in _LINE_AMOUNTS))
@@ -104,18 +86,3 @@ def differences(box: Box, wanted: Expected) -> list[str]:
 def _line(line: dict[str, Any]) -> tuple[object, ...]:
     amounts = (Decimal(line[_AMOUNTS[name]]) for name in _LINE_AMOUNTS)
     return (line["sku"], Decimal(str(line["quantity"])), *amounts)
-
-
-def _pages(box: Box, resource: str, include: str) -> Iterator[dict[str, Any]]:
-    headers = {
-        "Authorization": f"Bearer {box.oro_token()}",
-        "Accept": "application/vnd.api+json",
-        "X-Include": "noHateoas",
-    }
-    for number in range(1, 1000):
-        query = {"page[size]": "500", "page[number]": str(number), "sort": "id", "include": include}
-        answer = httpx.get(f"{box.oro_url}/admin/api/{resource}", params=query, headers=headers, timeout=120)
-        document: dict[str, Any] = json.loads(answer.raise_for_status().text, parse_float=Decimal)
-        if not document["data"]:
-            return
-        yield document

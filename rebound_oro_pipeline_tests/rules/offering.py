@@ -8,9 +8,10 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from rebound_oro_pipeline.services.offer_returnable_items import OfferCounts, offer_returnable_items
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
-from rebound_oro_pipeline_tests.rules.sql_runner import Landed, models
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed
 
 LATER = DECIDED_AT + timedelta(days=3)
 """When nothing that landed before is looked at because it landed."""

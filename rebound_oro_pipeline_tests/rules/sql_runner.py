@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 import psycopg
@@ -16,11 +15,8 @@ from rebound_oro_pipeline.contracts.rebound import read_return
 from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.decide import decide
-from rebound_oro_pipeline.sqlmodels.model import Models
-from rebound_oro_pipeline.sqlmodels.read import read_models
-from rebound_oro_pipeline.sqlmodels.relations import create_views
-from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
 from rebound_oro_pipeline.warehouse import landing, reference
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT, Document
 from rebound_oro_pipeline_tests.rules.deciding import Window as Days
 from rebound_oro_pipeline_tests.rules.outcomes import Tables
@@ -36,19 +32,6 @@ _OUTPUTS: Mapping[str, str] = {
     "quarantine": f"select * from ledger.quarantine where resolved_at is null order by {_IN_TURN}, subject, reason",
     "held": f"select * from ledger.holds where resolved_at is null order by {_IN_TURN}, subject, reason",
 }
-
-
-@cache
-def models() -> Models:
-    """Return the SQL models."""
-    return read_models()
-
-
-def prepare(conn: psycopg.Connection[Any]) -> None:
-    """Load seeds and create views in a migrated database; commits."""
-    load_seeds(conn, models())
-    create_views(conn, models())
-    conn.commit()
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import pytest
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.decide import decide
 from rebound_oro_pipeline.warehouse.connection import connect
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
-from rebound_oro_pipeline_tests.rules.sql_runner import land, models
+from rebound_oro_pipeline_tests.rules.sql_runner import land
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, open_shop, order
 
 CLAIM_AGAIN = """

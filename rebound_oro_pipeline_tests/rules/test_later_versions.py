@@ -14,10 +14,11 @@ from rebound_oro_pipeline.services.operate_deed import Deed
 from rebound_oro_pipeline.services.operate_quarantine import QuarantineFilter, open_rows, settle
 from rebound_oro_pipeline_tests.oracle.books import Books
 from rebound_oro_pipeline_tests.oracle.decide import decide, world
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.rules.by_hand import came_back, day, item, product, row, sold
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT, Document, seeds, tables
 from rebound_oro_pipeline_tests.rules.outcomes import COLUMNS, Tables
-from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed, models
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed
 
 HOUR = timedelta(hours=1)
 ORDER = sold(1, row("Abc", "4", "3.00"), row("B", "4", "5.00"))

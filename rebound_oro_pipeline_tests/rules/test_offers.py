@@ -19,13 +19,14 @@ from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
 from rebound_oro_pipeline.services.offer_returnable_items import OfferCounts, offer_returnable_items
 from rebound_oro_pipeline.services.process_inbox import process_inbox
 from rebound_oro_pipeline.warehouse import reference
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.rules.by_hand import came_back, product
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.generate import Habits, Shop, shop
 from rebound_oro_pipeline_tests.rules.laws import days, landed_shop, lawful, shop_seeds
 from rebound_oro_pipeline_tests.rules.offering import LATER, dated, offer, offers, rows, three_shirts
 from rebound_oro_pipeline_tests.rules.price import Part, Row, Sale, order_document
-from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed, models
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed
 from rebound_oro_pipeline_tests.services.operators_shop import a_return
 
 POLICIES: tuple[Mapping[str, Any], ...] = (

@@ -8,9 +8,10 @@ import pytest
 
 from rebound_oro_pipeline.services.offer_returnable_items import checks_of_offers
 from rebound_oro_pipeline.sqlmodels.checks import run_checks
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.offering import LATER, offer, offers, rows, three_shirts
-from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed, models
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed
 from rebound_oro_pipeline_tests.services.operators_shop import a_return
 
 NUMBER_FIRST = {"order_reference": ["poNumber", "identifier"]}

@@ -1,22 +1,17 @@
 """A scenario, read over HTTP, decided by the rules' independent oracle: every situation leads where it says it does."""
 
-import csv
-import json
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from rebound_oro_pipeline.sandbox.scenario_shares import SHARES, Situation
-from rebound_oro_pipeline_tests.oracle.decide import Outcome, World, decide, world
+from rebound_oro_pipeline_tests.oracle.decide import Outcome, World, decide
 from rebound_oro_pipeline_tests.oracle.documents import read_orders
-from rebound_oro_pipeline_tests.oracle.rules import Seeds, read_seeds
+from rebound_oro_pipeline_tests.sandbox_by_the_oracle import INCLUDED, pages, world_of
 from rebound_oro_pipeline_tests.sandbox_process import Box, sandbox
 
-SEEDS = Path(__file__).parents[2] / "dbt_like_sql" / "seeds"
 LATER = {"received_quantity_decreased"}
 """Reasons that need a second look, after a credit."""
 PATIENCE = {"dispatch_timeout": {"not_dispatched", "not_confirmed"}, "unknown_order": {"unknown_order"}}
@@ -32,8 +27,7 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
 
 @pytest.fixture(scope="module")
 def orders(box: Box) -> list[dict[str, Any]]:
-    include = "lineItems,lineItems.kitItemLineItems,discounts,shippingTrackings,orderSubtotals"
-    return pages(box, "orders", include)
+    return list(pages(box, "orders", f"{INCLUDED},orderSubtotals"))
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +37,8 @@ def returns(box: Box) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def seen(box: Box, orders: list[dict[str, Any]], returns: list[dict[str, Any]]) -> World:
-    with box.aliases.open(encoding="utf-8") as file:
-        aliases = [(row["alias"], row["sku"]) for row in csv.DictReader(file)]
-    documents = [each["document"] for each in returns]
-    return world(orders, documents, pages(box, "products", "unitPrecisions"), aliases, {}, seeds())
+def seen(box: Box, orders: list[dict[str, Any]]) -> World:
+    return world_of(box, orders)
 
 
 @pytest.fixture(scope="module")
@@ -58,27 +49,6 @@ def outcome(seen: World) -> Outcome:
 @pytest.fixture(scope="module")
 def situations(returns: list[dict[str, Any]]) -> dict[str, str]:
     return {each["id"]: each["situation"] for each in returns}
-
-
-def seeds() -> Seeds:
-    return read_seeds(SEEDS)
-
-
-def pages(box: Box, resource: str, include: str) -> list[dict[str, Any]]:
-    headers = {
-        "Authorization": f"Bearer {box.oro_token()}",
-        "Accept": "application/vnd.api+json",
-        "X-Include": "noHateoas",
-    }
-    found = []
-    for number in range(1, 100):
-        query = {"page[size]": "100", "page[number]": str(number), "sort": "id", "include": include}
-        answer = httpx.get(f"{box.oro_url}/admin/api/{resource}", params=query, headers=headers, timeout=60)
-        document = json.loads(answer.raise_for_status().text, parse_float=Decimal)
-        if not document["data"]:
-            break
-        found.append(document)
-    return found
 
 
 @pytest.mark.parametrize("situation", [each for each, share in SHARES.items() if share.leads_to])

@@ -12,8 +12,9 @@ from rebound_oro_pipeline.services.operate_again import Rules
 from rebound_oro_pipeline.services.operate_deed import Deed
 from rebound_oro_pipeline.services.operate_quarantine import QuarantineFilter, QuarantineRow, open_rows
 from rebound_oro_pipeline.warehouse import reference
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
-from rebound_oro_pipeline_tests.rules.sql_runner import ALWAYS, Landed, land, models
+from rebound_oro_pipeline_tests.rules.sql_runner import ALWAYS, Landed, land
 
 DEED = Deed("maria", "counted again")
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)

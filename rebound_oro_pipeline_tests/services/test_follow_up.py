@@ -26,8 +26,8 @@ from rebound_oro_pipeline.services.follow_up import (
 from rebound_oro_pipeline.services.operate_quarantine import settle
 from rebound_oro_pipeline.warehouse import follow_up as asked
 from rebound_oro_pipeline.warehouse import inbox, reference
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
-from rebound_oro_pipeline_tests.rules.sql_runner import models
 from rebound_oro_pipeline_tests.sandbox_process import UNTIL, Box, sandbox
 from rebound_oro_pipeline_tests.services.operators_shop import (
     DEED,

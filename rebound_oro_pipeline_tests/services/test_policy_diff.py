@@ -11,12 +11,13 @@ from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.services.policy_diff import PlaceChange, PolicyDiff, ShelfChange, policy_diff
 from rebound_oro_pipeline.warehouse import reference
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
 from rebound_oro_pipeline_tests.rules.generate import Habits
 from rebound_oro_pipeline_tests.rules.generate import shop as made_shop
 from rebound_oro_pipeline_tests.rules.laws import POLICIES
 from rebound_oro_pipeline_tests.rules.price import Row, Sale, order_document
-from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed, models
+from rebound_oro_pipeline_tests.rules.sql_runner import Landed, land, landed
 from rebound_oro_pipeline_tests.services.operators_shop import NOW, a_return, open_shop, order
 
 SECOND_DAY = Window(datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC))

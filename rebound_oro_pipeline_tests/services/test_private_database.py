@@ -11,7 +11,7 @@ from psycopg import sql
 
 from rebound_oro_pipeline.services.private_database import private_database
 from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline_tests.rules.sql_runner import models
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.sessions import wait_for_sessions_to_end
 
 PURPOSE = f"looked_at_{os.getpid()}"
@@ -51,7 +51,7 @@ def test_it_is_dropped_when_the_question_fails(postgres_url: str) -> None:
 IS_KILLED = """
 import os, signal, sys
 from rebound_oro_pipeline.services.private_database import private_database
-from rebound_oro_pipeline_tests.rules.sql_runner import models
+from rebound_oro_pipeline_tests.prepared import models
 with private_database(sys.argv[1], models(), purpose=sys.argv[2]):
     os.kill(os.getpid(), signal.SIGKILL)
 """

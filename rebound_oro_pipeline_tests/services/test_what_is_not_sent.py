@@ -12,8 +12,9 @@ from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.services.decide import decide
 from rebound_oro_pipeline.services.sync_health import discrepancies, figures
 from rebound_oro_pipeline.warehouse import outbox, reference
+from rebound_oro_pipeline_tests.prepared import models
 from rebound_oro_pipeline_tests.rules.deciding import DECIDED_AT
-from rebound_oro_pipeline_tests.rules.sql_runner import ALWAYS, land, models
+from rebound_oro_pipeline_tests.rules.sql_runner import ALWAYS, land
 from rebound_oro_pipeline_tests.services.operators_shop import a_return, order
 
 

@@ -3,12 +3,15 @@
 With other ways switched off the planner looks rows up by key wherever it can, however few there are.
 """
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
 import psycopg
 import pytest
 
-from rebound_oro_pipeline.sqlmodels.read import read_models
-from rebound_oro_pipeline.sqlmodels.relations import create_views
-from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.warehouse.statements import load
+from rebound_oro_pipeline_tests.prepared import models
 
 LOOK_UPS = {
     "orders of a decision and what the policy says of them": (
@@ -84,6 +87,10 @@ LOOK_UPS = {
         ),
         "Index Cond: (return_id = notes.return_id)",
     ),
+    "rates of claims that are listed in another unit": (
+        "select quantity from intermediate.int_claims_as_listed where return_id = '1'",
+        "Index Scan using oro_product_units_pkey",
+    ),
     "notes that bear the numbers of a decision": (
         (
             "select notes.sequence from intermediate.int_claim_lines as lines"
@@ -116,11 +123,13 @@ where n.nspname = 'intermediate' and a.attcollation <> 0
 """
 
 
+@pytest.fixture(scope="session")
+def template_database(prepared_database: str) -> str:
+    return prepared_database
+
+
 @pytest.mark.parametrize("look_up", LOOK_UPS)
 def test_no_look_up_reads_a_whole_table(conn: psycopg.Connection, look_up: str) -> None:
-    models = read_models()
-    load_seeds(conn, models)
-    create_views(conn, models)
     query, condition = LOOK_UPS[look_up]
     conn.execute("set enable_seqscan = off")
     conn.execute("set enable_bitmapscan = off")
@@ -132,9 +141,6 @@ def test_no_look_up_reads_a_whole_table(conn: psycopg.Connection, look_up: str) 
 
 def test_a_key_is_compared_in_one_way_wherever_it_stands(conn: psycopg.Connection) -> None:
     """An index serves one collation; a key put together of ids has theirs, and the whole table would be read."""
-    models = read_models()
-    load_seeds(conn, models)
-    create_views(conn, models)
     indexed: dict[str, set[str]] = {}
     for column, collation in conn.execute(INDEXED):
         indexed.setdefault(column, set()).add(collation)
@@ -151,13 +157,31 @@ def test_a_key_is_compared_in_one_way_wherever_it_stands(conn: psycopg.Connectio
 
 def test_rows_of_a_day_are_counted_by_an_index(conn: psycopg.Connection) -> None:
     """Every run of a day counts them, however much was decided before."""
-    models = read_models()
-    load_seeds(conn, models)
-    create_views(conn, models)
     conn.execute("set enable_seqscan = off")
-    kept = [model for model in models.values() if model.window and model.materialized != "view"]
+    kept = [model for model in models().values() if model.window and model.materialized != "view"]
     assert {"append", "partition", "state"} <= {model.materialized for model in kept}
     for model in kept:
         query = f"select count(*) from {model.relation} where {model.window} >= '2026-01-01'"
         plan = [line for (line,) in conn.execute(f"explain {query}")]
         assert any(f"Index Cond: ({model.window} >= " in line for line in plan), "\n".join(plan)
+
+
+@pytest.mark.parametrize(
+    ("asked", "condition"),
+    [
+        (
+            Window(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)).bounds,
+            "registered_at >= ",
+        ),
+        ({"return_ids": ["1"]}, "return_id = ANY ('{1}'"),
+    ],
+    ids=["a window", "single returns"],
+)
+def test_where_return_lines_are_is_found_by_an_index(
+    conn: psycopg.Connection, asked: Mapping[str, object], condition: str
+) -> None:
+    conn.execute("set enable_seqscan = off")
+    given = {"window_start": None, "window_end": None, "return_ids": None, **asked}
+    plan = [line for (line,) in conn.execute(f"explain {load('summaries')['destinations']}", given)]
+    assert "Seq Scan" not in "\n".join(plan)
+    assert any("Index Cond" in line and condition in line for line in plan), "\n".join(plan)

@@ -7,11 +7,11 @@ import pytest
 
 from rebound_oro_pipeline.sqlmodels.build import Builder
 from rebound_oro_pipeline.sqlmodels.catalog import columns_of
+from rebound_oro_pipeline.sqlmodels.cursor import Statements
 from rebound_oro_pipeline.sqlmodels.errors import BuildError
 from rebound_oro_pipeline.sqlmodels.model import Models
-from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline.sqlmodels.relations import OWNED, create_views, ensure_schema
-from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+from rebound_oro_pipeline_tests import prepared
 
 WINDOW = {"window_start": "2026-01-01", "window_end": "2026-01-02"}
 FILES = {
@@ -66,7 +66,7 @@ def relfilenodes(conn: psycopg.Connection) -> dict[str, int]:
 
 
 def names(conn: psycopg.Connection, relation: str) -> list[str]:
-    return [column.name for column in columns_of(conn, [relation])[relation]]
+    return [column.name for column in columns_of(Statements(conn), [relation])[relation]]
 
 
 def test_schemas_are_made_where_they_are_missing(landed):
@@ -103,7 +103,10 @@ def test_descriptions_reach_the_database_and_a_new_wording_rebuilds_nothing(land
     assert relfilenodes(landed) == before
     (text,) = landed.execute("select obj_description('staging.items'::regclass, 'pg_class')").fetchone()
     assert text.startswith("Items as they came: 100 % of them.\n\ndefinition ")
-    assert columns_of(landed, ["staging.items"])["staging.items"][1].description == "code of the product"
+    assert (
+        columns_of(Statements(landed), ["staging.items"])["staging.items"][1].description
+        == "code of the product"
+    )
 
 
 def test_what_reads_the_books_stays_when_that_changes_from_which_they_are_kept(landed, project):
@@ -200,7 +203,9 @@ def test_a_partitioned_table_keeps_its_rows_when_columns_change(landed, project)
     assert landed.execute("select item_id, weight, at::date::text from marts.sold").fetchall() == [
         (1, None, "2026-01-01")
     ]
-    types = {column.name: column.type for column in columns_of(landed, ["marts.sold"])["marts.sold"]}
+    types = {
+        column.name: column.type for column in columns_of(Statements(landed), ["marts.sold"])["marts.sold"]
+    }
     assert types == {
         "item_id": "bigint",
         "at": "timestamp with time zone",
@@ -284,14 +289,12 @@ def test_a_connection_in_autocommit_is_refused_unless_a_transaction_is_open(data
             assert create_views(conn, models) == ["staging.one"]
 
 
-def test_whichever_model_of_ours_changes_nothing_that_reads_it_is_missing(conn):
+def test_whichever_model_of_ours_changes_nothing_that_reads_it_is_missing(prepared_conn):
     """As when a new version of the project meets the database of the last one."""
-    models = read_models()
-    load_seeds(conn, models)
-    create_views(conn, models)
+    conn, models = prepared_conn, prepared.models()
     owned = [relation for relation, model in models.items() if model.materialized in OWNED]
     for relation in owned:
         changed = {**models, relation: replace(models[relation], code_version="another")}
         with conn.transaction(force_rollback=True):
             assert relation in create_views(conn, Models(changed, seeds=models.seeds))
-            assert columns_of(conn, owned).keys() == set(owned), relation
+            assert columns_of(Statements(conn), owned).keys() == set(owned), relation

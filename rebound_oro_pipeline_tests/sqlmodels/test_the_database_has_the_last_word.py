@@ -6,12 +6,13 @@ import pytest
 
 from rebound_oro_pipeline.defs.tables import column_types
 from rebound_oro_pipeline.sqlmodels.catalog import columns_of
+from rebound_oro_pipeline.sqlmodels.cursor import Statements
 from rebound_oro_pipeline.sqlmodels.lineage import column_lineage
 from rebound_oro_pipeline.sqlmodels.model import Models
 from rebound_oro_pipeline.sqlmodels.origins import origins_of
 from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline.sqlmodels.relations import create_views
-from rebound_oro_pipeline.sqlmodels.seeds import load_seeds
+from rebound_oro_pipeline_tests import prepared
 from rebound_oro_pipeline_tests.sqlmodels.agreement import disagreements
 
 FILES = {
@@ -87,11 +88,9 @@ def test_a_disagreement_is_told_and_nothing_stays_behind(conn, models, monkeypat
     assert conn.execute("select to_regclass('pg_temp.query_under_test')").fetchone() == (None,)
 
 
-def test_the_database_agrees_about_the_project_s_own_models(conn):
-    models = read_models()
-    load_seeds(conn, models)
-    create_views(conn, models)
-    assert disagreements(conn, models, origins_of(models, column_types())) == []
+def test_the_database_agrees_about_the_project_s_own_models(prepared_conn):
+    origins = origins_of(prepared.models(), column_types())
+    assert disagreements(prepared_conn, prepared.models(), origins) == []
 
 
 def test_a_column_that_is_not_read_is_told(conn, models):
@@ -113,7 +112,7 @@ def test_a_column_that_is_named_otherwise_is_told(conn, models, monkeypatch):
 def test_columns_are_followed_to_the_relations_that_are_read(conn, models):
     columns = {
         name: [column.name for column in found]
-        for name, found in columns_of(conn, [*models, "landing.items", *HIDDEN]).items()
+        for name, found in columns_of(Statements(conn), [*models, "landing.items", *HIDDEN]).items()
     }
     assert column_lineage(models["staging.items"], columns) == {
         "id": (("landing.items", "id"),),

@@ -102,9 +102,7 @@ where
 -- name: waiting
 select
     count(*) filter (where processed_at is null) as unread,
-    count(*) as unsettled,
-    min(received_at) as oldest_received_at,
-    max(delivery_id) as latest_delivery_id
+    count(*) as unsettled
 from inbox.deliveries
 where settled_at is null;
 

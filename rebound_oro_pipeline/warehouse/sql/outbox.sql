@@ -6,9 +6,7 @@ from outbox.messages
 where
     kind = %(kind)s
     and state = 'pending'
-    and next_attempt_at <= greatest(statement_timestamp(), %(now)s::timestamptz)
-    and registered_at >= %(window_start)s::timestamptz
-    and registered_at < %(window_end)s::timestamptz
+    and next_attempt_at <= statement_timestamp()
 order by next_attempt_at, message_id
 limit %(at_most)s
 for update skip locked;
@@ -23,9 +21,7 @@ with due as not materialized (
     where
         kind = %(kind)s
         and state = 'pending'
-        and next_attempt_at <= greatest(statement_timestamp(), %(now)s::timestamptz)
-        and registered_at >= %(window_start)s::timestamptz
-        and registered_at < %(window_end)s::timestamptz
+        and next_attempt_at <= statement_timestamp()
 ),
 
 firsts as (
@@ -64,10 +60,8 @@ from outbox.messages
 where
     kind = %(kind)s
     and state = 'unknown'
-    and next_attempt_at <= greatest(statement_timestamp(), %(now)s::timestamptz)
+    and next_attempt_at <= statement_timestamp()
     and outbox.is_unclaimed(claimed_by, claimed_until)
-    and registered_at >= %(window_start)s::timestamptz
-    and registered_at < %(window_end)s::timestamptz
 order by operation_id, remote_id, message_id
 limit %(at_most)s
 for update skip locked;
@@ -81,9 +75,7 @@ with due as (
     where
         kind = %(kind)s
         and state = 'unknown'
-        and next_attempt_at <= greatest(statement_timestamp(), %(now)s::timestamptz)
-        and registered_at >= %(window_start)s::timestamptz
-        and registered_at < %(window_end)s::timestamptz
+        and next_attempt_at <= statement_timestamp()
 ),
 
 concerned as (
@@ -121,7 +113,6 @@ with taken as (
 select
     message_id,
     business_key,
-    ordering_key,
     payload,
     attempts,
     failures,
@@ -378,7 +369,6 @@ inner join outbox.messages
 select
     message_id,
     business_key,
-    ordering_key,
     payload,
     attempts,
     failures,
@@ -391,8 +381,6 @@ from outbox.messages
 where
     kind = %(kind)s
     and state = 'pending'
-    and registered_at >= %(window_start)s::timestamptz
-    and registered_at < %(window_end)s::timestamptz
 order by message_id;
 
 -- name: due_mark
@@ -413,8 +401,6 @@ with messages as (
     where
         kind = %(kind)s
         and state in ('pending', 'sending', 'unknown')
-        and registered_at >= %(window_start)s::timestamptz
-        and registered_at < %(window_end)s::timestamptz
         and next_attempt_at < outbox.held_back_until()
 ),
 

@@ -12,15 +12,6 @@ values (%(document)s, %(document_hash)s, clock_timestamp())
 on conflict (document_hash) do update set document_hash = excluded.document_hash
 returning policy_version;
 
--- name: latest_policy
-select
-    policy_version,
-    document,
-    loaded_at
-from reference.policies
-order by loaded_at desc, policy_version desc
-limit 1;
-
 -- name: renew_policy
 -- A policy that was in force before comes back: it is the latest again, under its old version.
 update reference.policies

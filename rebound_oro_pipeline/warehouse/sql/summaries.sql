@@ -1,22 +1,14 @@
 -- name: destinations
+-- Of a window or of single returns: the other is null, and finds nothing.
 select
     destination,
     reason,
     count(*)::integer as lines,
     coalesce(sum(quantity), 0) as units
 from marts.return_line_destinations
-where registered_at >= %(window_start)s and registered_at < %(window_end)s
-group by destination, reason
-order by destination, reason
-
--- name: destinations_of_returns
-select
-    destination,
-    reason,
-    count(*)::integer as lines,
-    coalesce(sum(quantity), 0) as units
-from marts.return_line_destinations
-where return_id = any(%(return_ids)s)
+where
+    (registered_at >= %(window_start)s::timestamptz and registered_at < %(window_end)s::timestamptz)
+    or return_id = any(%(return_ids)s::text[])
 group by destination, reason
 order by destination, reason
 

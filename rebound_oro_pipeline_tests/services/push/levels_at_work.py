@@ -2,14 +2,11 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
 
 import httpx
-import psycopg
 
-from rebound_oro_pipeline_tests.services.push.shop_at_work import Hook
+from rebound_oro_pipeline_tests.services.push.shop_at_work import Box, Hook
 
-Box = psycopg.Connection[Any]
 BATCH = ("PATCH", "/inventorylevels")
 SINGLE = ("PATCH", "/inventorylevels/")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import psycopg
+import pytest
 import uvicorn
 from psycopg.types.json import Jsonb
 
@@ -21,6 +22,7 @@ from rebound_oro_pipeline.sandbox.oro.app import create_app
 from rebound_oro_pipeline.sandbox.oro.records import ProductRecord, UnitRecord
 from rebound_oro_pipeline.sandbox.oro.store import LIMITED, OroStore
 from rebound_oro_pipeline.services.sending import SendingRules
+from rebound_oro_pipeline.warehouse import outbox
 
 DAY = datetime(2026, 11, 2, tzinfo=UTC)
 AT_ONCE = SendingRules(first_delay=0.0, longest_delay=0.0, patience=5.0, claim_limit=100, workers=2)
@@ -28,7 +30,31 @@ AT_ONCE = SendingRules(first_delay=0.0, longest_delay=0.0, patience=5.0, claim_l
 ONE_TRY = SendingRules(first_delay=300.0, longest_delay=300.0, patience=0.0, workers=1)
 """What fails stays failed until the next run."""
 
+Box = psycopg.Connection[Any]
+"""A connection in autocommit mode, to fill the outbox and to look into it."""
 Hook = Callable[[httpx.Request], object]
+
+
+class Killed(BaseException):
+    """Ends a worker between two statements, as a kill would."""
+
+
+def kill(_: httpx.Request) -> None:
+    """End the worker in the middle of a request."""
+    raise Killed
+
+
+@contextmanager
+def killed_at_the_latest_before_settling() -> Iterator[None]:
+    """Expect that a push ends without a word of what it did, at what was planned on the network or then."""
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(outbox.Claimant, "settle", die)
+        with pytest.raises(Killed):
+            yield
 
 
 def lost(_: httpx.Request) -> None:

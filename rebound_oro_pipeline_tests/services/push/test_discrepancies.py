@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.oro import OroClient
@@ -24,6 +22,7 @@ from rebound_oro_pipeline.warehouse import outbox, watermarks
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     ONE_TRY,
+    Box,
     Shop,
     answer,
     lost,
@@ -35,7 +34,6 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
 )
 from rebound_oro_pipeline_tests.services.push.test_reconcile import decide_note
 
-Box = psycopg.Connection[Any]
 SOLD = """
 insert into landing.oro_orders (
     order_id, currency, subtotal_value, total_value, order_discounts_amount, internal_status, has_internal_status,

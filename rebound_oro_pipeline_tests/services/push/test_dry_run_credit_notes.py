@@ -1,10 +1,8 @@
 """A rehearsal with the real shop: it says what it would refuse, and nothing is stored anywhere."""
 
 from pathlib import Path
-from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.errors import Forbidden
@@ -13,14 +11,13 @@ from rebound_oro_pipeline.services.dry_run_credit_notes import DryRunImpossible,
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
+    Box,
     Shop,
     open_shop,
     put_note,
     put_notes,
     states,
 )
-
-Box = psycopg.Connection[Any]
 
 
 def test_what_would_be_refused_is_reported_and_nothing_is_stored(

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.errors import Forbidden
@@ -14,6 +13,7 @@ from rebound_oro_pipeline.services.sending import SendingRules
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     ONE_TRY,
+    Box,
     Shop,
     error,
     make_due,
@@ -23,7 +23,6 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     states,
 )
 
-Box = psycopg.Connection[Any]
 BATCH = ("PATCH", "/reboundcreditnotes")
 SINGLE = ("POST", "/reboundcreditnotes")
 BATCHES_ONLY = {"orders": ("view",), "reboundcreditnotes": ("view",), "asyncoperations": ("view", "create")}

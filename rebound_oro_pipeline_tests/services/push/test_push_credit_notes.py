@@ -1,8 +1,5 @@
 """Credit notes arrive in the shop once, whatever it answers."""
 
-from typing import Any
-
-import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.errors import MalformedAnswer
@@ -12,13 +9,12 @@ from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     ONE_TRY,
+    Box,
     Shop,
     error,
     put_note,
     states,
 )
-
-Box = psycopg.Connection[Any]
 
 NOTES = "reboundcreditnotes"
 LINES = "reboundcreditnotelines"

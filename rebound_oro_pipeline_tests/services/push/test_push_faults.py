@@ -4,10 +4,8 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.errors import AuthenticationError, Refused
@@ -19,11 +17,14 @@ from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     ONE_TRY,
+    Box,
     Network,
     Shop,
     answer,
     cut,
     error,
+    kill,
+    killed_at_the_latest_before_settling,
     lost,
     make_due,
     open_shop,
@@ -32,18 +33,9 @@ from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     states,
 )
 
-Box = psycopg.Connection[Any]
 BATCH = ("PATCH", "/reboundcreditnotes")
 SINGLE = ("POST", "/reboundcreditnotes")
 READ = ("GET", "/reboundcreditnotes")
-
-
-class Killed(BaseException):
-    """Ends a worker between two statements, as a kill would."""
-
-
-def kill(_: httpx.Request) -> None:
-    raise Killed
 
 
 def no_route(_: httpx.Request) -> None:
@@ -135,12 +127,8 @@ def test_a_worker_killed_at_any_moment_leaves_nothing_twice_and_nothing_behind(
             dying.after(method, path, kill)
     if moment == "before reading back":
         dying.before(*READ, kill)
-    settle = outbox.Claimant.settle
-    with pytest.MonkeyPatch.context() as patch, shop.client(network=dying) as oro:
-        patch.setattr(outbox.Claimant, "settle", lambda *_: (_ for _ in ()).throw(Killed()))
-        with pytest.raises(Killed):
-            push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
-    assert outbox.Claimant.settle is settle
+    with shop.client(network=dying) as oro, killed_at_the_latest_before_settling():
+        push_credit_notes(oro, database_url, run_id="1", rules=ONE_TRY)
     assert set(states(box).values()) == {"sending"}
     with shop.client() as oro:
         counts = push_credit_notes(oro, database_url, run_id="2", rules=AT_ONCE)

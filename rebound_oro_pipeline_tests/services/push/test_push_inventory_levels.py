@@ -17,16 +17,11 @@ from rebound_oro_pipeline.services import oro_levels
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
 from rebound_oro_pipeline.services.sending import SendingRules
 from rebound_oro_pipeline.warehouse import level_writes
-from rebound_oro_pipeline_tests.services.push.levels_at_work import (
-    BATCH,
-    SINGLE,
-    Box,
-    busy,
-    writes,
-)
+from rebound_oro_pipeline_tests.services.push.levels_at_work import BATCH, SINGLE, busy, writes
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     ONE_TRY,
+    Box,
     Network,
     Shop,
     answer,

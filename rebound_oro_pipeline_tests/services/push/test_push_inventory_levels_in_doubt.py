@@ -14,35 +14,24 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
 from rebound_oro_pipeline.services.sending import Circuit, SendingRules
 from rebound_oro_pipeline.warehouse import outbox
-from rebound_oro_pipeline_tests.services.push.levels_at_work import (
-    BATCH,
-    SINGLE,
-    Box,
-    busy,
-    writes,
-)
+from rebound_oro_pipeline_tests.services.push.levels_at_work import BATCH, SINGLE, busy, writes
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     ONE_TRY,
+    Box,
     Network,
     Shop,
     answer,
     cut,
     error,
+    kill,
+    killed_at_the_latest_before_settling,
     lost,
     make_due,
     open_shop,
     put_delta,
     states,
 )
-
-
-class Killed(BaseException):
-    """Ends a worker between two statements, as a kill would."""
-
-
-def kill(_: httpx.Request) -> None:
-    raise Killed
 
 
 @pytest.mark.parametrize("count", [1, 3], ids=["single", "batch"])
@@ -90,10 +79,8 @@ def test_a_worker_killed_at_any_moment_leaves_levels_exact_to_the_unit(
         dying.after(*BATCH, kill)
     else:
         dying.before("GET", "/inventorylevels", kill)
-    with pytest.MonkeyPatch.context() as patch, shop.client(network=dying) as oro:
-        patch.setattr(outbox.Claimant, "settle", lambda *_: (_ for _ in ()).throw(Killed()))
-        with pytest.raises(Killed):
-            push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
+    with shop.client(network=dying) as oro, killed_at_the_latest_before_settling():
+        push_inventory_levels(oro, database_url, run_id="1", rules=ONE_TRY)
     assert set(states(box).values()) == {"sending"}
     for number in range(1, count + 1):
         put_delta(box, f"M{number}:1", f"SKU-{number}", "7")

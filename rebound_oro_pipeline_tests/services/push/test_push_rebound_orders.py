@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import psycopg
 import pytest
 import stamina
@@ -25,7 +24,16 @@ from rebound_oro_pipeline.services.sending import PushCounts, SendingRules
 from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline.warehouse.connection import connect
 from rebound_oro_pipeline_tests.sandbox_process import Box, sandbox
-from rebound_oro_pipeline_tests.services.push.shop_at_work import AT_ONCE, ONE_TRY, Network, answer, cut, lost
+from rebound_oro_pipeline_tests.services.push.shop_at_work import (
+    AT_ONCE,
+    ONE_TRY,
+    Killed,
+    Network,
+    answer,
+    cut,
+    kill,
+    lost,
+)
 
 PUSH = ("POST", "/orders/push")
 MADE = datetime(2026, 11, 2, tzinfo=UTC)
@@ -320,14 +328,6 @@ def test_no_later_version_goes_while_an_earlier_one_is_in_doubt(
     assert (counts.confirmed, counts.skipped) == (1, 1)
     assert states(books) == {"1:1": "skipped", "1:2": "confirmed"}
     assert held(box)["SO-1"]["item"][0]["quantity"] == "1"
-
-
-class Killed(BaseException):
-    """Ends a worker between two statements, as a kill would."""
-
-
-def kill(_: httpx.Request) -> None:
-    raise Killed
 
 
 def test_a_worker_that_dies_between_the_call_and_its_record_leaves_nothing_lost(

@@ -3,10 +3,8 @@
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.errors import AuthenticationError
@@ -14,9 +12,15 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.services.push_credit_notes import push_credit_notes
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
 from rebound_oro_pipeline.services.sending import PushCounts, SendingRules
-from rebound_oro_pipeline_tests.services.push.shop_at_work import Network, Shop, put_delta, put_notes, states
+from rebound_oro_pipeline_tests.services.push.shop_at_work import (
+    Box,
+    Network,
+    Shop,
+    put_delta,
+    put_notes,
+    states,
+)
 
-Box = psycopg.Connection[Any]
 DAYS = 6
 RUNS = 30
 

@@ -23,13 +23,12 @@ from rebound_oro_pipeline.warehouse import outbox
 from rebound_oro_pipeline_tests.services.push.shop_at_work import (
     AT_ONCE,
     DAY,
+    Box,
     Shop,
     put_delta,
     put_note,
     states,
 )
-
-Box = psycopg.Connection[Any]
 
 
 def decide_note(box: Box, number: str, order_id: str, lines: int = 1) -> None:

@@ -1,10 +1,8 @@
 """What ran out and came back is on sale again; what was taken off sale is not."""
 
 from decimal import Decimal
-from typing import Any
 
 import httpx
-import psycopg
 import pytest
 
 from rebound_oro_pipeline.clients.errors import Forbidden
@@ -12,9 +10,7 @@ from rebound_oro_pipeline.clients.oro import OroClient
 from rebound_oro_pipeline.contracts.policy import Stock
 from rebound_oro_pipeline.services.push_inventory_levels import push_inventory_levels
 from rebound_oro_pipeline.services.restore_in_stock import restore_by_policy, restore_in_stock
-from rebound_oro_pipeline_tests.services.push.shop_at_work import AT_ONCE, Shop, answer, put_delta
-
-Box = psycopg.Connection[Any]
+from rebound_oro_pipeline_tests.services.push.shop_at_work import AT_ONCE, Box, Shop, answer, put_delta
 
 
 @pytest.fixture
