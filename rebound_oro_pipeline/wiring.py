@@ -147,7 +147,6 @@ def follower(
         now=now,
         run_id=run_id,
         with_subtotals=settings.oro_subtotals,
-        workers=settings.oro_connections,
         decide_only=decide_only,
     )
 

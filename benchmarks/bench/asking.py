@@ -17,12 +17,13 @@ from rebound_oro_pipeline.contracts.policy import Policy
 from rebound_oro_pipeline.contracts.rebound_mapping import default_mapping
 from rebound_oro_pipeline.contracts.window import Window
 from rebound_oro_pipeline.sandbox.latency import Exchange, oro_seconds
-from rebound_oro_pipeline.services.land_oro_orders import WORKERS, land_oro_orders
+from rebound_oro_pipeline.services.land_oro_orders import land_oro_orders
 from rebound_oro_pipeline.services.land_rebound_returns import land_rebound_returns
 from rebound_oro_pipeline_tests.sandbox_process import UNTIL, Box, sandbox
 
 RETURNS: Final = 1_000
 DAYS: Final = 30
+AT_ONCE: Final = 4
 PAGES: Final = (10, 25, 50, 100, 250, 500)
 """Sizes of a page among which the floor takes the best."""
 USED: Final = {
@@ -95,9 +96,7 @@ def measure(lab: Lab, _: Path | None) -> None:
         lab.database() as (template, conn),
     ):
         with ReboundClient(box.rebound_url, box.login, box.api_key) as rebound:
-            land_rebound_returns(
-                rebound, conn, window, default_mapping(), now=datetime.now(UTC), run_id="b", workers=8
-            )
+            land_rebound_returns(rebound, conn, window, default_mapping(), now=datetime.now(UTC), run_id="b")
         conn.close()
         with Recording() as recorded, lab.database(template) as (_, copy):
             _land(box, copy, window, recorded)
@@ -117,7 +116,7 @@ def measure(lab: Lab, _: Path | None) -> None:
                 times.append(seconds(lambda copy=copy: _land(box, copy, window, Replaying(recorded.answers))))
         lab.note(
             Figure(
-                f"{orders:,} returned orders asked for and landed, {WORKERS} at once ÷ one pass at the best page size",
+                f"{orders:,} returned orders asked for and landed, {AT_ONCE} at once ÷ one pass at the best page size",
                 middle(times) / floor,
                 1.3,
                 note=f"{middle(times):.2f} s and {floor:.2f} s",
@@ -126,14 +125,16 @@ def measure(lab: Lab, _: Path | None) -> None:
 
 
 def _land(box: Box, conn: psycopg.Connection, window: Window, transport: httpx.BaseTransport) -> None:
-    with OroClient(box.oro_url, box.client_id, box.client_secret, transport=transport) as oro:
-        land_oro_orders(oro, conn, window, Policy(), now=datetime.now(UTC), run_id="b", workers=WORKERS)
+    with OroClient(
+        box.oro_url, box.client_id, box.client_secret, transport=transport, max_connections=AT_ONCE
+    ) as oro:
+        land_oro_orders(oro, conn, window, Policy(), now=datetime.now(UTC), run_id="b")
 
 
 def _time(orders: int, size: int, model: Callable[[Exchange], float] = oro_seconds) -> float:
-    """Return what the shop takes for one pass over so many orders in pages of a size, with all workers busy."""
+    """Return what the shop takes for one pass over so many orders in pages of a size, with all connections busy."""
     requests = math.ceil(orders / size)
-    rounds = math.ceil(requests / WORKERS)
+    rounds = math.ceil(requests / AT_ONCE)
     page = Exchange("GET", "/admin/api/orders", "", sync=False, sent=0, answered=min(size, orders))
     return rounds * model(page)
 

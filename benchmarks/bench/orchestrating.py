@@ -74,8 +74,12 @@ def _services(lab: Lab, box: Box, conn: Connection, window: Window) -> None:
     settings = Settings()
     now = datetime.now(UTC)
     with (
-        ReboundClient(box.rebound_url, box.login, box.api_key) as rebound,
-        OroClient(box.oro_url, box.client_id, box.client_secret) as oro,
+        ReboundClient(
+            box.rebound_url, box.login, box.api_key, max_connections=settings.rebound_connections
+        ) as rebound,
+        OroClient(
+            box.oro_url, box.client_id, box.client_secret, max_connections=settings.oro_connections
+        ) as oro,
     ):
         land_rebound_returns(
             rebound,
@@ -84,9 +88,8 @@ def _services(lab: Lab, box: Box, conn: Connection, window: Window) -> None:
             default_mapping(),
             now=now,
             run_id="b",
-            workers=settings.rebound_connections,
         )
-        land_oro_orders(oro, conn, window, Policy(), now=now, run_id="b", workers=settings.oro_connections)
+        land_oro_orders(oro, conn, window, Policy(), now=now, run_id="b")
         land_oro_products(oro, conn, window, now=now, run_id="b")
         land_oro_inventory_levels(oro, conn, window, now=now, run_id="b")
     lab.decide(conn, window)

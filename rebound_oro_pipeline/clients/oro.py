@@ -82,6 +82,11 @@ class OroClient:
         self._readers = ThreadPoolExecutor(self._channel.max_connections, thread_name_prefix="oro-pages")
 
     @property
+    def connections(self) -> int:
+        """How many requests may be under way at once."""
+        return self._channel.max_connections
+
+    @property
     def clock_ahead(self) -> timedelta:
         """By how much our clock was ahead of OroCommerce's when it answered last; negative: behind."""
         return self._channel.clock_ahead

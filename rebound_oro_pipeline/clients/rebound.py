@@ -56,6 +56,11 @@ class ReboundClient:
         self._order_path = order_path.strip("/")
         self._refusal: str | None = None
 
+    @property
+    def connections(self) -> int:
+        """How many requests may be under way at once."""
+        return self._channel.max_connections
+
     def close(self) -> None:
         """Close all connections."""
         self._channel.close()

@@ -56,7 +56,6 @@ def reconcile(
                     wiring.policy(settings),
                     run_id="reconcile",
                     with_subtotals=settings.oro_subtotals,
-                    workers=settings.oro_connections,
                 )
             conn.commit()
         record_sightings(conn)

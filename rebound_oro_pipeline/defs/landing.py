@@ -64,7 +64,6 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
                 wiring.rebound_mapping(settings),
                 now=datetime.now(UTC),
                 run_id=context.run.run_id,
-                workers=settings.rebound_connections,
             )
             days = returns_by_day(conn, window_of(context))
         add_by_day(
@@ -107,7 +106,6 @@ def build_landing(partitions: dg.DailyPartitionsDefinition) -> list[dg.AssetsDef
                 now=datetime.now(UTC),
                 run_id=context.run.run_id,
                 with_subtotals=settings.oro_subtotals,
-                workers=settings.oro_connections,
             )
         yield from _results(context, landed)
 

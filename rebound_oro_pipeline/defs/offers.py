@@ -64,7 +64,6 @@ def build_offers(models: Models, origins: Mapping[str, Origins]) -> list[dg.Asse
                 now=datetime.now(UTC),
                 run_id=context.run.run_id,
                 with_subtotals=settings.oro_subtotals,
-                workers=settings.oro_connections,
             )
         asked = {"by": changed.field, "since": changed.since.isoformat(), "until": changed.until.isoformat()}
         return dg.MaterializeResult(metadata={**documents(changed.landed), **asked})

@@ -112,7 +112,6 @@ def build_reconciliation(models: Models, origins: Mapping[str, Origins]) -> list
                 wiring.policy(settings),
                 run_id=context.run.run_id,
                 with_subtotals=settings.oro_subtotals,
-                workers=settings.oro_connections,
             )
             is_open = _open(conn, LEVELS_AT_FAULT)
         yield _result(reconciled.read, reconciled.findings, "levels_took_what_was_decided", is_open)

@@ -30,7 +30,6 @@ from rebound_oro_pipeline.services.oro_documents import (
 from rebound_oro_pipeline.services.sending import words_of
 from rebound_oro_pipeline.warehouse.outbox import MessageState, Outcome, waiting
 
-_WORKERS: Final = 4
 # Came with the same release as `meta.validate`.
 _SINCE_6_1: Final = "ordersubtotals"
 
@@ -77,7 +76,7 @@ def dry_run_credit_notes(
             # One note at most is stored by a shop that does not do what it says.
             _require_absent(oro, called, entry)
             break
-    answers += in_order(lambda entry: _validate(oro, called, entry), rest, workers=_WORKERS)
+    answers += in_order(lambda entry: _validate(oro, called, entry), rest, workers=oro.connections)
     refused |= {answer.number: answer.refusal for answer in answers if answer.refusal is not None}
     return DryRun(sum(answer.refusal is None for answer in answers), refused)
 

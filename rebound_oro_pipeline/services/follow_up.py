@@ -76,7 +76,6 @@ class Follower:
     now: datetime
     run_id: str
     with_subtotals: bool = False
-    workers: int = 4
     decide_only: bool = False
 
 
@@ -142,9 +141,7 @@ def follow_up(look: Follower) -> FollowedUp:
 def follow_open_returns(look: Follower) -> FollowedUp:
     """Read the open returns of the last 30 days again, because ReBound announces no update, and decide what changed."""
     with _kept_until_decided(look) as since:
-        landed = land_open_returns(
-            look.rebound, look.conn, look.mapping, now=look.now, run_id=look.run_id, workers=look.workers
-        )
+        landed = land_open_returns(look.rebound, look.conn, look.mapping, now=look.now, run_id=look.run_id)
         moments = {
             "changed": set(asked.landed_since(look.conn, since)),
             "orders": set(asked.held_for_changed_orders(look.conn, since)),
@@ -169,7 +166,6 @@ def catch_up(look: Follower) -> FollowedUp:
             look.mapping,
             now=look.now,
             run_id=look.run_id,
-            workers=look.workers,
         )
         orders = land_changed_oro_orders(
             look.oro,
@@ -179,7 +175,6 @@ def catch_up(look: Follower) -> FollowedUp:
             run_id=look.run_id,
             with_subtotals=look.with_subtotals,
             stream=SWEEP,
-            workers=look.workers,
         )
         moments = {
             "missed": set(asked.landed_since(look.conn, since)),
@@ -194,7 +189,7 @@ def refresh_catalogue(look: Follower) -> Mapping[str, Landed]:
     """Read all products that ever came back, or were on an order of theirs, again, with their stock levels."""
     products = asked.known_products(look.conn)
     look.conn.commit()
-    given: dict[str, Any] = {"now": look.now, "run_id": look.run_id, "workers": look.workers}
+    given: dict[str, Any] = {"now": look.now, "run_id": look.run_id}
     return {
         "products": land_products_by(look.oro, look.conn, "id", products, **given),
         "levels": land_levels_of(look.oro, look.conn, products, **given),
@@ -207,7 +202,7 @@ def _look_at(
     asked_for = sorted({moment for each in moments.values() for moment in each})
     windows = windows_of(asked_for)
     orders, products, levels = landed.get("orders", Landed()), Landed(), Landed()
-    given: dict[str, Any] = {"now": look.now, "run_id": look.run_id, "workers": look.workers}
+    given: dict[str, Any] = {"now": look.now, "run_id": look.run_id}
     for window in windows:
         orders += land_oro_orders(
             look.oro, look.conn, window, look.policy, with_subtotals=look.with_subtotals, **given
@@ -278,7 +273,7 @@ def _undisturbed(found: FollowedUp) -> FollowedUp:
 
 def _land_orders_by_id(look: Follower, order_ids: Iterable[str]) -> Landed:
     read = partial(orders_by_id, look.oro, with_subtotals=look.with_subtotals)
-    answers = in_order(read, in_lists(order_ids), workers=look.workers)
+    answers = in_order(read, in_lists(order_ids), workers=look.oro.connections)
     return land_orders(
         look.conn,
         one_by_one(answers),

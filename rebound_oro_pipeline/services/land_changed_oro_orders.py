@@ -58,7 +58,6 @@ def land_changed_oro_orders(
     with_subtotals: bool = False,
     stream: str = STREAM,
     lookback: timedelta = LOOKBACK,
-    workers: int = 4,
 ) -> ChangedOrders:
     """Land the orders that changed since the last reading of this stream; the first one looks `lookback` back.
 
@@ -87,7 +86,7 @@ def land_changed_oro_orders(
         )
         conn.commit()
         read = partial(orders_by_id, oro, with_subtotals=with_subtotals)
-        answers = in_order(read, in_lists(waiting), workers=workers)
+        answers = in_order(read, in_lists(waiting), workers=oro.connections)
         landed += land(one_by_one(answers))
     # Changes are dated by the shop's clock. By how much ours may be ahead unnoticed, the overlap covers.
     ahead = min(oro.clock_ahead, _MOST_AHEAD)

@@ -16,9 +16,6 @@ from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
 from rebound_oro_pipeline.warehouse.landed import goods_at_hand
 from rebound_oro_pipeline.warehouse.landing import Landed, land_levels
 
-WORKERS: Final = 4
-"""Lists asked for at once."""
-
 SNAPSHOT: Final = Selection(
     include=("product", "productUnitPrecision"),
     fields={
@@ -37,7 +34,6 @@ def land_oro_inventory_levels(
     *,
     now: datetime,
     run_id: str,
-    workers: int = WORKERS,
 ) -> Landed:
     """Land the levels, one per unit, of the products on the orders of the window's returns.
 
@@ -46,7 +42,7 @@ def land_oro_inventory_levels(
     """
     goods = goods_at_hand(conn, window)
     conn.commit()
-    return land_levels_of(oro, conn, goods.product_ids, now=now, run_id=run_id, workers=workers)
+    return land_levels_of(oro, conn, goods.product_ids, now=now, run_id=run_id)
 
 
 def land_levels_of(
@@ -56,10 +52,9 @@ def land_levels_of(
     *,
     now: datetime,
     run_id: str,
-    workers: int = WORKERS,
 ) -> Landed:
     """Land the levels of these products. Commits after every batch; raises the errors of the client."""
-    answers = in_order(partial(_read, oro), in_lists(product_ids), workers=workers)
+    answers = in_order(partial(_read, oro), in_lists(product_ids), workers=oro.connections)
     levels = one_by_one(answers)
     return land_levels(conn, levels, source="api", landed_by=run_id, landed_at=now)
 

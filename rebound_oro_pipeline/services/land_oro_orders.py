@@ -23,9 +23,6 @@ from rebound_oro_pipeline.warehouse.garbage import seldom_searched
 from rebound_oro_pipeline.warehouse.landed import references_to_ask
 from rebound_oro_pipeline.warehouse.landing import Landed, land_orders
 
-WORKERS: Final = 4
-"""Lists asked for at once."""
-
 # Orders of a page, and references asked for at once; subtotals are worked out order by order, six times as slowly.
 _PAGE: Final = 250
 _PAGE_WITH_SUBTOTALS: Final = 100
@@ -103,7 +100,6 @@ def land_oro_orders(
     now: datetime,
     run_id: str,
     with_subtotals: bool = False,
-    workers: int = WORKERS,
 ) -> Landed:
     """Land the orders that the window's returns refer to and that are not settled.
 
@@ -115,7 +111,7 @@ def land_oro_orders(
     """
     references = references_to_ask(conn, window, order_reference=policy.order_reference)
     conn.commit()
-    search = _Search(oro, policy.order_reference, with_subtotals=with_subtotals, workers=workers)
+    search = _Search(oro, policy.order_reference, with_subtotals=with_subtotals)
     with seldom_searched():
         return land_orders(conn, search.orders(references), source="api", landed_by=run_id, landed_at=now)
 
@@ -142,19 +138,18 @@ class _Search:
     """Finds orders by their references, under one field of an order first, what is not found under the others.
 
     One thread asks and one reads, so that what is not found under the first field is asked for under the others while
-    the last answers are being read. At most three pages for each worker wait in memory, some four megabytes each.
+    the last answers are being read. At most three pages for each connection wait in memory, some four megabytes each.
     """
 
-    def __init__(self, oro: OroClient, fields: Sequence[str], *, with_subtotals: bool, workers: int) -> None:
+    def __init__(self, oro: OroClient, fields: Sequence[str], *, with_subtotals: bool) -> None:
         self._oro = oro
         self._first, *self._others = fields
         self._with_subtotals = with_subtotals
-        self._workers = workers
         self._without_filter: set[str] = set()
 
     def orders(self, references: Iterable[str]) -> Iterator[OrderDocument | Fault]:
         """Yield the orders found; one that is found under two fields comes twice."""
-        with ahead(self._documents(references), iter, most=self._workers) as documents:
+        with ahead(self._documents(references), iter, most=self._oro.connections) as documents:
             for document in documents:
                 yield from read_orders(document)
 
@@ -175,9 +170,9 @@ class _Search:
         questions = [
             (field, part)
             for place, field in enumerate(fields)
-            for part in self._deal(wanted, 1 if place else max(self._workers - others, 1))
+            for part in self._deal(wanted, 1 if place else max(self._oro.connections - others, 1))
         ]
-        return one_by_one(in_order(self._ask, questions, workers=self._workers))
+        return one_by_one(in_order(self._ask, questions, workers=self._oro.connections))
 
     def _deal(self, references: list[str], at_once: int) -> Iterator[list[str]]:
         """Deal references out to lists of one page, so that none of those asked for at once waits for another."""

@@ -16,9 +16,6 @@ from rebound_oro_pipeline.services.concurrently import in_order, one_by_one
 from rebound_oro_pipeline.warehouse.landed import Goods, goods_at_hand
 from rebound_oro_pipeline.warehouse.landing import Landed, land_products
 
-WORKERS: Final = 4
-"""Lists asked for at once."""
-
 PRODUCTS: Final = Selection(
     include=("unitPrecisions",),
     fields={
@@ -36,7 +33,6 @@ def land_oro_products(
     *,
     now: datetime,
     run_id: str,
-    workers: int = WORKERS,
 ) -> Landed:
     """Land the products on the orders of the window's returns, and those of SKUs that came back besides.
 
@@ -45,7 +41,7 @@ def land_oro_products(
     """
     goods = goods_at_hand(conn, window)
     conn.commit()
-    return land_products_of(oro, conn, goods, now=now, run_id=run_id, workers=workers)
+    return land_products_of(oro, conn, goods, now=now, run_id=run_id)
 
 
 def land_products_of(
@@ -55,12 +51,11 @@ def land_products_of(
     *,
     now: datetime,
     run_id: str,
-    workers: int = WORKERS,
 ) -> Landed:
     """Land these products, by id and by SKU. Commits after every batch; raises the errors of the client."""
     landed = Landed()
     for field, values in (("id", goods.product_ids), ("sku", goods.skus)):
-        landed += land_products_by(oro, conn, field, values, now=now, run_id=run_id, workers=workers)
+        landed += land_products_by(oro, conn, field, values, now=now, run_id=run_id)
     return landed
 
 
@@ -72,10 +67,9 @@ def land_products_by(
     *,
     now: datetime,
     run_id: str,
-    workers: int = WORKERS,
 ) -> Landed:
     """Land the products whose `field` (id, sku) has one of the values; commits after every batch."""
-    answers = in_order(partial(_read, oro, field), in_lists(values), workers=workers)
+    answers = in_order(partial(_read, oro, field), in_lists(values), workers=oro.connections)
     products = one_by_one(answers)
     return land_products(conn, products, source="api", landed_by=run_id, landed_at=now)
 

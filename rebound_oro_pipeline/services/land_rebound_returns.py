@@ -26,8 +26,6 @@ from rebound_oro_pipeline.warehouse.landing import Landed, land_returns
 
 SEARCH_DAYS: Final = 7
 """Days of one search: the only public client of this API asks for weeks."""
-WORKERS: Final = 8
-"""Documents asked for at once."""
 LOOKBACK_DAYS: Final = 30
 """How long an open return is read again."""
 MOST_UNREAD: Final = 10
@@ -49,7 +47,6 @@ def land_rebound_returns(
     *,
     now: datetime,
     run_id: str,
-    workers: int = WORKERS,
 ) -> Landed:
     """Land the returns that ReBound lists for the window's days, whatever moment their documents name.
 
@@ -59,9 +56,7 @@ def land_rebound_returns(
     stumbles over all, a return that it gave before tells which it is: given again, these are asked for once more.
     """
     ids = _listed(rebound, window)
-    landed = _land(
-        rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers, listed_for=window.start
-    )
+    landed = _land(rebound, conn, ids, mapping, now=now, run_id=run_id, listed_for=window.start)
     leave_to_next_look(conn, window, run_id, now)
     conn.commit()
     return landed
@@ -74,13 +69,12 @@ def land_open_returns(
     *,
     now: datetime,
     run_id: str,
-    workers: int = WORKERS,
 ) -> Landed:
     """Read again, by id, the returns of the last days that are still open, or that had a fault."""
     since = now - timedelta(days=LOOKBACK_DAYS)
     ids = open_returns(conn, registered_since=since, closed=CLOSED_STATUSES)
     conn.commit()
-    return _land(rebound, conn, ids, mapping, now=now, run_id=run_id, workers=workers)
+    return _land(rebound, conn, ids, mapping, now=now, run_id=run_id)
 
 
 def land_missing_returns(
@@ -91,16 +85,13 @@ def land_missing_returns(
     *,
     now: datetime,
     run_id: str,
-    workers: int = WORKERS,
 ) -> Landed:
     """Land the returns that ReBound lists for the window's days and of which nothing has landed yet."""
     ids = list(_listed(rebound, window))
     known = known_returns(conn, ids)
     conn.commit()
     missing = (return_id for return_id in ids if return_id not in known)
-    return _land(
-        rebound, conn, missing, mapping, now=now, run_id=run_id, workers=workers, listed_for=window.start
-    )
+    return _land(rebound, conn, missing, mapping, now=now, run_id=run_id, listed_for=window.start)
 
 
 def _listed(rebound: ReboundClient, window: Window) -> Iterator[str]:
@@ -117,13 +108,12 @@ def _land(
     *,
     now: datetime,
     run_id: str,
-    workers: int,
     listed_for: datetime | None = None,
 ) -> Landed:
     read = partial(_read, rebound, mapping)
     land = partial(land_returns, conn, source="api", landed_by=run_id, landed_at=now)
     try:
-        return land(_without_outage(in_order(read, ids, workers=workers), listed_for))
+        return land(_without_outage(in_order(read, ids, workers=rebound.connections), listed_for))
     except _NothingReadError as nothing:
         unread = nothing.unread
     ids = [each.return_id for each in unread]
@@ -131,7 +121,7 @@ def _land(
     conn.commit()
     if not any(_gives(rebound, return_id) for return_id in known):
         raise unread[0].outage()
-    return land(_told(in_order(read, ids, workers=workers), listed_for))
+    return land(_told(in_order(read, ids, workers=rebound.connections), listed_for))
 
 
 class _Unread(NamedTuple):

@@ -26,8 +26,8 @@ from rebound_oro_pipeline.warehouse.migrate import migrate
 from rebound_oro_pipeline_tests import prepared
 from rebound_oro_pipeline_tests.sandbox_process import Box
 
-RETURN_WORKERS = 32
-"""More than there are connections: who waits to try again holds none, and the others go on."""
+RETURN_CONNECTIONS = 32
+"""Many, because in a storm most of those who ask wait to try again."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Place:
 
     def rebound(self) -> ReboundClient:
         """Return a client of ReBound."""
-        return ReboundClient(self.rebound_url, self.login, self.api_key)
+        return ReboundClient(self.rebound_url, self.login, self.api_key, max_connections=RETURN_CONNECTIONS)
 
     def told(self) -> dict[str, object]:
         """Return it as JSON."""
@@ -114,11 +114,9 @@ def land(place: Place) -> None:
     now, run_id, mapping = datetime.now(UTC), uuid4().hex, load_mapping(None)
     with connect(place.database_url) as conn, place.oro() as oro, place.rebound() as rebound:
         for window in _windows(place):
-            land_rebound_returns(
-                rebound, conn, window, mapping, now=now, run_id=run_id, workers=RETURN_WORKERS
-            )
+            land_rebound_returns(rebound, conn, window, mapping, now=now, run_id=run_id)
         # In a storm of a thousand returns one or another finds no answer at any try, and is a fault until it is read.
-        land_open_returns(rebound, conn, mapping, now=now, run_id=run_id, workers=RETURN_WORKERS)
+        land_open_returns(rebound, conn, mapping, now=now, run_id=run_id)
         land_oro_orders(oro, conn, place.window, Policy(), now=now, run_id=run_id)
         land_oro_products(oro, conn, place.window, now=now, run_id=run_id)
 

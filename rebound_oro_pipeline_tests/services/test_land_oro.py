@@ -122,12 +122,14 @@ def shop() -> Shop:
     return shop
 
 
+def client_of(shop: Shop, *, connections: int = 4) -> OroClient:
+    transport = httpx.MockTransport(shop)
+    return OroClient("https://oro.example", "id", "secret", transport=transport, max_connections=connections)
+
+
 @pytest.fixture
 def oro(shop: Shop) -> Iterator[OroClient]:
-    with (
-        stamina.set_testing(testing=True),
-        OroClient("https://oro.example", "id", "secret", transport=httpx.MockTransport(shop)) as client,
-    ):
+    with stamina.set_testing(testing=True), client_of(shop) as client:
         yield client
 
 
@@ -291,12 +293,11 @@ def test_a_field_without_a_filter_is_passed_over(
     assert land(oro, conn) == Landed(received=1, new=1)
 
 
-def test_a_field_without_a_filter_is_asked_for_once(
-    shop: Shop, oro: OroClient, conn: psycopg.Connection
-) -> None:
+def test_a_field_without_a_filter_is_asked_for_once(shop: Shop, conn: psycopg.Connection) -> None:
     shop.not_supported = {"filter[poNumber]"}
     come_back(conn, *(f"SO-{number:05}" for number in range(700)))
-    land(oro, conn, Policy(order_reference=("poNumber",)), workers=1)
+    with client_of(shop, connections=1) as oro:
+        land(oro, conn, Policy(order_reference=("poNumber",)))
     assert len(shop.requests) == 1
 
 
@@ -404,7 +405,8 @@ def test_an_order_over_which_oro_stumbles_does_not_stop_the_others(
     references = [each["attributes"]["identifier"] for each in shop.resources["orders"][:40]]
     come_back(conn, *references)
     shop.broken = {order["id"]}
-    landed = land(oro, conn, workers=1)
+    with client_of(shop, connections=1) as one_at_a_time:
+        landed = land(one_at_a_time, conn)
     assert (landed.new, landed.malformed) == (39, 1)
     [(key, path, fault)] = conn.execute(
         "select document_key, fault_path, fault from landing.malformed_documents"

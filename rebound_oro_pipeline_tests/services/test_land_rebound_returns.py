@@ -1,8 +1,10 @@
 """ReBound's returns are found by day, read one by one, and read again while they are open."""
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from threading import Semaphore
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -92,6 +94,37 @@ def test_the_returns_of_a_day_land(hub: Hub, rebound: ReboundClient, conn: psyco
     assert conn.execute(
         "select distinct source, landed_by, landed_at from landing.rebound_returns"
     ).fetchall() == [("api", "run-1", NOW)]
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_as_many_returns_are_asked_for_at_once_as_there_are_connections(
+    connections: int, hub: Hub, conn: psycopg.Connection
+) -> None:
+    """Whoever asks: the days, the open returns, and what webhooks missed."""
+    for number in range(9):
+        hub.add(f"R{number}", current_tracking_status="at_hub")
+    busy: list[int] = []
+    under_way = Semaphore(0)
+
+    def watched(request: httpx.Request) -> httpx.Response:
+        under_way.release()
+        time.sleep(0.05)
+        busy.append(under_way._value)
+        under_way.acquire()
+        return hub(request)
+
+    with ReboundClient(
+        "https://rebound.example",
+        "shop",
+        "key",
+        transport=httpx.MockTransport(watched),
+        max_connections=connections,
+    ) as client:
+        land(client, conn)
+        assert max(busy) == connections
+        busy.clear()
+        land_open_returns(client, conn, MAPPING, now=NOW, run_id="run-2")
+        assert max(busy) == connections
 
 
 def test_a_day_without_returns_is_no_error(rebound: ReboundClient, conn: psycopg.Connection) -> None:
