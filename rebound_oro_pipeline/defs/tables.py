@@ -15,8 +15,10 @@ from rebound_oro_pipeline.sqlmodels.model import Origins
 _NO_DESCRIPTIONS: Mapping[str, str] = {}
 _NO_ORIGINS: Origins = {}
 _COMMENT = re.compile(
-    r"comment on (?:table|view|column) (\w+\.\w+)(?:\.(\w+))? is\s*'((?:[^']|'')*)'", re.IGNORECASE
+    r"comment on (?:table|view|column) (\w+\.\w+)(?:\.(\w+))? is\s*'((?:[^']|''|'\s*\n\s*')*)'", re.IGNORECASE
 )
+_CONTINUED = re.compile(r"'\s*\n\s*'")
+"""Between the lines of one text: SQL reads literals on lines of their own as one."""
 
 
 @cache
@@ -95,7 +97,7 @@ def _said() -> Sequence[tuple[str, str, str]]:
         if entry.name.endswith(".sql")
     ]
     return [
-        (relation, column, comment.replace("''", "'"))
+        (relation, column, _CONTINUED.sub("", comment).replace("''", "'"))
         for text in texts
         for relation, column, comment in _COMMENT.findall(text)
     ]
