@@ -1,4 +1,4 @@
-"""A run whose process ended with its code server is told as failed, with Dagster's instance as deploy/ says."""
+"""A run whose process ended with its code server is told as failed, as both of Dagster's configurations say."""
 
 import logging
 import os
@@ -28,10 +28,12 @@ from dagster._grpc.__generated__.dagster_api_pb2_grpc import (
 
 from rebound_oro_pipeline.defs.asking import busy_run
 from rebound_oro_pipeline.defs.launcher import Launcher
+from rebound_oro_pipeline.defs.local import STORAGE_URL
 from rebound_oro_pipeline.processes import accepts_connections, port_to_listen_on
+from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.relations import ensure_schema
 from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline.wiring import DAGSTER_SCHEMA
+from rebound_oro_pipeline.wiring import DAGSTER_SCHEMA, dagster_storage_url
 from rebound_oro_pipeline_tests.pipeline_at_work import environment
 
 ROOT = Path(__file__).parents[2]
@@ -40,15 +42,18 @@ LOCATION = "waiting"
 PATIENCE_SECONDS = 60
 
 
-@pytest.fixture
-def instance(database_url: str, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """Yield the instance of deploy/dagster.yaml, on a test's database."""
+@pytest.fixture(params=["deploy", "rebound_oro_pipeline"])
+def instance(
+    database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[dg.DagsterInstance]:
+    """Yield the instance of a dagster.yaml, that of a deployment and that of one machine, on a test's database."""
     with connect(database_url) as conn:
         ensure_schema(conn, DAGSTER_SCHEMA)
-    (tmp_path / "dagster.yaml").write_bytes((ROOT / "deploy" / "dagster.yaml").read_bytes())
-    given = {"REBOUND_ORO_DATABASE_URL": database_url, "DAGSTER_HOME": str(tmp_path)}
-    with environment(given), dg.DagsterInstance.get() as opened:
-        yield opened
+    (tmp_path / "dagster.yaml").write_bytes((ROOT / request.param / "dagster.yaml").read_bytes())
+    with environment({"REBOUND_ORO_DATABASE_URL": database_url, "DAGSTER_HOME": str(tmp_path)}):
+        os.environ[STORAGE_URL] = dagster_storage_url(Settings())
+        with dg.DagsterInstance.get() as opened:
+            yield opened
 
 
 @contextmanager
