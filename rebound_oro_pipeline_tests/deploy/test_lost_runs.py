@@ -28,12 +28,10 @@ from dagster._grpc.__generated__.dagster_api_pb2_grpc import (
 
 from rebound_oro_pipeline.defs.asking import busy_run
 from rebound_oro_pipeline.defs.launcher import Launcher
-from rebound_oro_pipeline.defs.local import STORAGE_URL
 from rebound_oro_pipeline.processes import accepts_connections, port_to_listen_on
-from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.relations import ensure_schema
 from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline.wiring import DAGSTER_SCHEMA, dagster_storage_url
+from rebound_oro_pipeline.wiring import DAGSTER_SCHEMA
 from rebound_oro_pipeline_tests.pipeline_at_work import environment
 
 ROOT = Path(__file__).parents[2]
@@ -50,10 +48,9 @@ def instance(
     with connect(database_url) as conn:
         ensure_schema(conn, DAGSTER_SCHEMA)
     (tmp_path / "dagster.yaml").write_bytes((ROOT / request.param / "dagster.yaml").read_bytes())
-    with environment({"REBOUND_ORO_DATABASE_URL": database_url, "DAGSTER_HOME": str(tmp_path)}):
-        os.environ[STORAGE_URL] = dagster_storage_url(Settings())
-        with dg.DagsterInstance.get() as opened:
-            yield opened
+    given = {"REBOUND_ORO_DATABASE_URL": database_url, "DAGSTER_HOME": str(tmp_path)}
+    with environment(given), dg.DagsterInstance.get() as opened:
+        yield opened
 
 
 @contextmanager
