@@ -137,6 +137,7 @@ def build_decision(
             yield from _without_days(context, warehouse, settings, models)
             return
         window = window_of(context)
+        decide_only = is_decided_only(context.run.tags)
         with named_failure(context), warehouse.connect("decide") as conn:
             policy_version = wiring.save_policy(settings, conn)
             conn.commit()
@@ -148,7 +149,7 @@ def build_decision(
                     policy_version=policy_version,
                     decided_at=datetime.now(UTC),
                     run_id=context.run.run_id,
-                    decide_only=context.run.tags.get(DECIDE_ONLY) == "true",
+                    decide_only=decide_only,
                 )
             except DecisionRefused as refused:
                 yield from check_results(refused.checks, context.selected_asset_check_keys)
@@ -173,6 +174,16 @@ def build_decision(
         yield from check_results(decision.checks, context.selected_asset_check_keys)
 
     return decide_window
+
+
+def is_decided_only(tags: Mapping[str, str]) -> bool:
+    """Whether a run is to send nothing; people write the tag, and what is misread is sent for good."""
+    said = tags.get(DECIDE_ONLY, "false").strip().lower()
+    if said not in {"true", "false"}:
+        raise dg.Failure(
+            f"the tag {DECIDE_ONLY} is true or false, not {said!r}; nothing was decided", allow_retries=False
+        )
+    return said == "true"
 
 
 def _without_days(
