@@ -68,6 +68,8 @@ def demo(days: int, orders: int, returns: int, seed: int, as_json: bool) -> None
 def dev(port: int) -> None:
     """Open Dagster's UI, with its daemon, on the data of the demo, until Ctrl+C.
 
+    After a change of code, SQL or settings start it anew: Reload definitions in the UI finds no change here.
+
     Example: rebound-oro dev --port 3001
     """
     from rebound_oro_pipeline.dev import run_dev

@@ -83,20 +83,28 @@ def _dagster(settings: Settings, listen: int) -> Iterator[list["Popen[str]"]]:
     programs = Path(sys.executable).parent
     location = {"host": HOST, "port": code_port, "location_name": LOCATION}
     workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": location}]}), encoding="utf-8")
-    code_server = (
-        *(str(programs / "dagster"), "code-server", "start", "--log-level", "warning"),
-        *("-h", HOST, "-p", str(code_port), "-m", "rebound_oro_pipeline.definitions"),
-    )
     both = ("-w", str(workspace))
     webserver = (
         *(str(programs / "dagster-webserver"), "--dagster-log-level", "warning"),
         *("-h", HOST, "-p", str(listen)),
     )
     daemon = (str(programs / "dagster-daemon"), "run", "--log-level", "error")
-    with _quiet_runs(code_server) as serving_code:
+    with _quiet_runs(code_server(code_port)) as serving_code:
         _wait(serving_code, lambda: accepts_connections(code_port), "Dagster's code server")
         with running((*webserver, *both), (*daemon, *both)) as serving:
             yield [*serving_code, *serving]
+
+
+def code_server(port: int) -> tuple[str, ...]:
+    """Return the command that serves the code.
+
+    Not `dagster code-server start`: that one ends before its runs do, and cannot tell which of them are still there
+    (`defs/launcher.py`).
+    """
+    return (
+        *(str(Path(sys.executable).parent / "dagster"), "api", "grpc", "--log-level", "warning"),
+        *("-h", HOST, "-p", str(port), "-m", "rebound_oro_pipeline.definitions"),
+    )
 
 
 def code_server_port(workspace: Path) -> int:
@@ -112,11 +120,11 @@ def code_server_port(workspace: Path) -> int:
 
 
 @contextmanager
-def _quiet_runs(code_server: Sequence[str]) -> Iterator[list["Popen[str]"]]:
+def _quiet_runs(serving_code: Sequence[str]) -> Iterator[list["Popen[str]"]]:
     """Run the code server, whose children the runs are: Dagster prints all of their events, and its UI shows them."""
     reader: Thread | None = None
     try:
-        with running(code_server, stderr=PIPE, errors="replace") as processes:
+        with running(serving_code, stderr=PIPE, errors="replace") as processes:
             reader = Thread(target=pass_on, args=(processes[0].stderr,), daemon=True)
             reader.start()
             yield processes

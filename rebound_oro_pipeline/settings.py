@@ -29,8 +29,8 @@ SECRETS = (
 )
 
 
-_OF_DAGSTER = (f"{PREFIX}CODE_SERVER", f"{PREFIX}DAGSTER_STORAGE_URL")
-"""Read by workspace.yaml and dagster.yaml."""
+_OF_DAGSTER = f"{PREFIX}CODE_SERVER"
+"""Read by workspace.yaml."""
 
 
 def _cron(text: str) -> str:
@@ -338,5 +338,5 @@ def unknown_variables() -> dict[str, str | None]:
     return {
         name: next(iter(get_close_matches(name, known, n=1)), None)
         for name in given
-        if name not in known and name not in _OF_DAGSTER
+        if name not in known and name != _OF_DAGSTER
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rebound_oro_pipeline.dev import code_server_port, pass_on
+from rebound_oro_pipeline.dev import code_server, code_server_port, pass_on
 
 EVENT = "2026-11-28 14:14:48 +0000 - dagster - {} - returns - ded78a2c - 147 - {}\n"
 
@@ -29,6 +29,11 @@ def test_of_runs_the_terminal_shows_what_begins_and_what_is_wrong(capsys: pytest
     ]
     pass_on(io.StringIO("".join([kept[0], *left_out, *kept[1:4], *left_out, *kept[4:]])))
     assert capsys.readouterr().err == "".join(kept)
+
+
+def test_the_code_server_is_one_that_can_tell_which_runs_are_still_there() -> None:
+    """Else a run that was under way when all was stopped keeps its places for hours, and sensors wait for its job."""
+    assert code_server(4000)[1:3] == ("api", "grpc")
 
 
 def test_the_code_is_served_where_it_was_before(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=dg.map_asset_specs(partial(with_links, models, settings), [*sources, *made]),
         asset_checks=build_checks(models, partitions),
         jobs=jobs,
-        schedules=build_schedules(settings, by_name[RETURNS]),
+        schedules=build_schedules(settings, by_name[RETURNS], partitions),
         sensors=[*build_sensors(settings), *build_alerts(settings)],
         resources=build_resources(),
         executor=build_executor(settings),

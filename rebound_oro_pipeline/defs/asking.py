@@ -3,7 +3,7 @@
 The cursor remembers for which mark it asked, how often, and until when it waits for that run to help. The run key
 names the mark and counts the runs asked for, so a daemon that died between asking and remembering asks with the same
 key, which Dagster drops; any later run has another one, so nothing is forgotten, although Dagster drops a key that it
-has seen for ever.
+has seen for ever. Without a cursor, as after somebody reset it, it counts from the seconds of the clock, past all keys.
 """
 
 import json
@@ -48,7 +48,7 @@ def ask(sensor: str, cursor: str | None, *, waiting: int, mark: str | None, now:
             )
         tries = before["tries"] + 1
     until = now + min(PAUSE * 2 ** min(tries, 10), LONGEST_PAUSE)
-    asked = before.get("asked", 0) + 1
+    asked = before.get("asked", int(now.timestamp())) + 1
     kept = {"mark": mark, "tries": tries, "until": until.isoformat(), "asked": asked}
     return Asked(json.dumps(kept), run_key=f"{sensor} {asked}: {mark}")
 

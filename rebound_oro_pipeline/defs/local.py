@@ -10,7 +10,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import dagster as dg
+import yaml
 from dagster._core.events import RunFailureReason
+from dagster._core.instance.ref import InstanceRef
 
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.executors import keep_connections
@@ -23,15 +25,10 @@ LOCATION = "rebound_oro_pipeline"
 """How Dagster calls our code, as in workspace.yaml."""
 REPOSITORY_TAG = ".dagster/repository"
 """By this Dagster's pages of jobs find their runs; what the UI or the daemon starts has it by itself."""
-STORAGE_URL = "REBOUND_ORO_DAGSTER_STORAGE_URL"
-"""Variable by which dagster.yaml finds its storage; set for this process and those it starts, written nowhere."""
 
 
-def prepare_home(settings: Settings, *, durable: bool = True) -> Path:
-    """Make Dagster's home folder with its dagster.yaml, and set the variables that Dagster reads; return the folder.
-
-    `durable` is that of `wiring.dagster_storage_url`.
-    """
+def prepare_home(settings: Settings) -> Path:
+    """Make Dagster's home folder with its dagster.yaml, and set the variables that Dagster reads; return the folder."""
     home = (settings.home / "dagster").resolve()
     home.mkdir(parents=True, exist_ok=True)
     text = (files("rebound_oro_pipeline") / "dagster.yaml").read_text(encoding="utf-8")
@@ -40,16 +37,18 @@ def prepare_home(settings: Settings, *, durable: bool = True) -> Path:
         configuration.write_text(text, encoding="utf-8")
     os.environ["DAGSTER_HOME"] = str(home)
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "500")
-    os.environ[STORAGE_URL] = wiring.dagster_storage_url(settings, durable=durable)
     return home
 
 
 @contextmanager
 def local_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Open the instance whose storage lies in the same PostgreSQL as the data, for jobs run in this process."""
+    home = prepare_home(settings)
+    storage = yaml.safe_load((home / "dagster.yaml").read_text(encoding="utf-8"))["storage"]
     # A run of this process does not outlive a crash of the server, so its events need not wait for the disk.
-    prepare_home(settings, durable=False)
-    with dg.DagsterInstance.get() as instance:
+    storage["custom"]["config"] = {"postgres_url": wiring.dagster_storage_url(settings, durable=False)}
+    reference = InstanceRef.from_dir(str(home), overrides={"storage": storage})
+    with dg.DagsterInstance.from_ref(reference) as instance:
         keep_connections(instance)
         yield instance
 

@@ -14,20 +14,18 @@ from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.defs.failures import named_failure
 from rebound_oro_pipeline.defs.figures import add_by_day, figures_by_day, of_run
 from rebound_oro_pipeline.defs.keys import group_of, key_of
-from rebound_oro_pipeline.defs.partitions import window_of
+from rebound_oro_pipeline.defs.partitions import RETURNS_LANDED, window_of
 from rebound_oro_pipeline.defs.previews import previews
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.defs.tables import comments, table_metadata
 from rebound_oro_pipeline.defs.versions import versions_without_days
 from rebound_oro_pipeline.services.decide import Decision, DecisionRefused, checks_of_decisions, decide
 from rebound_oro_pipeline.settings import Settings
-from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult
+from rebound_oro_pipeline.sqlmodels.checks import Check, CheckResult, run_checks
 from rebound_oro_pipeline.sqlmodels.model import Model, Models, Origins
 from rebound_oro_pipeline.sqlmodels.relations import create_views
 
-RETURNS_LANDED = dg.AssetKey(["landing", "rebound_returns"])
 OWNER = "team:data"
-
 
 DECIDE_ONLY = "rebound_oro/decide_only"
 """Tag of a run or a backfill, `true`: what would be sent waits in the outbox until somebody releases it."""
@@ -136,9 +134,10 @@ def build_decision(
     ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
         """Match, gate, clip and price the returns of the window, and enqueue what has to be sent."""
         if not (context.has_partition_key or context.has_partition_key_range):
-            yield from _views_only(context, warehouse, settings, models)
+            yield from _without_days(context, warehouse, settings, models)
             return
         window = window_of(context)
+        decide_only = is_decided_only(context.run.tags)
         with named_failure(context), warehouse.connect("decide") as conn:
             policy_version = wiring.save_policy(settings, conn)
             conn.commit()
@@ -150,7 +149,7 @@ def build_decision(
                     policy_version=policy_version,
                     decided_at=datetime.now(UTC),
                     run_id=context.run.run_id,
-                    decide_only=context.run.tags.get(DECIDE_ONLY) == "true",
+                    decide_only=decide_only,
                 )
             except DecisionRefused as refused:
                 yield from check_results(refused.checks, context.selected_asset_check_keys)
@@ -177,19 +176,36 @@ def build_decision(
     return decide_window
 
 
-def _views_only(
+def is_decided_only(tags: Mapping[str, str]) -> bool:
+    """Whether a run is to send nothing; people write the tag, and what is misread is sent for good."""
+    said = tags.get(DECIDE_ONLY, "false").strip().lower()
+    if said not in {"true", "false"}:
+        raise dg.Failure(
+            f"the tag {DECIDE_ONLY} is true or false, not {said!r}; nothing was decided", allow_retries=False
+        )
+    return said == "true"
+
+
+def _without_days(
     context: dg.AssetExecutionContext, warehouse: Warehouse, settings: Settings, models: Models
-) -> Iterator[dg.MaterializeResult[Any]]:
-    """Without days nothing is decided: views are made anew, working sets stay as the last decision left them."""
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """Without days nothing is decided: views are made anew, working sets stay as the last decision left them.
+
+    Checks, which Dagster's UI runs alone where somebody asks it to, look at the rows of all days.
+    """
+    selected = context.selected_asset_check_keys
+    asked = [check for check in checks_of_decisions(models) if check_spec(check).key in selected]
     with named_failure(context), warehouse.connect("decide") as conn:
         create_views(conn, models)
         versions = versions_without_days(models, wiring.save_policy(settings, conn))
         conn.commit()
+        results = run_checks(conn, asked)
     for model in models.of_step("returns"):
         if key_of(model.relation) in context.selected_asset_keys:
             yield dg.MaterializeResult(
                 asset_key=key_of(model.relation), data_version=versions[model.relation]
             )
+    yield from check_results(results, selected)
 
 
 def _of_run(

@@ -1,11 +1,16 @@
 """The unit of time: one UTC day of ReBound returns, by the day on which the return was registered."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 
 from rebound_oro_pipeline.contracts.window import Window
+from rebound_oro_pipeline.defs.keys import key_of
 from rebound_oro_pipeline.settings import PREFIX, Settings
+
+RETURNS_LANDED = key_of("landing.rebound_returns")
+RETURNS_DECIDED = key_of("ledger.credit_notes")
+"""Assets of which every run of a day makes that day: at its begin, and at its end."""
 
 
 def daily_returns(settings: Settings) -> dg.DailyPartitionsDefinition:
@@ -32,6 +37,19 @@ def range_of_days(settings: Settings, first: date, last: date) -> tuple[str, str
                 f"({PREFIX}FIRST_DAY) to yesterday, {partitions.get_last_partition_key()} (UTC)"
             )
     return keys
+
+
+def days_left_out(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, partitions: dg.DailyPartitionsDefinition, last: date
+) -> list[date]:
+    """Return the days of an asset up to the last one that were never made, since the first one that was.
+
+    If none was, that is the last one alone.
+    """
+    made = instance.get_materialized_partitions(asset)
+    first = max(date.fromisoformat(min(made, default=last.isoformat())), partitions.start.date())
+    days = (first + timedelta(days=further) for further in range((last - first).days + 1))
+    return [day for day in days if day.isoformat() not in made]
 
 
 def window_of(context: dg.AssetExecutionContext) -> Window:

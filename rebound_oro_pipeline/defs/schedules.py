@@ -13,6 +13,8 @@ from rebound_oro_pipeline.defs.jobs import (
     PUSH_STOCK,
     RECONCILE,
 )
+from rebound_oro_pipeline.defs.partitions import RETURNS_DECIDED, days_left_out
+from rebound_oro_pipeline.services.follow_up import MISSED_DAYS
 from rebound_oro_pipeline.settings import PREFIX, Settings, WrongSetting
 
 if TYPE_CHECKING:
@@ -27,7 +29,9 @@ def _check_cron(name: str, cron: str) -> None:
         raise WrongSetting(message) from None
 
 
-def build_schedules(settings: Settings, returns: "Job") -> list[dg.ScheduleDefinition]:
+def build_schedules(
+    settings: Settings, returns: "Job", partitions: dg.DailyPartitionsDefinition
+) -> list[dg.ScheduleDefinition]:
     """Return the schedules; all times are UTC, like the partitions.
 
     Raises WrongSetting for a cron that Dagster does not take.
@@ -45,15 +49,19 @@ def build_schedules(settings: Settings, returns: "Job") -> list[dg.ScheduleDefin
         cron_schedule=settings.daily_cron,
         execution_timezone="UTC",
         default_status=status(enabled=settings.daily_enabled),
-        description="Yesterday's returns, every morning.",
+        description="Yesterday's returns, every morning, and those of the days before that were left out.",
     )
-    def daily_returns(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def daily_returns(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         yesterday = (context.scheduled_execution_time.astimezone(UTC) - timedelta(days=1)).date()
         if yesterday < settings.first_day:
             return dg.SkipReason(
                 f"{yesterday} is before the first day, {settings.first_day} ({PREFIX}FIRST_DAY)"
             )
-        return dg.RunRequest(run_key=yesterday.isoformat(), partition_key=yesterday.isoformat())
+        # Of the ticks that a daemon missed Dagster makes up for the last one only, and nothing else repeats a day that
+        # failed. Each in a run of its own, so that one that cannot be read keeps no other from being decided.
+        missing = days_left_out(context.instance, RETURNS_DECIDED, partitions, yesterday)
+        days = sorted({yesterday, *(day for day in missing if yesterday - day < timedelta(days=MISSED_DAYS))})
+        return [dg.RunRequest(run_key=str(day), partition_key=str(day)) for day in days]
 
     def by_the_clock(
         name: str, job: str, cron: str, description: str, *, enabled: bool

@@ -18,9 +18,20 @@ def test_nothing_waits_and_nothing_is_asked_for() -> None:
 
 
 def test_a_daemon_that_died_before_it_remembered_asks_with_the_same_key() -> None:
-    first = ask("s", None, waiting=2, mark="7", now=NOW)
-    again = ask("s", None, waiting=2, mark="7", now=NOW + timedelta(seconds=40))
+    remembered = ask("s", None, waiting=1, mark="6", now=NOW).cursor
+    first = ask("s", remembered, waiting=2, mark="7", now=NOW)
+    again = ask("s", remembered, waiting=2, mark="7", now=NOW + timedelta(seconds=40))
     assert first.run_key == again.run_key
+
+
+def test_a_cursor_that_was_reset_asks_with_a_new_key() -> None:
+    """Whoever resets it while OroCommerce is down wants a run now; Dagster would drop one with a key of before."""
+    keys, cursor, now = set(), None, NOW
+    for _ in range(50):
+        asked = ask("s", cursor, waiting=1, mark="7", now=now)
+        cursor, now = asked.cursor, now + LONGEST_PAUSE
+        keys.add(asked.run_key)
+    assert ask("s", None, waiting=1, mark="7", now=now).run_key not in keys
 
 
 def test_what_still_waits_is_asked_for_again_after_a_pause_that_doubles() -> None:

@@ -1,7 +1,9 @@
 """Schedules and sensors: what they ask for, and when they ask for nothing."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -19,7 +21,7 @@ from rebound_oro_pipeline.defs.jobs import (
     RETURNS,
 )
 from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop, tick
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, environment, prepare, tick
 
 MESSAGE = """
 insert into outbox.messages (kind, business_key, ordering_key, registered_at, payload, next_attempt_at)
@@ -33,6 +35,15 @@ KINDS: dict[str, str] = {
 JOBS = {"credit_notes_to_send": PUSH, "stock_to_send": PUSH_STOCK, "offers_to_send": PUSH_OFFERS}
 FOLLOWING = ("webhooks_to_follow", "holds_to_ask_again", "people_to_follow")
 SENSORS = (*KINDS, *FOLLOWING)
+
+
+@pytest.fixture
+def stored(database_url: str, tmp_path: Path) -> Iterator[Loop]:
+    """Yield the definitions with an instance in the database: a schedule opens it by itself."""
+    prepare(database_url)
+    variables = {"REBOUND_ORO_DATABASE_URL": database_url, "REBOUND_ORO_HOME": str(tmp_path)}
+    with environment(variables), Loop.on(database_url) as loop:
+        yield loop
 
 
 def schedule_context(loop: Loop, moment: datetime) -> dg.ScheduleEvaluationContext:
@@ -97,14 +108,14 @@ def test_a_sensor_that_cannot_read_the_database_says_so_and_forgets_nothing(loop
         (datetime(2026, 3, 29, 4, 15, tzinfo=UTC), "2026-03-28"),
     ],
 )
-def test_the_daily_schedule_asks_for_yesterday_once(loop: Loop, moment: datetime, day: str) -> None:
-    context = schedule_context(loop, moment)
-    schedule = loop.defs.resolve_schedule_def("daily_returns")
-    [asked] = schedule.evaluate_tick(context).run_requests or ()
+def test_the_daily_schedule_asks_for_yesterday_once(stored: Loop, moment: datetime, day: str) -> None:
+    schedule = stored.defs.resolve_schedule_def("daily_returns")
+    with schedule_context(stored, moment) as context:
+        [asked] = schedule.evaluate_tick(context).run_requests or ()
     assert asked.partition_key == day
     assert asked.run_key == day
     assert schedule.job_name == RETURNS
-    job = loop.defs.resolve_job_def(RETURNS)
+    job = stored.defs.resolve_job_def(RETURNS)
     assert job.partitions_def is not None
     assert job.partitions_def.has_partition_key(day)
 
@@ -115,6 +126,30 @@ def test_the_daily_schedule_waits_for_the_first_day(loop: Loop) -> None:
     told = schedule.evaluate_tick(schedule_context(loop, datetime(2025, 1, 1, 4, 15, tzinfo=UTC)))
     assert not told.run_requests
     assert told.skip_message == "2024-12-31 is before the first day, 2025-01-01 (REBOUND_ORO_FIRST_DAY)"
+
+
+def test_the_daily_schedule_asks_again_for_days_of_the_last_week_that_were_left_out(stored: Loop) -> None:
+    """The daemon was off on some mornings, or a run failed. Nothing is asked for from before the first day decided."""
+    schedule = stored.defs.resolve_schedule_def("daily_returns")
+
+    def asked() -> list[str | None]:
+        with schedule_context(stored, datetime(2026, 3, 16, 4, 15, tzinfo=UTC)) as context:
+            requests = schedule.evaluate_tick(context).run_requests or ()
+        assert [each.run_key for each in requests] == [each.partition_key for each in requests]
+        return [each.partition_key for each in requests]
+
+    def decided(*days: str) -> None:
+        for day in days:
+            stored.instance.report_runless_asset_event(
+                dg.AssetMaterialization(["ledger", "credit_notes"], partition=day)
+            )
+
+    decided("2026-03-12")
+    assert asked() == ["2026-03-13", "2026-03-14", "2026-03-15"]
+    decided("2026-03-14", "2026-03-15")
+    assert asked() == ["2026-03-13", "2026-03-15"], "yesterday is asked for whatever is there"
+    decided("2026-01-05")
+    assert asked() == [*(f"2026-03-{day:02}" for day in (9, 10, 11, 13)), "2026-03-15"]
 
 
 @pytest.mark.parametrize(

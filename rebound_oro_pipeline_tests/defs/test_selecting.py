@@ -3,6 +3,8 @@
 import dagster as dg
 
 from rebound_oro_pipeline.defs.keys import key_of
+from rebound_oro_pipeline.defs.local import failures
+from rebound_oro_pipeline.defs.models import DECIDE_ONLY, is_decided_only
 from rebound_oro_pipeline.sqlmodels.read import read_models
 from rebound_oro_pipeline_tests.pipeline_at_work import Loop, prepare
 
@@ -35,6 +37,25 @@ def test_days_are_decided_as_a_whole_and_what_was_asked_for_is_reported(loop: Lo
         checked = {each.asset_key for each in result.get_asset_check_evaluations()}
         assert checked, what
         assert checked <= set(keys), what
+
+
+def test_a_tag_that_holds_back_is_never_misread(loop: Loop) -> None:
+    """What a person meant to be held back would be sent, for good."""
+    said = {"true": True, "True": True, " TRUE ": True, "false": False, "False": False}
+    assert {each: is_decided_only({DECIDE_ONLY: each}) for each in said} == said
+    assert not is_decided_only({})
+    prepare(loop.database_url)
+    result = loop.defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=loop.instance,
+        asset_selection=[NOTES],
+        partition_key=DAY,
+        tags={DECIDE_ONLY: "yes"},
+        raise_on_error=False,
+    )
+    assert (
+        "returns_decided: the tag rebound_oro/decide_only is true or false, not 'yes'; nothing was decided"
+        in (failures(result))
+    )
 
 
 def test_days_lead_from_what_landed_to_all_that_is_decided_and_sent(loop: Loop) -> None:

@@ -14,7 +14,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from dagster_postgres import DagsterPostgresStorage
 from sqlalchemy import Engine, create_engine, event
 
-from rebound_oro_pipeline.defs.local import STORAGE_URL, execute, prepare_home
+from rebound_oro_pipeline.defs.local import execute, local_instance, prepare_home
 from rebound_oro_pipeline.defs.storage import EventLog, Storage
 from rebound_oro_pipeline.settings import Settings
 from rebound_oro_pipeline.sqlmodels.relations import ensure_schema
@@ -56,8 +56,7 @@ def instance_of(settings: Settings, storage: type[DagsterPostgresStorage]) -> It
     home = prepare_home(settings)
     if storage is not Storage:
         text = yaml.safe_load((home / "dagster.yaml").read_text())
-        url = text["storage"]["custom"]["config"]["postgres_url"]
-        text["storage"] = {"postgres": {"postgres_url": url}}
+        text["storage"] = {"postgres": {"postgres_url": dagster_storage_url(settings)}}
         home = home.parent / "other"
         home.mkdir()
         (home / "dagster.yaml").write_text(yaml.safe_dump(text))
@@ -280,10 +279,19 @@ def test_a_message_that_cannot_be_stored_takes_nothing_with_it(
 def test_dagster_yaml_names_no_secret_and_asks_nobody_for_an_address() -> None:
     text = (files("rebound_oro_pipeline") / "dagster.yaml").read_text(encoding="utf-8")
     content = yaml.safe_load(text)
-    assert content["storage"]["custom"]["config"] == {"postgres_url": {"env": STORAGE_URL}}
+    assert content["storage"]["custom"]["config"] == {}
     assert content["telemetry"] == {"enabled": False}
     assert content["nux"] == {"enabled": False}
     assert content["run_monitoring"]["free_slots_after_run_end_seconds"] > 0
+
+
+def test_the_commands_of_dagster_find_what_runs_of_this_process_store(settings: Settings) -> None:
+    """They are given the folder and the settings, and nothing else."""
+    with local_instance(settings) as ours, ours.event_log_storage.index_connection() as conn:
+        assert conn.exec_driver_sql("show synchronous_commit").scalar() == "off"
+        ours.report_runless_asset_event(dg.AssetMaterialization("told"))
+    with dg.DagsterInstance.get() as theirs:
+        assert theirs.get_latest_materialization_event(dg.AssetKey("told"))
 
 
 def test_a_crash_of_the_server_is_not_waited_for_by_runs_of_this_process(settings: Settings) -> None:

@@ -24,6 +24,7 @@ from dagster_webserver.cli import create_dagster_webserver_cli
 from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.definitions import defs
 from rebound_oro_pipeline.defs.jobs import RETURNS
+from rebound_oro_pipeline.defs.local import LOCATION
 from rebound_oro_pipeline.defs.storage import EventLog
 from rebound_oro_pipeline.processes import accepts_connections, port_to_listen_on, running
 from rebound_oro_pipeline.settings import PREFIX, SECRETS, Settings
@@ -320,6 +321,19 @@ def test_the_workspace_is_the_code_server_of_the_compose_file() -> None:
     assert COMPOSE["services"]["daemon"]["environment"][CODE_SERVER] in COMPOSE["services"]
     assert f"--workspace={HOME}/workspace.yaml" in COMPOSE["services"]["webserver"]["command"]
     assert f"DAGSTER_HOME={HOME} " in DOCKERFILE
+
+
+def test_the_code_location_bears_one_name_wherever_it_is_served() -> None:
+    """By it Dagster's pages of jobs find their runs; those of commands bear it as a tag."""
+    (anywhere,) = yaml.safe_load((ROOT / "workspace.yaml").read_text(encoding="utf-8"))["load_from"]
+    (compose,) = read("workspace.yaml")["load_from"]
+    workspace = VALUES["dagsterWebserver"]["workspace"]
+    (chart,) = workspace["servers"]
+    (deployment,) = VALUES["dagster-user-deployments"]["deployments"]
+    assert anywhere["python_module"]["location_name"] == LOCATION
+    assert compose["grpc_server"]["location_name"] == LOCATION
+    assert workspace["enabled"]
+    assert chart == {"host": deployment["name"], "port": deployment["port"], "name": LOCATION}
 
 
 def as_the_chart_writes_it(values: Mapping[str, Any] = VALUES) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A run whose process ended with its code server is told as failed, with Dagster's instance as deploy/ says."""
+"""A run whose process ended with its code server is told as failed, as both of Dagster's configurations say."""
 
 import logging
 import os
@@ -40,12 +40,14 @@ LOCATION = "waiting"
 PATIENCE_SECONDS = 60
 
 
-@pytest.fixture
-def instance(database_url: str, tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """Yield the instance of deploy/dagster.yaml, on a test's database."""
+@pytest.fixture(params=["deploy", "rebound_oro_pipeline"])
+def instance(
+    database_url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[dg.DagsterInstance]:
+    """Yield the instance of a dagster.yaml, that of a deployment and that of one machine, on a test's database."""
     with connect(database_url) as conn:
         ensure_schema(conn, DAGSTER_SCHEMA)
-    (tmp_path / "dagster.yaml").write_bytes((ROOT / "deploy" / "dagster.yaml").read_bytes())
+    (tmp_path / "dagster.yaml").write_bytes((ROOT / request.param / "dagster.yaml").read_bytes())
     given = {"REBOUND_ORO_DATABASE_URL": database_url, "DAGSTER_HOME": str(tmp_path)}
     with environment(given), dg.DagsterInstance.get() as opened:
         yield opened

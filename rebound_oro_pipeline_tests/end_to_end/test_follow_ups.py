@@ -24,7 +24,7 @@ from rebound_oro_pipeline.cli import main
 from rebound_oro_pipeline.defs.follow_ups import REPORTED
 from rebound_oro_pipeline.defs.jobs import CATALOGUE, CATCH_UP, FOLLOW_UP, OPEN_RETURNS, RETURNS
 from rebound_oro_pipeline.defs.keys import key_of
-from rebound_oro_pipeline.defs.models import RETURNS_LANDED
+from rebound_oro_pipeline.defs.partitions import RETURNS_LANDED
 from rebound_oro_pipeline.processes import port_to_listen_on
 from rebound_oro_pipeline.sandbox.scenario_shares import Situation
 from rebound_oro_pipeline.services.subscribe_webhooks import TOPICS
