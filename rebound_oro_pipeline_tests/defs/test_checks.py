@@ -10,7 +10,8 @@ from rebound_oro_pipeline.defs.models import check_result
 from rebound_oro_pipeline.services.decide import checks_of_decisions
 from rebound_oro_pipeline.sqlmodels.checks import CheckResult
 from rebound_oro_pipeline.warehouse.connection import connect
-from rebound_oro_pipeline_tests.pipeline_at_work import Loop, models, prepare
+from rebound_oro_pipeline_tests.pipeline_at_work import Loop, prepare
+from rebound_oro_pipeline_tests.prepared import models
 
 
 @pytest.mark.parametrize("rows", [[], [{"order_id": "1"}]])
