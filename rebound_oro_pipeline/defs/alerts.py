@@ -18,7 +18,7 @@ import psycopg
 
 from rebound_oro_pipeline import wiring
 from rebound_oro_pipeline.clients.alerts import AlertUrlError
-from rebound_oro_pipeline.defs.failures import ATTENDED
+from rebound_oro_pipeline.defs.failures import is_attended
 from rebound_oro_pipeline.defs.resources import Warehouse
 from rebound_oro_pipeline.services.alerts import Alert, Outcome, raise_alert, took_any_since
 from rebound_oro_pipeline.settings import MissingSetting, Settings
@@ -172,7 +172,7 @@ def _events(
 
 def _failed_run(context: dg.SensorEvaluationContext, event: dg.EventLogEntry) -> Alert | None:
     run = context.instance.get_run_by_id(event.run_id)
-    if run is None or RETRY_NUMBER in run.tags or ATTENDED in run.tags or not _is_ours(context, run):
+    if run is None or RETRY_NUMBER in run.tags or is_attended(run) or not _is_ours(context, run):
         return None
     return Alert(run.job_name, f"Run of {run.job_name} failed", _why(context.instance, run, event))
 

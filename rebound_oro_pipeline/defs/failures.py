@@ -21,6 +21,11 @@ FIRST_WAIT_SECONDS = 30.0
 """Before the second try; it doubles with each further one. The clients' own tries have been used up by then."""
 
 
+def is_attended(run: dg.DagsterRun) -> bool:
+    """Whether somebody waits for the run; one that repeats it from Dagster's UI bears its tags all the same."""
+    return ATTENDED in run.tags and run.parent_run_id is None
+
+
 @contextmanager
 def named_failure(
     context: dg.AssetExecutionContext | dg.OpExecutionContext, *, tries: int = 1
@@ -34,7 +39,7 @@ def named_failure(
         yield
     except (ApiError, psycopg.OperationalError) as error:
         may_pass = not isinstance(error, ApiError) or error.retryable
-        if may_pass and context.retry_number + 1 < tries and ATTENDED not in context.run.tags:
+        if may_pass and context.retry_number + 1 < tries and not is_attended(context.run):
             wait = FIRST_WAIT_SECONDS * 2**context.retry_number * random.uniform(0.5, 1.5)  # noqa: S311
             raise dg.RetryRequested(max_retries=tries - 1, seconds_to_wait=wait) from error
         raise dg.Failure(str(error), allow_retries=False) from error

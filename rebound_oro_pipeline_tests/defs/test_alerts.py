@@ -115,6 +115,21 @@ def test_a_retried_run_is_not_announced_again_nor_one_that_somebody_waits_for(
     assert titles(heard) == ["Run of push_credit_notes failed"]
 
 
+def test_a_run_that_repeats_one_that_somebody_waited_for_is_told(loop: Loop, heard: Heard) -> None:
+    """Started anew in Dagster's UI, it bears the tags of the run of a command, and nobody waits for it."""
+    cursor = begin(loop, RUNS)
+    job, tags = loop.defs.resolve_job_def(PUSH), {ATTENDED: "true"}
+    first = loop.instance.create_run_for_job(job, tags=tags)
+    again = loop.instance.create_run_for_job(
+        job, tags=tags, parent_run_id=first.run_id, root_run_id=first.run_id
+    )
+    for failed in (first, again):
+        loop.instance.report_run_failed(failed, f"the process of {failed.run_id} is gone")
+    tick(loop, RUNS, cursor)
+    [(_, body)] = heard.told
+    assert f"the process of {again.run_id} is gone" in body
+
+
 def test_failed_checks_are_told_oldest_first(loop: Loop, heard: Heard) -> None:
     cursor = begin(loop, CHECKS)
     check(loop, "b", "a")
